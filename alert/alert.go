@@ -1,0 +1,184 @@
+// Package alert is the vocabulary that every room of Tocsin shares: labels,
+// samples, severities, alerts, events, notifications and deliveries. It is
+// called by everyone, imports the standard library only, and never performs
+// I/O, reads a clock or starts a goroutine.
+package alert
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Names of the labels that every alert carries.
+const (
+	LabelName     = "alertname" // the rule's id
+	LabelCategory = "category"
+	LabelSeverity = "severity" // never part of the identity
+	LabelSource   = "source"
+)
+
+// Sample is one value of one series at one moment. Value is in the metric's
+// own unit (see source.Catalog) and is never NaN: a value that is not known is
+// a sample that is not there.
+type Sample struct {
+	Metric string
+	Labels Labels
+	Value  float64
+	At     time.Time
+}
+
+// Severity orders what a rule can say of a series. The zero value is OK.
+type Severity uint8
+
+// The severities, mildest first.
+const (
+	OK Severity = iota
+	Info
+	Warning
+	Critical
+)
+
+// Severities returns the three severities an alert can have, worst first.
+func Severities() [3]Severity { return [3]Severity{Critical, Warning, Info} }
+
+// String returns ok, info, warning or critical.
+func (s Severity) String() string {
+	switch s {
+	case OK:
+		return "ok"
+	case Info:
+		return "info"
+	case Warning:
+		return "warning"
+	case Critical:
+		return "critical"
+	}
+	return "severity(" + strconv.Itoa(int(s)) + ")"
+}
+
+// ParseSeverity reads what String wrote.
+func ParseSeverity(s string) (Severity, error) {
+	for _, sev := range [...]Severity{OK, Info, Warning, Critical} {
+		if sev.String() == s {
+			return sev, nil
+		}
+	}
+	return OK, fmt.Errorf("severity %q: want critical, warning or info", s)
+}
+
+// MarshalText writes the severity as String does.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Severity) UnmarshalText(text []byte) error {
+	got, err := ParseSeverity(string(text))
+	*s = got
+	return err
+}
+
+// State is where an alert stands in its life cycle.
+type State string
+
+// The states. An alert that never reached pending does not exist.
+const (
+	Inactive State = "inactive" // was pending, and its condition ended before its `for`
+	Pending  State = "pending"
+	Firing   State = "firing"
+	Resolved State = "resolved"
+)
+
+// Number is a float64 that JSON shows as null when it is not known (NaN or
+// infinite): unknown is null, never 0.
+type Number float64
+
+// Unknown is the Number that is not known.
+func Unknown() Number { return Number(math.NaN()) }
+
+// Known says whether n is a finite number.
+func (n Number) Known() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
+
+// MarshalJSON writes the number, or null.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if !n.Known() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+// UnmarshalJSON reads a number or null.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*n = Unknown()
+		return nil
+	}
+	var f float64
+	if err := json.Unmarshal(data, &f); err != nil {
+		return fmt.Errorf("number: %w", err)
+	}
+	*n = Number(f)
+	return nil
+}
+
+// Alert is one rule's verdict on one label set, from the moment its condition
+// first held until it ended. It is a value: the life cycle makes a new one of
+// an old one. Times that have not come are zero.
+type Alert struct {
+	// ID names this occurrence for ever: the fingerprint and the moment it
+	// began, so that it is the same after a restart.
+	ID string `json:"id"`
+	// Fingerprint is that of Labels; the next occurrence has the same one.
+	Fingerprint Fingerprint `json:"fingerprint"`
+
+	Rule     string `json:"rule"`
+	Category string `json:"category"`
+	Metric   string `json:"metric"`
+	Unit     string `json:"unit"` // of Value, Threshold and Peak: "%", "ms", "bytes", …
+	// Labels are the series' own, the rule's, alertname and category: the
+	// identity. AllLabels adds severity.
+	Labels Labels `json:"labels"`
+
+	State    State    `json:"state"`
+	Severity Severity `json:"severity"` // of a resolved alert: the last it had
+	Worst    Severity `json:"worst"`    // the highest it has fired with; OK while pending
+
+	Value     Number `json:"value"`     // the last sample's
+	Threshold Number `json:"threshold"` // what the condition compares with; for a change, the baseline
+	Verb      string `json:"verb"`      // "below", "above", "increased to", …
+	Peak      Number `json:"peak"`      // the worst value while firing
+
+	Message     string            `json:"message"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Reason      string            `json:"reason"` // why it is in this state, in words
+
+	PendingAt time.Time `json:"pending_at"` // its condition first held
+	StartsAt  time.Time `json:"starts_at"`  // it fired
+	EndsAt    time.Time `json:"ends_at"`    // it resolved, or went inactive
+	UpdatedAt time.Time `json:"updated_at"` // its last transition
+	// SeverityAt is when it took its present severity.
+	SeverityAt time.Time `json:"severity_at"`
+
+	// Levels are the timers of its severities, for a restart to go on from.
+	Levels [3]Level `json:"levels"`
+}
+
+// Level is the timer of one severity's condition. Index a [3]Level with
+// Severity-1.
+type Level struct {
+	Since time.Time `json:"since"` // the condition has held since; zero when it does not hold
+}
+
+// NewID makes an alert's id of its fingerprint and the moment it began.
+func NewID(fp Fingerprint, began time.Time) string {
+	return fp.String() + "-" + strconv.FormatInt(began.UnixMilli(), 36)
+}
+
+// AllLabels returns the identity's labels and severity.
+func (a *Alert) AllLabels() Labels {
+	return a.Labels.With(LabelSeverity, a.Severity.String())
+}
+
+// Active says whether the alert is firing.
+func (a *Alert) Active() bool { return a.State == Firing }

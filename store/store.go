@@ -1,0 +1,116 @@
+// Package store says what Tocsin remembers, in the terms that every driver
+// shares. The drivers live in the folders below, storetest judges them all,
+// and each consumer declares the few methods that it needs of them. Nothing
+// here decides anything.
+package store
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+)
+
+// ErrNotFound is returned for an id that the store does not know.
+var ErrNotFound = errors.New("not found")
+
+// ErrBadCursor is returned for a cursor that no page of this store gave out.
+var ErrBadCursor = errors.New("bad cursor")
+
+// Change is everything that was decided at one moment. A driver writes it in
+// one transaction, durably, or not at all: when Commit returns nil, no crash
+// and no power loss undoes it.
+type Change struct {
+	Alerts     []alert.Alert // inserted, or replaced by id
+	Events     []alert.Event // appended; Seq is given by the store
+	Groups     []Group       // inserted, or replaced by key
+	DropGroups []string      // with their members
+	Members    []Member      // inserted, or replaced by group and alert
+	// DropMembers are the members of a group that it need not tell of any more.
+	DropMembers []MemberKey
+	Deliveries  []alert.Delivery // new rows of the outbox
+}
+
+// Empty says whether there is nothing to write.
+func (c *Change) Empty() bool {
+	return len(c.Alerts)+len(c.Events)+len(c.Groups)+len(c.DropGroups)+
+		len(c.Members)+len(c.DropMembers)+len(c.Deliveries) == 0
+}
+
+// Append adds another change's parts after this one's.
+func (c *Change) Append(other Change) {
+	c.Alerts = append(c.Alerts, other.Alerts...)
+	c.Events = append(c.Events, other.Events...)
+	c.Groups = append(c.Groups, other.Groups...)
+	c.DropGroups = append(c.DropGroups, other.DropGroups...)
+	c.Members = append(c.Members, other.Members...)
+	c.DropMembers = append(c.DropMembers, other.DropMembers...)
+	c.Deliveries = append(c.Deliveries, other.Deliveries...)
+}
+
+// Group is one notification group's memory. Times that have not come are zero.
+type Group struct {
+	Key       string       `json:"key"`
+	Route     string       `json:"route"` // the route's path in the tree
+	Labels    alert.Labels `json:"labels"`
+	Receivers []string     `json:"receivers"`
+	CreatedAt time.Time    `json:"created_at"`
+	FlushAt   time.Time    `json:"flush_at"` // when it is next looked at
+	SentAt    time.Time    `json:"sent_at"`  // its last notification was queued
+	Seq       int64        `json:"seq"`      // notifications so far
+}
+
+// MemberKey names a member.
+type MemberKey struct{ Group, AlertID string }
+
+// Member is one alert in one group and what the group's receivers were last
+// told of it.
+type Member struct {
+	Group    string
+	AlertID  string
+	Told     alert.State // alert.Firing, alert.Resolved, or "" for nothing yet
+	Severity alert.Severity
+	At       time.Time // told at, or joined at
+}
+
+// Snapshot is what a restart goes on from.
+type Snapshot struct {
+	// Alerts are the pending and the firing ones, and every alert that is a
+	// member of a group.
+	Alerts     []alert.Alert
+	Groups     []Group
+	Members    []Member
+	Deliveries []alert.Delivery // the pending ones, oldest first
+}
+
+// Settlement is the outcome of one attempt at a delivery.
+type Settlement struct {
+	ID        string
+	State     alert.DeliveryState
+	Attempts  int
+	NextAt    time.Time // when it stays pending
+	SettledAt time.Time // when it does not
+	LastError string
+	Reference string
+	// Events are the history entries of the attempt, one for each alert that
+	// the notification carried.
+	Events []alert.Event
+}
+
+// HistoryQuery selects alerts of the history, newest first. Zero fields select
+// everything.
+type HistoryQuery struct {
+	Since, Until time.Time        // alerts that were active in [Since, Until)
+	Severities   []alert.Severity // that had one of these at any time
+	States       []alert.State
+	Category     string
+	Rule         string
+	Limit        int    // 1 to 1000
+	Cursor       string // of the page before
+}
+
+// HistoryPage is one page of the history. Next is empty on the last page.
+type HistoryPage struct {
+	Alerts []alert.Alert
+	Next   string
+}
