@@ -205,3 +205,13 @@ func Quantity(v float64, unit string) string {
 	}
 	return Number(v) + unit
 }
+
+// ByteSize is a size in bytes that a configuration gives as 512MB or 1048576.
+type ByteSize int64
+
+// FromScalar reads the size from a configuration's scalar.
+func (b *ByteSize) FromScalar(text string) error {
+	n, err := ParseBytes(text)
+	*b = ByteSize(n)
+	return err
+}
