@@ -324,3 +324,17 @@ func sortedKeys[V any](m map[string]V) []string {
 	slices.SortFunc(keys, strings.Compare)
 	return keys
 }
+
+// Snapshot returns everything that the dispatcher knows, for Restore.
+func (d *Dispatcher) Snapshot() store.Snapshot {
+	s := store.Snapshot{Groups: d.Groups()}
+	for _, key := range sortedKeys(d.groups) {
+		for _, m := range d.groups[key].members {
+			s.Members = append(s.Members, *m)
+		}
+	}
+	for _, id := range sortedKeys(d.alerts) {
+		s.Alerts = append(s.Alerts, *d.alerts[id])
+	}
+	return s
+}
