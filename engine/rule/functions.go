@@ -19,6 +19,9 @@ type window struct {
 	compute windowFunc
 	unit    func(of unit) unit
 	from    origin
+	// ofNothing is the value over a series that is not there: unknown, but 0
+	// for a count.
+	ofNothing float64
 }
 
 func sameUnit(of unit) unit { return of }
@@ -32,29 +35,29 @@ func windowNames() []string {
 func windowOf(name string) (window, bool) {
 	switch name {
 	case "avg":
-		return window{average, sameUnit, originSeries}, true
+		return window{average, sameUnit, originSeries, math.NaN()}, true
 	case "min":
-		return window{minimum, sameUnit, originSeries}, true
+		return window{minimum, sameUnit, originSeries, math.NaN()}, true
 	case "max":
-		return window{maximum, sameUnit, originSeries}, true
+		return window{maximum, sameUnit, originSeries, math.NaN()}, true
 	case "sum":
-		return window{sum, sameUnit, originSeries}, true
+		return window{sum, sameUnit, originSeries, math.NaN()}, true
 	case "count":
-		return window{count, noUnit, originOther}, true
+		return window{count, noUnit, originOther, 0}, true
 	case "stddev":
-		return window{deviation, sameUnit, originOther}, true
+		return window{deviation, sameUnit, originOther, math.NaN()}, true
 	case "rate":
-		return window{rate, noUnit, originOther}, true
+		return window{rate, noUnit, originOther, math.NaN()}, true
 	case "change":
-		return window{change, sameUnit, originChange}, true
+		return window{change, sameUnit, originChange, math.NaN()}, true
 	case "change_pct":
-		return window{changePct, percentOf, originChange}, true
+		return window{changePct, percentOf, originChange, math.NaN()}, true
 	case "median":
-		return window{quantile(0.5), sameUnit, originSeries}, true
+		return window{quantile(0.5), sameUnit, originSeries, math.NaN()}, true
 	}
 	if digits, ok := strings.CutPrefix(name, "p"); ok {
 		if n, err := strconv.Atoi(digits); err == nil && n > 0 && n < 100 {
-			return window{quantile(float64(n) / 100), sameUnit, originSeries}, true
+			return window{quantile(float64(n) / 100), sameUnit, originSeries, math.NaN()}, true
 		}
 	}
 	return window{}, false
@@ -149,7 +152,7 @@ func windowNode(w window, of source.Metric, from origin, pick func(*frame) *Seri
 		return func(f *frame) float64 {
 			s := pick(f)
 			if s == nil || !s.seen {
-				return math.NaN()
+				return w.ofNothing
 			}
 			return compute(s, f.now, length)
 		}
