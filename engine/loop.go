@@ -77,6 +77,8 @@ func (e *Engine) load(ctx context.Context) error {
 		}
 		since := now.Add(-window - window/4)
 		err := e.store.LoadSamples(ctx, metric, since, func(s alert.Sample) error {
+			e.mu.Lock()
+			defer e.mu.Unlock()
 			e.evaluator.Preload(s, now)
 			return nil
 		})

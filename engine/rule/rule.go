@@ -250,3 +250,13 @@ func (r *Rule) Windows() map[string]time.Duration {
 
 // Identity returns the labels of the alert that the rule makes of a series.
 func (r *Rule) Identity(series alert.Labels) alert.Labels { return series.Merge(r.labels) }
+
+// Condition returns one severity's condition as it is written, and its `for`;
+// false when the rule has none.
+func (r *Rule) Condition(severity alert.Severity) (text string, hold time.Duration, ok bool) {
+	if severity == alert.OK || r.levels[severity-1].when == nil {
+		return "", 0, false
+	}
+	lv := r.levels[severity-1]
+	return lv.when.Text, lv.hold, true
+}
