@@ -25,7 +25,6 @@ type world struct {
 	d    *Dispatcher
 	now  time.Time
 	sent []string
-	kept store.Snapshot // what a store would hold
 	ids  int
 }
 
