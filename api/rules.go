@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -67,7 +68,7 @@ func ruleDocOf(r *RuleStatus) ruleDoc {
 	return ruleDoc{
 		ID: r.ID, Category: r.Category, Metric: r.Metric, Unit: r.Unit, Match: notNil(r.Match),
 		Conditions: conditionsDoc{condition(alert.Critical), condition(alert.Warning), condition(alert.Info)},
-		Clear:      r.Clear, NoData: r.NoData, Message: r.Message,
+		Clear:      r.Clear, NoData: cmp.Or(r.NoData, "keep"), Message: r.Message,
 		Labels: notNilMap(r.Labels), Annotations: notNilMap(r.Annotations),
 		File: r.File, Line: r.Line, State: r.State, Series: r.Series, LastEval: stamp(r.LastEval),
 	}
