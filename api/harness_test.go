@@ -111,3 +111,17 @@ func up(name, kind string, facts source.Facts) source.Status {
 		LastPoll: tenOClock(), LastOK: tenOClock(), PollTime: 1234 * time.Microsecond, Polls: 7, Samples: 12,
 	}
 }
+
+// mustRequest makes a request with a query that need not be well-formed.
+func mustRequest(t testing.TB, path, query string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	r.Host, r.URL.RawQuery = "localhost", query
+	return r
+}
+
+func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}

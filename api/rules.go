@@ -59,11 +59,7 @@ func ruleDocOf(r *RuleStatus) ruleDoc {
 		if !ok {
 			return nil
 		}
-		duration := units.Duration(c.For)
-		if duration == "" {
-			duration = "0s"
-		}
-		return &conditionDoc{c.Expr, duration}
+		return &conditionDoc{c.Expr, units.Duration(c.For)}
 	}
 	return ruleDoc{
 		ID: r.ID, Category: r.Category, Metric: r.Metric, Unit: r.Unit, Match: notNil(r.Match),

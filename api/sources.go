@@ -12,7 +12,7 @@ type sourceDoc struct {
 	Name       string        `json:"name"`
 	Type       string        `json:"type"`
 	Service    *string       `json:"service"`  // of the health document; null for none
-	Interval   string        `json:"interval"` // "" for a source that is pushed to
+	Interval   *string       `json:"interval"` // null for a source that is pushed to
 	Up         bool          `json:"up"`
 	Blind      bool          `json:"blind"` // it answers that the monitor may not look
 	Health     source.Health `json:"health"`
@@ -49,10 +49,14 @@ func (s *Server) getSources(r *http.Request) (any, error) {
 
 func (s *Server) sourceDocOf(st source.Status) sourceDoc {
 	d := sourceDoc{
-		Name: st.Name, Type: st.Type, Interval: units.Duration(st.Interval), Up: st.Up, Blind: st.Blind,
+		Name: st.Name, Type: st.Type, Up: st.Up, Blind: st.Blind,
 		Health: stateOf(st), Problems: make([]problemDoc, 0, len(st.Problems)),
 		LastPoll: stamp(st.LastPoll), LastOK: stamp(st.LastOK), PollTimeMs: alert.Unknown(),
 		Polls: st.Polls, Skipped: st.Skipped, Samples: st.Samples,
+	}
+	if st.Interval > 0 {
+		interval := units.Duration(st.Interval)
+		d.Interval = &interval
 	}
 	if service := s.serviceOf(st); service != "" {
 		d.Service = &service
