@@ -195,7 +195,7 @@ func redisInfo(caches []source.Status) object[*string] {
 	if info == nil {
 		return nil
 	}
-	o := make(object[*string], 0, len(infoFields()))
+	o := make(object[*string], 0, 8)
 	for _, name := range infoFields() {
 		var value *string
 		if v, ok := info[name]; ok {
