@@ -38,6 +38,7 @@ type Token struct {
 // shows: such a page reaches loopback by DNS rebinding, which the Host header
 // gives away, or with a cross-origin POST.
 type guard struct {
+	closed bool // tokens are configured
 	tokens []hashedToken
 	hosts  []string // besides loopback; lower case
 	origin *http.CrossOriginProtection
@@ -49,8 +50,9 @@ type hashedToken struct {
 }
 
 func newGuard(tokens []Token, listen, externalURL string) *guard {
-	g := &guard{origin: http.NewCrossOriginProtection()}
+	g := &guard{closed: len(tokens) > 0, origin: http.NewCrossOriginProtection()}
 	for _, t := range tokens {
+		// An empty one lets nobody in, and does not open the door either.
 		if !t.Token.Empty() {
 			g.tokens = append(g.tokens, hashedToken{sha256.Sum256([]byte(t.Token.Reveal())), t.Scope})
 		}
@@ -71,7 +73,7 @@ func (g *guard) check(r *http.Request, need Scope) error {
 	if err := g.origin.Check(r); err != nil {
 		return &Error{Status: http.StatusForbidden, Code: "cross_origin", Message: "a page of another origin may not change anything here"}
 	}
-	if len(g.tokens) == 0 {
+	if !g.closed {
 		return g.checkHost(r.Host)
 	}
 	if need == Open {

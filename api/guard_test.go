@@ -72,6 +72,13 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+func TestAnEmptyTokenDoesNotOpenTheDoor(t *testing.T) {
+	h := guarded(api.Token{Name: "unset", Scope: api.Admin})
+	for _, header := range []string{"", "Bearer", "Bearer "} {
+		wantError(t, get(t, h, "/api/performance", "Authorization", header), 401, "unauthorized")
+	}
+}
+
 func TestWithoutTokensAWebPageReachesNothing(t *testing.T) {
 	h := guarded()
 	for _, tt := range []struct {

@@ -108,7 +108,7 @@ func (k *keyList) Keys(_ context.Context, q source.KeyQuery) (source.KeyPage, er
 	k.asked = q
 	page := source.KeyPage{Keys: []string{"user:1", "user:2"}, Total: 40, Filtered: 2, Pattern: q.Pattern, Cursor: "17", Complete: false}
 	if q.Details {
-		page.Items = []source.KeyItem{{Key: "user:1", Type: "string", TTL: 900, Bytes: 72}, {Key: "user:2", Type: "hash", TTL: -1, Bytes: 120}}
+		page.Items = []source.KeyItem{{Key: "user:1", Type: ptr("string"), TTL: ptr(int64(900)), Bytes: ptr(int64(72))}, {Key: "user:2"}}
 	}
 	return page, k.err
 }

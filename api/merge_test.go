@@ -63,6 +63,20 @@ func TestTheMostDirectSourceOfANumberWins(t *testing.T) {
 			"/api/performance?action=cache", `"stats":{"hits":8,"misses":0,"total":8,"hitRate":100,"errors":0,"operations":{"get":8,`,
 		},
 		{
+			"a strategy that is only configured is not known",
+			[]source.Status{
+				up("c", "redis", source.Facts{Cache: guideRedis(), Strategies: source.Strategies{"A": {TTL: time.Minute}}}),
+			},
+			"/api/performance?action=cache", `"hits":3000,"misses":370,"total":3370,"hitRate":89,"errors":2,"source":"keyspace"`,
+		},
+		{
+			"its TTL joins the counters of another source",
+			[]source.Status{
+				up("c", "redis", source.Facts{Strategies: source.Strategies{"A": {TTL: time.Minute}}}), up("p", "prometheus", strategy(20)),
+			},
+			"/api/performance?action=cache", `"cacheStrategies":{"A":{"ttl":60,"hits":20,"misses":0,"hitRate":100}}`,
+		},
+		{
 			"the memory of two instances, over both limits",
 			[]source.Status{up("p", "prometheus", memory(100*mib, 400*mib)), up("q", "prometheus", memory(50*mib, 200*mib))},
 			"/api/performance", `"memory":{"used":"150 MB","total":"600 MB","percentage":25}`,

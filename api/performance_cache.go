@@ -88,7 +88,7 @@ func strategiesOf(all []source.Status) source.Strategies {
 	merged := source.Strategies{}
 	for _, s := range all {
 		for name := range s.Facts.Strategies {
-			if _, done := merged[name]; !done {
+			if _, told := countersOf(s, name); told {
 				merged[name] = strategyOf(all, name)
 			}
 		}
@@ -98,10 +98,7 @@ func strategiesOf(all []source.Status) source.Strategies {
 
 func strategyOf(all []source.Status, name string) source.Strategy {
 	var total source.Strategy
-	for _, one := range ofBestType(all, func(s source.Status) (source.Strategy, bool) {
-		one, ok := s.Facts.Strategies[name]
-		return one, ok
-	}) {
+	for _, one := range ofBestType(all, func(s source.Status) (source.Strategy, bool) { return countersOf(s, name) }) {
 		total.Hits += one.Hits
 		total.Misses += one.Misses
 		total.Sets += one.Sets
@@ -115,6 +112,17 @@ func strategyOf(all []source.Status, name string) source.Strategy {
 		total.TTL = max(total.TTL, s.Facts.Strategies[name].TTL)
 	}
 	return total
+}
+
+// countersOf returns what one source knows of a strategy. Redis tells nothing of
+// a strategy that is configured and whose hash no one has written: that is not
+// known, and not 0.
+func countersOf(s source.Status, name string) (source.Strategy, bool) {
+	one, ok := s.Facts.Strategies[name]
+	if s.Type == "redis" && one == (source.Strategy{TTL: one.TTL}) {
+		return one, false
+	}
+	return one, ok
 }
 
 // applicationStats sums the strategies up, so that their hits and misses give

@@ -22,6 +22,7 @@ type Options struct {
 	Ingester Ingester
 	Reloader Reloader
 	// Ready returns why the daemon is not ready; nil, or a nil Ready, is ready.
+	// The reason is shown to whoever asks and must hold nothing of the inside.
 	Ready      func(ctx context.Context) error
 	Gatherer   prometheus.Gatherer   // for /metrics
 	Registerer prometheus.Registerer // for the server's own metrics
@@ -36,7 +37,9 @@ type Options struct {
 	// Services says which service of the health document a source belongs to:
 	// database, cache or mcp, by the source's name. A source that is not named
 	// here belongs to database when it is of type postgres, to cache when of
-	// type redis, and to mcp when it is called mcp.
+	// type redis, and to mcp when it is called mcp. A service of another name
+	// counts for the overall status, as the alerts of that category do, and is
+	// not listed.
 	Services map[string]string
 	Limits   Limits // zero fields are those of DefaultLimits
 }

@@ -103,7 +103,7 @@ func TestKeys(t *testing.T) {
 	if want := (source.KeyQuery{Pattern: "user:*", Limit: 2, Cursor: "9"}); list.asked != want {
 		t.Errorf("asked %+v, want %+v", list.asked, want)
 	}
-	wantBody(t, get(t, h, path+"?details=1"), 200, `"pattern":"*"`, `"items":[{"key":"user:1","type":"string","ttl":900,"bytes":72}`)
+	wantBody(t, get(t, h, path+"?details=1"), 200, `"pattern":"*"`, `"items":[{"key":"user:1","type":"string","ttl":900,"bytes":72},{"key":"user:2","type":null,"ttl":null,"bytes":null}]`)
 	wantError(t, get(t, h, path+"?limit=5000&details=yes&x=1"), 400, "bad_request", "from 1 to 1000", `details: "yes"`, `"x": unknown`)
 	wantError(t, get(t, h, path+"?source=queue"), 404, "not_found", "those that do are cache")
 
