@@ -173,3 +173,13 @@ func eachScalar(n *yaml.Node, f func(*yaml.Node)) {
 		}
 	}
 }
+
+// Line returns the line on which the value at the path begins, or the nearest
+// thing above it; 0 when that is an override.
+func (d *Document) Line(path string) int {
+	n, at := d.find(path).anchor(d)
+	if d.origins[n] != nil {
+		return 0
+	}
+	return at.line
+}
