@@ -76,11 +76,7 @@ func unknownVariable(variable string) yamlpos.Mistake {
 }
 
 // topLevel returns the keys of a configuration.
-func topLevel() []string {
-	return []string{
-		"server", "store", "redis", "rules", "sources", "receivers", "plugins", "route", "inhibit", "log",
-	}
-}
+func topLevel() []string { return yamlpos.TopLevel(&Config{}, &parts{}) }
 
 // pathOf joins the steps: numbers are the items of a list.
 func pathOf(steps []string) string {

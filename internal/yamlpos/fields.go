@@ -56,6 +56,15 @@ func fieldNames(types []reflect.Type) []string {
 	return slices.Compact(names)
 }
 
+// TopLevel returns the keys that the structs take, sorted.
+func TopLevel(of ...any) []string {
+	types := make([]reflect.Type, len(of))
+	for i, one := range of {
+		types[i] = structType(reflect.TypeOf(one))
+	}
+	return fieldNames(types)
+}
+
 // Paths returns the paths of all settings of a struct that hold one value and
 // stand in no list or map, for a suggestion.
 func Paths(of any) []string {
