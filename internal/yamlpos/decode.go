@@ -67,8 +67,8 @@ func (dec *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	if dec.d.broken[n] {
 		return
 	}
-	if !isSecret(t) {
-		dec.d.markOpen(n)
+	if !isSecret(t) && t.Kind() != reflect.Interface {
+		dec.d.markOpen(n) // an any vouches for nothing
 	}
 	switch {
 	case t == reflect.TypeFor[Deferred]():
@@ -214,6 +214,13 @@ func (dec *decoder) mapping(n *yaml.Node, targets []reflect.Value, path string) 
 
 func (dec *decoder) unknown(e entry, types []reflect.Type, path string) {
 	names := fieldNames(types)
+	for _, t := range types {
+		for _, f := range fieldsOf(t) {
+			if isSecret(f.typ) && f.name == problem.Nearest(e.name, names) {
+				dec.d.markSecret(e.value) // a secret under a misspelt key is one still
+			}
+		}
+	}
 	hint := problem.DidYouMean(e.name, names)
 	if hint == "" && len(names) > 0 && len(names) <= 12 {
 		hint = "known here: " + strings.Join(names, ", ")

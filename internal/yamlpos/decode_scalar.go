@@ -86,7 +86,6 @@ func (d *Document) native(n *yaml.Node) any {
 // any returns a value as map[string]any, []any or what native returns.
 func (dec *decoder) any(n *yaml.Node, path string) any {
 	n = dec.opened(resolve(n), path)
-	dec.d.markOpen(n)
 	switch n.Kind {
 	case yaml.MappingNode:
 		m := map[string]any{}

@@ -86,7 +86,7 @@ func (d *Document) Keys(path string) []string {
 func (d *Document) Variables(path string) []string {
 	if path == "" {
 		var all []string
-		eachScalar(d.root, func(n *yaml.Node) { all = append(all, variables(d.raw(n))...) })
+		eachScalar(d.root, "", func(n *yaml.Node, _ string) { all = append(all, variables(d.raw(n))...) })
 		return all
 	}
 	f := d.find(path)
@@ -158,18 +158,19 @@ func resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// eachScalar calls f for every scalar that is a value, each once.
-func eachScalar(n *yaml.Node, f func(*yaml.Node)) {
+// eachScalar calls f for every scalar that is a value, each once, with its
+// path.
+func eachScalar(n *yaml.Node, path string, f func(n *yaml.Node, path string)) {
 	switch n.Kind {
 	case yaml.ScalarNode:
-		f(n)
+		f(n, path)
 	case yaml.SequenceNode:
-		for _, item := range n.Content {
-			eachScalar(item, f)
+		for i, item := range n.Content {
+			eachScalar(item, itemPath(path, i), f)
 		}
 	case yaml.MappingNode:
-		for i := 1; i < len(n.Content); i += 2 {
-			eachScalar(n.Content[i], f)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			eachScalar(n.Content[i+1], join(path, n.Content[i].Value), f)
 		}
 	}
 }

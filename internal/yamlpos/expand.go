@@ -29,7 +29,7 @@ type expansion struct {
 // What Set has put into the document is left as it is.
 func (d *Document) Expand(lookup func(name string) (string, bool)) Mistakes {
 	var mistakes Mistakes
-	eachScalar(d.root, func(n *yaml.Node) {
+	eachScalar(d.root, "", func(n *yaml.Node, path string) {
 		if d.origins[n] != nil || !strings.Contains(n.Value, "$") || d.wasExpanded(n) {
 			return
 		}
@@ -38,7 +38,7 @@ func (d *Document) Expand(lookup func(name string) (string, bool)) Mistakes {
 		raw := n.Value
 		for _, f := range x.faults {
 			at := d.offsetPlace(n, f.at)
-			mistakes = append(mistakes, d.mistakeAt(n, at, d.pathOf(n), f.message, f.hint))
+			mistakes = append(mistakes, d.mistakeAt(n, at, path, f.message, f.hint))
 			d.broken[n] = true
 		}
 		d.expansions[n] = expansion{raw: raw, offsets: append(x.offsets, len(raw)), whole: isWhole(raw)}
@@ -125,7 +125,7 @@ func (d *Document) raw(n *yaml.Node) string {
 // the scalar is written.
 func (d *Document) foreign(n *yaml.Node) (written string, yes bool) {
 	if origin := d.origins[n]; origin != nil {
-		return "$" + strings.TrimPrefix(origin.name, "environment "), true
+		return "$" + strings.TrimPrefix(origin.name, environmentPrefix), true
 	}
 	e, ok := d.expansions[n]
 	return e.raw, ok && e.raw != n.Value

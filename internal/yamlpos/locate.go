@@ -158,31 +158,3 @@ func (d *Document) mistakeAt(n *yaml.Node, at place, path, message, hint string)
 	m.remask()
 	return m
 }
-
-// pathOf finds the path of a node of the document. It is only called to
-// report a mistake.
-func (d *Document) pathOf(target *yaml.Node) string {
-	var search func(n *yaml.Node, path string) (string, bool)
-	search = func(n *yaml.Node, path string) (string, bool) {
-		if n == target {
-			return path, true
-		}
-		switch n.Kind {
-		case yaml.SequenceNode:
-			for i, item := range n.Content {
-				if p, ok := search(item, itemPath(path, i)); ok {
-					return p, true
-				}
-			}
-		case yaml.MappingNode:
-			for i := 0; i+1 < len(n.Content); i += 2 {
-				if p, ok := search(n.Content[i+1], join(path, n.Content[i].Value)); ok {
-					return p, true
-				}
-			}
-		}
-		return "", false
-	}
-	path, _ := search(d.root, "")
-	return path
-}

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// environmentPrefix begins the File of a mistake in a variable.
+const environmentPrefix = "environment "
+
 // Mistake is one thing that is wrong in a file or in the environment.
 type Mistake struct {
 	// File is the name that Parse was given, or "environment NAME".
@@ -88,7 +91,7 @@ func (ms Mistakes) Sorted() Mistakes {
 	for _, m := range ms {
 		if _, known := order[m.File]; !known {
 			order[m.File] = len(order)
-			if m.text != nil && m.text.hidden {
+			if strings.HasPrefix(m.File, environmentPrefix) {
 				order[m.File] += len(ms)
 			}
 		}

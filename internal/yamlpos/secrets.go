@@ -78,7 +78,13 @@ func (d *Document) markSecret(n *yaml.Node) {
 	if _, known := d.text.secrets[n]; known {
 		return
 	}
-	d.text.secrets[n] = d.text.literalSpans(n, d.raw(n))
+	spans := d.text.literalSpans(n, d.raw(n))
+	d.text.secrets[n] = spans
+	for i, s := range spans {
+		if i == 0 || spans[i-1].line != s.line {
+			d.text.onLine[s.line] = append(d.text.onLine[s.line], n)
+		}
+	}
 }
 
 // markOpen lifts a guess: the type says that this is no secret.

@@ -104,7 +104,7 @@ func (d *Document) descend(at **yaml.Node, step string, t *text) (next **yaml.No
 			return nil, "is a list; " + strconv.Quote(step) + " is not the number of an item"
 		}
 		if i > len(n.Content) {
-			return nil, "has " + strconv.Itoa(len(n.Content)) + " items; the next one is " + strconv.Itoa(len(n.Content))
+			return nil, "ends before item " + strconv.Itoa(i) + "; the next one is " + strconv.Itoa(len(n.Content))
 		}
 		if i == len(n.Content) {
 			n.Content = append(n.Content, d.made(t, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}))
@@ -165,8 +165,13 @@ func (d *Document) copied(n *yaml.Node) *yaml.Node {
 	if t := d.origins[n]; t != nil {
 		d.origins[&c] = t
 	}
-	if spans, ok := d.text.secrets[n]; ok {
-		d.text.secrets[&c], d.text.guessed[&c] = spans, d.text.guessed[n]
+	if e, ok := d.expansions[n]; ok {
+		d.expansions[&c] = e
+	}
+	if _, ok := d.text.secrets[n]; ok {
+		guessed := d.text.guessed[n]
+		d.markSecret(&c)
+		d.text.guessed[&c] = guessed
 	}
 	return &c
 }

@@ -18,8 +18,9 @@ type text struct {
 	// can only be guessed from the line.
 	unread bool
 	// secrets holds the parts of lines that must not be shown, by the scalar
-	// that they belong to.
+	// that they belong to, and onLine the scalars by line.
 	secrets map[*yaml.Node][]span
+	onLine  map[int][]*yaml.Node
 	// guessed marks the entries of secrets that Decode may lift.
 	guessed map[*yaml.Node]bool
 }
@@ -30,7 +31,7 @@ type span struct{ line, from, to int }
 const byteOrderMark = "\ufeff"
 
 func newText(name string, data []byte) *text {
-	t := &text{name: name, secrets: map[*yaml.Node][]span{}, guessed: map[*yaml.Node]bool{}}
+	t := &text{name: name, secrets: map[*yaml.Node][]span{}, onLine: map[int][]*yaml.Node{}, guessed: map[*yaml.Node]bool{}}
 	for _, line := range splitLines(strings.TrimPrefix(string(data), byteOrderMark)) {
 		t.lines = append(t.lines, []rune(line))
 	}
@@ -115,8 +116,8 @@ func (t *text) secretsOf(line int) []span {
 		return guessInLine(line, t.lines[line-1])
 	}
 	var on []span
-	for _, spans := range t.secrets {
-		for _, s := range spans {
+	for _, n := range t.onLine[line] {
+		for _, s := range t.secrets[n] {
 			if s.line == line {
 				on = append(on, s)
 			}

@@ -170,7 +170,7 @@ func TestSetOverridesOnePlace(t *testing.T) {
 		{"items[0].names", "[x, y]", func(c config) any { return c.Items[0].Names }, []string{"x", "y"}, ""},
 		{"items", "[{url: z}]", func(c config) any { return len(c.Items) }, 1, ""},
 		{"tables.users.rows", "2", func(c config) any { return c.Tables["USERS"]["rows"] }, 2, ""},
-		{"items[7].url", "w", nil, nil, "environment X: items[7].url: items has 2 items; the next one is 2"},
+		{"items[7].url", "w", nil, nil, "environment X: items[7].url: items ends before item 7; the next one is 2"},
 		{"server.listen.port", "w", nil, nil, `environment X: server.listen.port: server.listen is a single value and has no "port" below it`},
 		{"server.lisen", "w", nil, nil, `environment X: server.lisen: unknown field; did you mean "listen"?`},
 		{"count", "hunter2", nil, nil, `environment X: count: want a whole number, not the text of $X`},
