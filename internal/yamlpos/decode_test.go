@@ -42,6 +42,7 @@ type common struct {
 type server struct {
 	Listen string        `yaml:"listen"`
 	Token  secret.String `yaml:"token"`
+	Pin    secret.String `yaml:"pin"` // a secret only by its type
 }
 
 type ruleLike struct {

@@ -68,9 +68,8 @@ func (p *parser) readable(data []byte) bool {
 		p.add(1, 1, "", "save it as UTF-8", "the file is UTF-16")
 		return false
 	}
-	line, column := 1, 1
 	for i, source := range splitLines(string(bytes.TrimPrefix(data, []byte(byteOrderMark)))) {
-		line, column = i+1, 1
+		line, column := i+1, 1
 		for at := 0; at < len(source); column++ {
 			r, size := utf8.DecodeRuneInString(source[at:])
 			at += size

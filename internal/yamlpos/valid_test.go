@@ -238,3 +238,19 @@ func TestWarningsRefuseNothing(t *testing.T) {
 		t.Error("a mistake beside a warning must refuse")
 	}
 }
+
+// A source's own keys are decoded after what all sources share.
+func TestASecretThatIsFoundLaterIsMaskedInEarlierMistakes(t *testing.T) {
+	doc, _ := yamlpos.Parse("test.yaml", []byte("a: {count: x, pin: hunter2}\n"))
+	var first struct {
+		Count int `yaml:"count"`
+	}
+	var rest map[string]any
+	mistakes := doc.DecodeAt("a", &first, &rest)
+	var s server
+	var others map[string]any
+	mistakes = append(mistakes, doc.DecodeAt("a", &s, &others)...).Sorted()
+	if got, want := mistakes[0].SourceLine, "a: {count: x, pin: ***}"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
