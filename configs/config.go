@@ -6,6 +6,7 @@
 package configs
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -163,3 +164,20 @@ type Kinds struct {
 // of the configured sources, skipped ones included, so that a rule file is
 // right or wrong whatever the environment.
 func (c *Config) Catalog() source.Catalog { return source.NewCatalog(c.metrics, c.open) }
+
+// ExternalURL is where people reach the daemon, without a slash at its end.
+func (c *Config) ExternalURL() string {
+	if c.Server.ExternalURL != "" {
+		return strings.TrimRight(c.Server.ExternalURL, "/")
+	}
+	return "http://" + c.Server.Listen
+}
+
+// LongestInterval is the longest interval of any source; zero without sources.
+func (c *Config) LongestInterval() time.Duration {
+	var longest time.Duration
+	for i := range c.Sources {
+		longest = max(longest, c.Sources[i].Interval)
+	}
+	return longest
+}

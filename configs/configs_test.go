@@ -317,7 +317,7 @@ func TestTheShippedConfigurationServesAsItIs(t *testing.T) {
 			if len(mistakes) > 0 {
 				t.Fatal(mistakes)
 			}
-			if len(c.Sources)+len(c.Receivers)+len(c.Skipped) != 10 || (len(c.Skipped) == 0) != (environ != nil) {
+			if len(c.Sources)+len(c.Receivers)+len(c.Skipped) != 11 || (len(c.Skipped) == 0) != (environ != nil) {
 				t.Errorf("got %d sources, %d receivers, skipped %v", len(c.Sources), len(c.Receivers), c.Skipped)
 			}
 			if diff := cmp.Diff([]string{filepath.Join(dir, "rules.yaml")}, c.RuleFiles); diff != "" {
