@@ -65,9 +65,21 @@ func (c Catalog) Lookup(name string) (Metric, bool) {
 		return m, true
 	}
 	if c.open && name != "" && !strings.Contains(name, ".") {
-		return Metric{Name: name, Kind: Gauge, Description: "a metric of the application's own"}, true
+		return Metric{Name: name, Unit: unitBySuffix(name), Kind: Gauge, Description: "a metric of the application's own"}, true
 	}
 	return Metric{}, false
+}
+
+// unitBySuffix reads the unit off a name that follows Prometheus' naming.
+func unitBySuffix(name string) string {
+	for suffix, unit := range map[string]string{
+		"_seconds": "s", "_milliseconds": "ms", "_ms": "ms", "_bytes": "bytes", "_percent": "%",
+	} {
+		if strings.HasSuffix(name, suffix) {
+			return unit
+		}
+	}
+	return ""
 }
 
 // Names returns the declared names, sorted.

@@ -136,7 +136,7 @@ func (p *Poller) publish(ctx context.Context, at time.Time, r Reading, err error
 		samples = append(samples, s)
 	}
 	samples = append(samples, p.ownSamples(at, own)...)
-	batch := Batch{Source: p.spec.Name, Type: p.spec.Type, At: at, Samples: samples, StartedAt: r.StartedAt, Failed: err != nil}
+	batch := Batch{Source: p.spec.Name, Type: p.spec.Type, At: at, Samples: samples, StartedAt: r.StartedAt, Interval: p.spec.Interval, Failed: err != nil}
 	if err := p.sink.Ingest(ctx, batch); err != nil && ctx.Err() == nil {
 		p.log.Error("reading was not taken", "error", err)
 	}

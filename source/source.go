@@ -136,6 +136,8 @@ type Batch struct {
 	At        time.Time
 	Samples   []alert.Sample
 	StartedAt time.Time
+	// Interval is how often the source gives a batch; zero when nobody knows.
+	Interval time.Duration
 	// Failed marks a poll that could not read its source.
 	Failed bool
 }

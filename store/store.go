@@ -25,7 +25,7 @@ type Change struct {
 	Events     []alert.Event // appended; Seq is given by the store
 	Groups     []Group       // inserted, or replaced by key
 	DropGroups []string      // with their members
-	Members    []Member      // inserted, or replaced by group and alert
+	Members    []Member      // inserted, or replaced by their key
 	// DropMembers are the members of a group that it need not tell of any more.
 	DropMembers []MemberKey
 	Deliveries  []alert.Delivery // new rows of the outbox
@@ -61,16 +61,15 @@ type Group struct {
 }
 
 // MemberKey names a member.
-type MemberKey struct{ Group, AlertID string }
+type MemberKey struct{ Group, Receiver, AlertID string }
 
-// Member is one alert in one group and what the group's receivers were last
-// told of it.
+// Member is one alert in one group, and what one receiver of the group was
+// last told of it.
 type Member struct {
-	Group    string
-	AlertID  string
-	Told     alert.State // alert.Firing, alert.Resolved, or "" for nothing yet
-	Severity alert.Severity
-	At       time.Time // told at, or joined at
+	MemberKey
+	Told     alert.State    // alert.Firing, or "" for nothing yet
+	Severity alert.Severity // that it was told with
+	At       time.Time      // told at, or joined at
 }
 
 // Snapshot is what a restart goes on from.

@@ -28,19 +28,37 @@ type suffix struct {
 	dim    Dimension
 }
 
-// Longest first within a common beginning. MB means MiB, as in the guide.
-var suffixes = [...]suffix{
-	{"ns", 1e-9, Time}, {"us", 1e-6, Time}, {"µs", 1e-6, Time}, {"ms", 1e-3, Time},
-	{"s", 1, Time}, {"m", 60, Time}, {"h", 3600, Time}, {"d", 86400, Time}, {"w", 604800, Time},
-	{"KiB", 1 << 10, Bytes}, {"MiB", 1 << 20, Bytes}, {"GiB", 1 << 30, Bytes}, {"TiB", 1 << 40, Bytes},
-	{"KB", 1 << 10, Bytes}, {"kB", 1 << 10, Bytes}, {"MB", 1 << 20, Bytes}, {"GB", 1 << 30, Bytes}, {"TB", 1 << 40, Bytes},
-	{"B", 1, Bytes}, {"%", 1, Percent},
+// suffixes lists the units that can follow a number. MB means MiB, as in the
+// guide.
+func suffixes() []suffix {
+	return []suffix{
+		{"ns", 1e-9, Time},
+		{"us", 1e-6, Time},
+		{"µs", 1e-6, Time},
+		{"ms", 1e-3, Time},
+		{"s", 1, Time},
+		{"m", 60, Time},
+		{"h", 3600, Time},
+		{"d", 86400, Time},
+		{"w", 604800, Time},
+		{"KiB", 1 << 10, Bytes},
+		{"MiB", 1 << 20, Bytes},
+		{"GiB", 1 << 30, Bytes},
+		{"TiB", 1 << 40, Bytes},
+		{"KB", 1 << 10, Bytes},
+		{"kB", 1 << 10, Bytes},
+		{"MB", 1 << 20, Bytes},
+		{"GB", 1 << 30, Bytes},
+		{"TB", 1 << 40, Bytes},
+		{"B", 1, Bytes},
+		{"%", 1, Percent},
+	}
 }
 
 // Suffix returns the factor to the base unit and the dimension of a unit's
 // name, as in ms or MB.
 func Suffix(name string) (factor float64, dim Dimension, ok bool) {
-	for _, s := range suffixes {
+	for _, s := range suffixes() {
 		if s.text == name {
 			return s.factor, s.dim, true
 		}
@@ -50,9 +68,9 @@ func Suffix(name string) (factor float64, dim Dimension, ok bool) {
 
 // SuffixNames lists the units, for a suggestion.
 func SuffixNames() []string {
-	names := make([]string, len(suffixes))
-	for i, s := range suffixes {
-		names[i] = s.text
+	var names []string
+	for _, s := range suffixes() {
+		names = append(names, s.text)
 	}
 	return names
 }
@@ -66,7 +84,7 @@ func Of(unit string) (Dimension, float64) {
 	case "%":
 		return Percent, 1
 	}
-	for _, s := range suffixes {
+	for _, s := range suffixes() {
 		if s.text == unit {
 			return s.dim, s.factor
 		}

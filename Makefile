@@ -1,0 +1,67 @@
+# Tocsin. `make help` lists the targets.
+
+SHELL       := /bin/bash
+GO          ?= go
+BIN         := bin
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+GOBIN       := $(shell $(GO) env GOPATH)/bin
+GOLANGCI    := $(GOBIN)/golangci-lint
+# The linter is pinned: a new one with new opinions must not break an old tree.
+GOLANGCI_VERSION := v2.15.0
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/tocsin, static
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/tocsin ./cmd/tocsin
+
+.PHONY: run
+run: build ## Build, and serve configs/embedded.yaml
+	$(BIN)/tocsin serve --config configs/embedded.yaml
+
+.PHONY: demo
+demo: build ## Play an incident, with no server installed
+	$(BIN)/tocsin demo
+
+.PHONY: services
+services: ## Install PostgreSQL, Redis and PgBouncer for the tests, where permitted
+	@scripts/services.sh
+
+.PHONY: test
+test: services build ## Run every test, against real servers started privately
+	$(GO) test $(GOTESTFLAGS) ./...
+
+.PHONY: race
+race: services build ## Run every test with the race detector
+	$(GO) test -race ./...
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Run the linters
+	$(GOLANGCI) run ./...
+
+$(GOLANGCI):
+	$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Format the code
+	$(GOLANGCI) fmt ./...
+
+.PHONY: golden
+golden: ## Rewrite the golden files and scripts
+	UPDATE=1 $(GO) test ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz everything that strangers write, FUZZTIME each (10s)
+	@scripts/fuzz.sh $${FUZZTIME:-10s}
+
+.PHONY: bench
+bench: services build ## Measure, and print the figures of docs/benchmarks.md
+	@scripts/bench.sh
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf $(BIN)

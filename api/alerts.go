@@ -1,0 +1,145 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/gorilla/mux"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+// alertDoc is an alert with all that is known of it.
+type alertDoc struct {
+	ID          string            `json:"id"`
+	Fingerprint alert.Fingerprint `json:"fingerprint"`
+	Rule        string            `json:"rule"`
+	Category    string            `json:"category"`
+	Metric      string            `json:"metric"`
+	Unit        string            `json:"unit"` // of value, threshold and peak
+	State       alert.State       `json:"state"`
+	Severity    alert.Severity    `json:"severity"`
+	Worst       alert.Severity    `json:"worst"`
+	Value       alert.Number      `json:"value"`
+	Verb        string            `json:"verb"`
+	Threshold   alert.Number      `json:"threshold"`
+	Peak        alert.Number      `json:"peak"`
+	Message     string            `json:"message"`
+	Reason      string            `json:"reason"`
+	Labels      alert.Labels      `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+	PendingAt   stamp             `json:"pending_at"`
+	StartsAt    stamp             `json:"starts_at"`
+	SeverityAt  stamp             `json:"severity_at"`
+	EndsAt      stamp             `json:"ends_at"`
+	UpdatedAt   stamp             `json:"updated_at"`
+}
+
+func alertDocOf(a *alert.Alert) alertDoc {
+	return alertDoc{
+		ID: a.ID, Fingerprint: a.Fingerprint, Rule: a.Rule, Category: a.Category, Metric: a.Metric, Unit: a.Unit,
+		State: a.State, Severity: a.Severity, Worst: a.Worst,
+		Value: rounded(a.Value), Verb: a.Verb, Threshold: rounded(a.Threshold), Peak: rounded(a.Peak),
+		Message: a.Message, Reason: a.Reason, Labels: a.Labels, Annotations: notNilMap(a.Annotations),
+		PendingAt: stamp(a.PendingAt), StartsAt: stamp(a.StartsAt), SeverityAt: stamp(a.SeverityAt),
+		EndsAt: stamp(a.EndsAt), UpdatedAt: stamp(a.UpdatedAt),
+	}
+}
+
+// getAlerts answers GET /api/v1/alerts: the pending and the firing alerts that
+// every filter lets pass, worst first and then the newest.
+func (s *Server) getAlerts(r *http.Request) (any, error) {
+	pass, err := alertFilter(r)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []alert.Alert
+	for _, a := range s.Engine.Alerts() {
+		if pass(&a) {
+			chosen = append(chosen, a)
+		}
+	}
+	slices.SortStableFunc(chosen, worstThenNewest)
+	docs := make([]alertDoc, 0, len(chosen))
+	for i := range chosen {
+		docs = append(docs, alertDocOf(&chosen[i]))
+	}
+	return struct {
+		Alerts []alertDoc `json:"alerts"`
+	}{docs}, nil
+}
+
+// alertFilter reads state, severity, category and rule, each of which may hold
+// several, and match: label matchers that must all hold.
+func alertFilter(r *http.Request) (func(*alert.Alert) bool, error) {
+	q := parseQuery(r)
+	states := q.states(alert.Pending, alert.Firing)
+	severities := q.severities()
+	categories, rules := q.list("category"), q.list("rule")
+	matchers := q.matchers("match")
+	return func(a *alert.Alert) bool {
+		return among(states, a.State) && among(severities, a.Severity) &&
+			among(categories, a.Category) && among(rules, a.Rule) &&
+			(len(matchers) == 0 || matchers.Matches(a.AllLabels()))
+	}, q.err()
+}
+
+// among says whether the list has the value; the empty list has every value.
+func among[T comparable](list []T, value T) bool {
+	return len(list) == 0 || slices.Contains(list, value)
+}
+
+// eventDoc is one entry of an alert's history.
+type eventDoc struct {
+	Seq        int64           `json:"seq"`
+	At         stamp           `json:"at"`
+	Kind       alert.EventKind `json:"kind"`
+	Severity   alert.Severity  `json:"severity"`
+	From       alert.Severity  `json:"from"` // the severity before
+	Value      alert.Number    `json:"value"`
+	Threshold  alert.Number    `json:"threshold"`
+	Receiver   string          `json:"receiver,omitempty"`
+	DeliveryID string          `json:"delivery_id,omitempty"`
+	Reason     string          `json:"reason"`
+}
+
+// getAlert answers GET /api/v1/alerts/{id}: one alert, of now or of the past,
+// with its events in their order.
+func (s *Server) getAlert(r *http.Request) (any, error) {
+	if err := parseQuery(r).err(); err != nil {
+		return nil, err
+	}
+	id := mux.Vars(r)["id"]
+	found, err := s.findAlert(r, id)
+	if err != nil {
+		return nil, err
+	}
+	events, err := s.History.Events(r.Context(), id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // an alert may have no event yet
+		return nil, err
+	}
+	docs := make([]eventDoc, 0, len(events))
+	for _, e := range events {
+		docs = append(docs, eventDoc{
+			e.Seq, stamp(e.At), e.Kind, e.Severity, e.From, rounded(e.Value), rounded(e.Threshold),
+			e.Receiver, e.DeliveryID, e.Reason,
+		})
+	}
+	return struct {
+		alertDoc
+		Events []eventDoc `json:"events"`
+	}{alertDocOf(&found), docs}, nil
+}
+
+// findAlert prefers the engine's alert, which has the last value; the store
+// has every alert, with the value of its last transition.
+func (s *Server) findAlert(r *http.Request, id string) (alert.Alert, error) {
+	for _, a := range s.Engine.Alerts() {
+		if a.ID == id {
+			return a, nil
+		}
+	}
+	return s.History.Alert(r.Context(), id)
+}

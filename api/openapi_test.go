@@ -1,0 +1,143 @@
+package api_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/api"
+	"github.com/tocsin-dev/tocsin/source"
+)
+
+func loadOpenAPI(t *testing.T) (*openapi3.T, routers.Router) {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromFile("openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc, router
+}
+
+func TestTheOpenAPIDocumentHasEveryRouteAndNoOther(t *testing.T) {
+	doc, _ := loadOpenAPI(t)
+	var documented, routed []string
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			documented = append(documented, method+" "+path)
+		}
+	}
+	router, ok := detailWorld().handler().(*mux.Router)
+	if !ok {
+		t.Fatal("the handler is not a mux.Router any more")
+	}
+	if err := router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+		path, err := route.GetPathTemplate()
+		if err != nil {
+			return err
+		}
+		methods, err := route.GetMethods()
+		for _, method := range methods {
+			if method != http.MethodHead { // answered for every GET
+				routed = append(routed, method+" "+path)
+			}
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(documented)
+	slices.Sort(routed)
+	if got, want := strings.Join(documented, "\n"), strings.Join(routed, "\n"); got != want {
+		t.Errorf("documented:\n%s\n\nrouted:\n%s", got, want)
+	}
+}
+
+// fullWorld has something of everything that an answer can show.
+func fullWorld() api.Options {
+	w := detailWorld()
+	broken := source.Status{Name: "queue", Type: "redis", Health: source.Unhealthy, Error: "refused", LastPoll: tenOClock(), Problems: []source.Problem{{Query: "INFO", Err: http.ErrServerClosed}}}
+	w.sources = append(w.sources, broken, source.Status{Name: "new", Type: "json", Health: source.Unknown})
+	w.alerts = guideAlerts()
+	w.alerts[0].Annotations = map[string]string{"runbook_url": "https://example.com"}
+	w.past, w.next = guideAlerts(), "next"
+	w.past[1].State = alert.Inactive
+	w.events = []alert.Event{{Seq: 1, At: tenOClock(), Kind: alert.EventSeverity, Severity: alert.Critical, From: alert.Warning, Value: alert.Unknown(), Receiver: "ops"}}
+	w.rules = []api.RuleStatus{{ID: "a", Conditions: map[alert.Severity]api.RuleCondition{alert.Info: {Expr: "value > 1"}}}}
+	w.receivers = []api.ReceiverStatus{{Name: "ops", Type: "slack"}, {Name: "b", Type: "webhook", LastError: "429", LastErrorAt: tenOClock()}}
+	o := w.options()
+	o.Keys = map[string]api.KeyScanner{"cache": &keyList{}}
+	o.Ingester, o.Reloader = accept{}, accept{}
+	reg := prometheus.NewRegistry()
+	o.Registerer, o.Gatherer = reg, reg
+	return o
+}
+
+func TestEveryAnswerIsWhatTheOpenAPIDocumentSays(t *testing.T) {
+	_, router := loadOpenAPI(t)
+	full := fullWorld()
+	empty := (&world{}).options()
+	fallback := (&world{sources: []source.Status{
+		up("cache", "redis", source.Facts{Cache: guideRedis()}),
+		up("db", "postgres", source.Facts{Database: &source.Database{Status: "exhausted", Query: source.QueryStats{SlowestMs: ptr(1.0), SlowestLifetime: true, Total: ptr(uint64(1)), Transactions: true}, Tables: []source.Table{{Name: "t"}}}}),
+	}}).options()
+	id := guideAlerts()[0].ID
+	paths := []string{
+		"GET /", "GET /api/performance", "GET /api/performance?action=cache", "GET /api/performance?action=database",
+		"GET /api/performance?action=nothing", "GET /api/performance/alerts", "GET /api/performance/alerts/history",
+		"GET /api/performance/alerts/history?limit=5&state=firing,resolved&severity=critical&since=1h",
+		"GET /api/performance/cache/keys?pattern=user:*", "GET /api/performance/cache/keys?details=1", "GET /api/health",
+		"GET /api/v1/alerts", "GET /api/v1/alerts?match=a%3Db", "GET /api/v1/alerts/" + id, "GET /api/v1/alerts/none",
+		"GET /api/v1/rules", "GET /api/v1/sources", "GET /api/v1/receivers", "POST /api/v1/ingest", "GET /api/openapi.yaml",
+		"GET /metrics", "GET /-/healthy", "GET /-/ready", "POST /-/reload",
+	}
+	for name, o := range map[string]api.Options{"full": full, "empty": empty, "fallback": fallback} {
+		h := api.New(o).Handler()
+		for _, path := range paths {
+			t.Run(name+" "+path, func(t *testing.T) { conforms(t, router, h, path) })
+		}
+	}
+}
+
+// conforms asks and holds the answer against the document.
+func conforms(t *testing.T, router routers.Router, h http.Handler, request string) {
+	t.Helper()
+	method, path, _ := strings.Cut(request, " ")
+	res := do(t, h, method, path, strings.NewReader("{}"), "Content-Type", "application/json")
+	r, err := http.NewRequestWithContext(t.Context(), method, path, strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	route, vars, err := router.FindRoute(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	input := &openapi3filter.RequestValidationInput{
+		Request: r, PathParams: vars, Route: route,
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+	}
+	if err := openapi3filter.ValidateRequest(t.Context(), input); (err != nil) != (res.Code == 400) {
+		t.Errorf("the document says of the request: %v; the answer is %d", err, res.Code)
+	}
+	answer := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: res.Code, Header: res.Header(), Options: input.Options}
+	answer.SetBodyBytes(res.Body.Bytes())
+	if err := openapi3filter.ValidateResponse(t.Context(), answer); err != nil {
+		t.Errorf("status %d: %v\n%s", res.Code, err, res.Body)
+	}
+}

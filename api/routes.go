@@ -1,0 +1,98 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/tocsin-dev/tocsin/internal/problem"
+)
+
+// route is one row of the table of routes.
+type route struct {
+	method string // a GET answers HEAD too
+	path   string
+	scope  Scope
+	handle func(*http.Request) (any, error)
+	// revalidate gives the answer an ETag: polling clients get 304 while it
+	// stays the same. Without it no cache may keep the answer.
+	revalidate bool
+	timeout    time.Duration // of what the handler waits for; 0 when it waits for nothing
+}
+
+// routes is the table. The documents that are polled stand first: mux tries
+// the routes in order.
+func (s *Server) routes() []route {
+	get, post, ask := http.MethodGet, http.MethodPost, s.Limits.AskTimeout
+	return []route{
+		{method: get, path: "/api/performance", scope: Read, handle: s.getPerformance},
+		{method: get, path: "/api/performance/alerts", scope: Read, handle: s.getPerformanceAlerts},
+		{method: get, path: "/api/health", scope: Open, handle: s.getHealth},
+		{method: get, path: "/api/performance/alerts/history", scope: Read, handle: s.getHistory, revalidate: true, timeout: ask},
+		{method: get, path: "/api/performance/cache/keys", scope: Read, handle: s.getKeys, timeout: ask},
+		{method: get, path: "/api/v1/alerts", scope: Read, handle: s.getAlerts, revalidate: true},
+		{method: get, path: "/api/v1/alerts/{id}", scope: Read, handle: s.getAlert, revalidate: true, timeout: ask},
+		{method: get, path: "/api/v1/rules", scope: Read, handle: s.getRules, revalidate: true},
+		{method: get, path: "/api/v1/sources", scope: Read, handle: s.getSources, revalidate: true},
+		{method: get, path: "/api/v1/receivers", scope: Read, handle: s.getReceivers, revalidate: true},
+		{method: post, path: "/api/v1/ingest", scope: Operate, handle: s.postIngest, timeout: ask},
+		{method: get, path: "/api/openapi.yaml", scope: Read, handle: s.getOpenAPI},
+		{method: get, path: "/metrics", scope: Read, handle: s.getMetrics},
+		{method: get, path: "/-/healthy", scope: Open, handle: s.getHealthy},
+		{method: get, path: "/-/ready", scope: Open, handle: s.getReady, timeout: ask},
+		{method: post, path: "/-/reload", scope: Admin, handle: s.postReload, timeout: s.Limits.ReloadTimeout},
+		{method: get, path: "/", scope: Read, handle: s.getIndex},
+	}
+}
+
+func (s *Server) unknownPath(r *http.Request) (any, error) {
+	message := "no such path; GET / lists what there is"
+	if near := s.nearestPath(r.URL.Path); near != "" {
+		message = "no such path; did you mean " + near + "?"
+	}
+	return nil, notFound(message)
+}
+
+// nearestPath looks no further than a path that a person mistyped: the
+// distance costs the product of both lengths.
+func (s *Server) nearestPath(path string) string {
+	if len(path) > 100 {
+		return ""
+	}
+	var paths []string
+	for _, rt := range s.routes() {
+		if rt.path == strings.TrimRight(path, "/") {
+			return rt.path
+		}
+		if rt.path != "/" {
+			paths = append(paths, rt.path)
+		}
+	}
+	return problem.Nearest(path, paths)
+}
+
+func (s *Server) wrongMethod(r *http.Request) (any, error) {
+	allow := strings.Join(s.methodsOf(r), ", ")
+	return nil, &Error{
+		Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+		Message: "this path answers " + allow + " only", Header: [][2]string{{"Allow", allow}},
+	}
+}
+
+// methodsOf returns the methods that the request's path answers.
+func (s *Server) methodsOf(r *http.Request) []string {
+	var allowed []string
+	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := *r
+		other.Method = method
+		var match mux.RouteMatch
+		if s.router.Match(&other, &match) && match.MatchErr == nil {
+			allowed = append(allowed, method)
+		}
+	}
+	slices.Sort(allowed)
+	return allowed
+}

@@ -1,0 +1,183 @@
+// Package configs is what operators write: the configuration and the rule
+// files, read strictly, with every mistake at its place. cmd calls Load and
+// LoadRules at start, on reload and in check. It starts nothing, connects to
+// nothing, and knows no adapter by name: cmd hands it the kinds of sources and
+// receivers there are. The files beside the code are the ones we ship.
+package configs
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/engine/route"
+	"github.com/tocsin-dev/tocsin/internal/secret"
+	"github.com/tocsin-dev/tocsin/source"
+)
+
+// Config is a whole configuration. Load makes it; after that it is read only.
+type Config struct {
+	Server Server `yaml:"server"`
+	Store  Store  `yaml:"store"`
+	Redis  Redis  `yaml:"redis"`
+	// Rules are files or globs, relative to the configuration's folder.
+	Rules     []string            `yaml:"rules"`
+	Sources   []Source            `yaml:"-"` // less the skipped ones, in file order
+	Receivers []Receiver          `yaml:"-"` // less the skipped ones, in file order
+	Plugins   []any               `yaml:"plugins"`
+	Route     route.Spec          `yaml:"route"`
+	Inhibit   []route.InhibitSpec `yaml:"inhibit"`
+	Log       Log                 `yaml:"log"`
+
+	// RuleFiles are the files that Rules names, sorted, each once.
+	RuleFiles []string `yaml:"-"`
+	// Skipped are the sources and receivers that are left out, in file order.
+	Skipped []Skipped `yaml:"-"`
+
+	metrics []source.Metric // that the sources declare
+	open    bool            // sources may yield undeclared metrics
+}
+
+// Server is the HTTP side.
+type Server struct {
+	// Listen is host:port. Without Tokens the host must be a loopback address.
+	Listen string `yaml:"listen"`
+	// ExternalURL is where people reach the daemon: links in notifications
+	// begin with it. Empty is http:// and Listen.
+	ExternalURL string  `yaml:"external_url"`
+	Tokens      []Token `yaml:"tokens"`
+	// ReadTimeout bounds the reading of one request.
+	ReadTimeout time.Duration `yaml:"read_timeout"`
+	// ShutdownTimeout bounds the draining after SIGTERM.
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
+}
+
+// Token lets a client in.
+type Token struct {
+	Name  string        `yaml:"name"` // for the log
+	Token secret.String `yaml:"token"`
+	Scope Scope         `yaml:"scope"`
+}
+
+// Scope is what a token allows. Each includes those before it.
+type Scope string
+
+// The scopes.
+const (
+	ScopeRead    Scope = "read"    // look
+	ScopeOperate Scope = "operate" // push samples, silence, acknowledge
+	ScopeAdmin   Scope = "admin"   // reload
+)
+
+// Store says where state and history are kept.
+type Store struct {
+	Driver string `yaml:"driver"`
+	// Path is SQLite's file, relative to the working directory.
+	Path      string     `yaml:"path"`
+	URL       secret.URL `yaml:"url"`
+	Retention Retention  `yaml:"retention"`
+}
+
+// Retention is how long things are kept.
+type Retention struct {
+	History time.Duration `yaml:"history"`
+	Samples time.Duration `yaml:"samples"`
+}
+
+// Redis carries wake-ups between replicas.
+type Redis struct {
+	URL secret.URL `yaml:"url"`
+}
+
+// Log is the daemon's own log.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn, error
+	Format string `yaml:"format"` // text, json
+}
+
+// Source is one thing to poll: what all types share, and the type's own.
+type Source struct {
+	Name     string        `yaml:"name"`
+	Type     string        `yaml:"type"`
+	Interval time.Duration `yaml:"interval"` // between the starts of two polls
+	// Timeout bounds one poll; not given it is the interval, and at most
+	// DefaultTimeout.
+	Timeout time.Duration     `yaml:"timeout"`
+	Labels  map[string]string `yaml:"labels"` // added to every sample
+	// Service is the service of /api/health that this source speaks for.
+	Service  string `yaml:"service"`
+	Enabled  bool   `yaml:"enabled"`
+	Optional bool   `yaml:"optional"` // leave it out while its URL is empty
+	// Settings is the pointer to the adapter's Config that the type's kind
+	// made, filled.
+	Settings any `yaml:"-"`
+
+	skip *Skipped
+}
+
+// Spec returns how the source is polled.
+func (s Source) Spec() source.Spec {
+	return source.Spec{
+		Name: s.Name, Type: s.Type, Interval: s.Interval, Timeout: s.Timeout,
+		Labels: alert.FromMap(s.Labels),
+	}
+}
+
+// Receiver is one place to tell.
+type Receiver struct {
+	Name    string        `yaml:"name"`
+	Type    string        `yaml:"type"`
+	Timeout time.Duration `yaml:"timeout"` // of one attempt
+	// SendResolved says whether resolutions are sent; nil is yes.
+	SendResolved *bool `yaml:"send_resolved"`
+	Enabled      bool  `yaml:"enabled"`
+	Optional     bool  `yaml:"optional"` // leave it out while its URL is empty
+	// Settings is as in Source.
+	Settings any `yaml:"-"`
+
+	skip *Skipped
+}
+
+// Skipped is a source or a receiver that is left out.
+type Skipped struct {
+	Name, Type string
+	// Variables are the ones that would bring it in; none when it is switched
+	// off by `enabled: false`.
+	Variables []string
+	// Receiver tells a receiver from a source.
+	Receiver bool
+}
+
+// Kinds is every type of source and receiver there is. Each function returns
+// a new pointer to the adapter's Config, filled with defaults. What the
+// pointer's type may implement beside:
+//
+//   - Validate() problem.List, with paths relative to the Config;
+//   - Metrics() []source.Metric, the metrics that it adds to the catalog;
+//   - OpensCatalog() bool, true when it may yield metrics that no one declared.
+type Kinds struct {
+	Sources   map[string]func() any
+	Receivers map[string]func() any
+}
+
+// Catalog returns the metrics that rules can name: the built-in ones and those
+// of the configured sources, skipped ones included, so that a rule file is
+// right or wrong whatever the environment.
+func (c *Config) Catalog() source.Catalog { return source.NewCatalog(c.metrics, c.open) }
+
+// ExternalURL is where people reach the daemon, without a slash at its end.
+func (c *Config) ExternalURL() string {
+	if c.Server.ExternalURL != "" {
+		return strings.TrimRight(c.Server.ExternalURL, "/")
+	}
+	return "http://" + c.Server.Listen
+}
+
+// LongestInterval is the longest interval of any source; zero without sources.
+func (c *Config) LongestInterval() time.Duration {
+	var longest time.Duration
+	for i := range c.Sources {
+		longest = max(longest, c.Sources[i].Interval)
+	}
+	return longest
+}

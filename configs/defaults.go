@@ -1,0 +1,46 @@
+package configs
+
+import (
+	"time"
+
+	"github.com/tocsin-dev/tocsin/engine/route"
+)
+
+// DefaultTimeout is the most that a poll may take where the configuration does
+// not say.
+const DefaultTimeout = 5 * time.Second
+
+// Default returns the configuration of an empty file.
+func Default() Config {
+	groupWait, groupInterval, repeatInterval := 10*time.Second, time.Minute, 4*time.Hour
+	return Config{
+		Server: Server{
+			Listen:          "127.0.0.1:9590",
+			ReadTimeout:     10 * time.Second,
+			ShutdownTimeout: 20 * time.Second,
+		},
+		Store: Store{
+			Driver:    "sqlite",
+			Path:      "data/tocsin.db",
+			Retention: Retention{History: 90 * 24 * time.Hour, Samples: 30 * 24 * time.Hour},
+		},
+		Route: route.Spec{
+			GroupBy:        []string{"category"},
+			GroupWait:      &groupWait,
+			GroupInterval:  &groupInterval,
+			RepeatInterval: &repeatInterval,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
+
+// notGiven tells a timeout that the file leaves out from one of 0s.
+const notGiven time.Duration = -1
+
+func defaultSource() Source {
+	return Source{Interval: 10 * time.Second, Timeout: notGiven, Enabled: true}
+}
+
+func defaultReceiver() Receiver {
+	return Receiver{Timeout: 10 * time.Second, Enabled: true}
+}

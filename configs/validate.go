@@ -1,0 +1,269 @@
+package configs
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/units"
+)
+
+// Bounds that keep a slip of the pen from becoming a busy loop or an open
+// door.
+const (
+	minInterval      = 100 * time.Millisecond
+	maxTimeout       = 5 * time.Minute
+	minTokenBytes    = 16
+	maxNameBytes     = 64
+	notYet           = "not available in this version"
+	exampleListen    = "127.0.0.1:9590"
+	exampleLoopback  = "set server.tokens, or listen on 127.0.0.1"
+	tokenAdvice      = "make one with: openssl rand -hex 16"
+	exampleReceivers = "name at least one receiver, as in receivers: [console]"
+)
+
+// Validate finds what is wrong with the configuration as a whole: values out of
+// range, names that stand for nothing, and doors left open. It leaves the
+// settings of sources and receivers to their own Validate.
+func (c *Config) Validate() problem.List {
+	var ps problem.List
+	ps.Under("server", c.Server.validate())
+	ps.Under("store", c.Store.validate())
+	if !c.Redis.URL.Empty() {
+		ps.AddHint("redis.url", "remove it; a single replica needs no wake-ups", "replicas that wake each other through Redis are %s", notYet)
+	}
+	if len(c.Plugins) > 0 {
+		ps.AddHint("plugins", "remove it", "plugins are %s", notYet)
+	}
+	ps = append(ps, c.validateSources()...)
+	ps = append(ps, c.validateReceivers()...)
+	ps.Under("route", c.validateRoutes())
+	for i, rule := range c.Inhibit {
+		ps.Under(fmt.Sprintf("inhibit[%d]", i), validateInhibit(rule))
+	}
+	ps.Under("log", c.Log.validate())
+	return ps
+}
+
+func (s *Server) validate() problem.List {
+	var ps problem.List
+	ps = append(ps, validateListen(s.Listen, len(s.Tokens) > 0)...)
+	if s.ExternalURL != "" {
+		ps = append(ps, validateExternalURL(s.ExternalURL)...)
+	}
+	names := unique{}
+	for i, t := range s.Tokens {
+		at := fmt.Sprintf("tokens[%d]", i)
+		ps.Under(at, t.validate())
+		names.check(&ps, problem.Join(at, "name"), at, t.Name, "token")
+	}
+	positive(&ps, "read_timeout", s.ReadTimeout)
+	positive(&ps, "shutdown_timeout", s.ShutdownTimeout)
+	return ps
+}
+
+func validateListen(listen string, guarded bool) problem.List {
+	var ps problem.List
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		ps.AddHint("listen", "write host:port, as "+exampleListen, "%q is not an address to listen on", listen)
+		return ps
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		ps.Add("listen", "%q is not a port; want 0 to 65535", port)
+	} else if n == 0 {
+		ps = append(ps, problem.Problem{Path: "listen", Message: "port 0 is another port at each start", Warning: true})
+	}
+	if strings.ContainsAny(host, " \t/\\@") {
+		ps.AddHint("listen", "write host:port, as "+exampleListen, "%q is not a host", host)
+	} else if !guarded && !isLoopback(host) {
+		ps.AddHint("listen", exampleLoopback, "without tokens only this machine may connect")
+	}
+	return ps
+}
+
+// isLoopback says whether only this machine can reach an address. The empty
+// host is every interface.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+func validateExternalURL(text string) problem.List {
+	var ps problem.List
+	const hint = "write for example https://tocsin.example.com"
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		ps.AddHint("external_url", hint, "not a URL")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		ps.AddHint("external_url", hint, "want a URL that begins with http:// or https:// and a host")
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		ps.AddHint("external_url", hint, "want a URL without user, query and fragment")
+	}
+	return ps
+}
+
+func (t *Token) validate() problem.List {
+	var ps problem.List
+	ps = append(ps, validateName(t.Name, "token")...)
+	switch n := len(t.Token.Reveal()); {
+	case n == 0:
+		ps.AddHint("token", tokenAdvice, "missing")
+	case n < minTokenBytes:
+		ps.AddHint("token", tokenAdvice, "shorter than %d characters", minTokenBytes)
+	}
+	if t.Scope == "" {
+		ps.AddHint("scope", "want read, operate or admin", "missing")
+	} else {
+		oneOf(&ps, "scope", string(t.Scope), string(ScopeRead), string(ScopeOperate), string(ScopeAdmin))
+	}
+	return ps
+}
+
+func (s *Store) validate() problem.List {
+	var ps problem.List
+	switch s.Driver {
+	case "sqlite":
+		if s.Path == "" {
+			ps.AddHint("path", "write for example data/tocsin.db", "missing: the file of the database")
+		}
+		if !s.URL.Empty() {
+			ps.AddHint("url", "remove it; the database is the file at store.path", "driver sqlite takes no url")
+		}
+	case "postgres":
+		ps.AddHint("driver", "use sqlite", "the PostgreSQL store is %s", notYet)
+	default:
+		oneOf(&ps, "driver", s.Driver, "sqlite", "postgres")
+	}
+	positive(&ps, "retention.history", s.Retention.History)
+	positive(&ps, "retention.samples", s.Retention.Samples)
+	return ps
+}
+
+func (l *Log) validate() problem.List {
+	var ps problem.List
+	oneOf(&ps, "level", l.Level, "debug", "info", "warn", "error")
+	oneOf(&ps, "format", l.Format, "text", "json")
+	return ps
+}
+
+func (c *Config) validateSources() problem.List {
+	var ps problem.List
+	names := unique{}
+	for i, s := range c.Sources {
+		at := fmt.Sprintf("sources[%d]", i)
+		ps.Under(at, s.validate())
+		names.check(&ps, problem.Join(at, "name"), at, s.Name, "source")
+	}
+	return ps
+}
+
+func (s *Source) validate() problem.List {
+	ps := validateName(s.Name, "source")
+	if s.Interval < minInterval {
+		ps.Add("interval", "want at least %s", units.Duration(minInterval))
+	}
+	switch {
+	case s.Timeout <= 0:
+		ps.Add("timeout", "want more than 0s")
+	case s.Timeout > s.Interval && s.Interval >= minInterval:
+		ps.AddHint("timeout", "polls never overlap", "longer than the interval of %s", units.Duration(s.Interval))
+	}
+	for _, name := range sortedKeys(s.Labels) {
+		at := problem.Join("labels", name)
+		switch {
+		case !isLabelName(name):
+			ps.AddHint(at, "use letters, digits and _", "not the name of a label")
+		case slices.Contains([]string{alert.LabelSource, alert.LabelName, alert.LabelCategory, alert.LabelSeverity}, name):
+			ps.AddHint(at, "choose another name", "Tocsin sets this label itself")
+		}
+	}
+	if s.Service != "" {
+		for _, p := range validateName(s.Service, "service") {
+			p.Path = "service"
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+func (c *Config) validateReceivers() problem.List {
+	var ps problem.List
+	names := unique{}
+	for i, r := range c.Receivers {
+		at := fmt.Sprintf("receivers[%d]", i)
+		ps.Under(at, validateName(r.Name, "receiver"))
+		names.check(&ps, problem.Join(at, "name"), at, r.Name, "receiver")
+		if r.Timeout <= 0 || r.Timeout > maxTimeout {
+			ps.Add(problem.Join(at, "timeout"), "want more than 0s and at most %s", units.Duration(maxTimeout))
+		}
+	}
+	return ps
+}
+
+// validateName checks what becomes a label's value and a part of URLs.
+func validateName(name, of string) problem.List {
+	var ps problem.List
+	switch {
+	case name == "":
+		ps.Add("name", "missing: every %s has a name", of)
+	case len(name) > maxNameBytes:
+		ps.Add("name", "longer than %d characters", maxNameBytes)
+	case !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`).MatchString(name):
+		ps.AddHint("name", "use letters, digits, - _ and .", "%q is not a name", name)
+	}
+	return ps
+}
+
+func isLabelName(name string) bool {
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name)
+}
+
+// unique remembers where each name was given first.
+type unique map[string]string
+
+func (u unique) check(ps *problem.List, path, owner, name, of string) {
+	if first, taken := u[name]; taken && name != "" {
+		ps.Add(path, "the name %q is taken by %s", name, first)
+		return
+	}
+	u[name] = owner
+}
+
+func oneOf(ps *problem.List, path, value string, allowed ...string) {
+	if slices.Contains(allowed, value) {
+		return
+	}
+	hint := problem.DidYouMean(value, allowed)
+	if hint == "" {
+		hint = "want " + strings.Join(allowed, ", ")
+	}
+	ps.AddHint(path, hint, "%q is not known", value)
+}
+
+func positive(ps *problem.List, path string, d time.Duration) {
+	if d <= 0 {
+		ps.Add(path, "want more than 0s")
+	}
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}

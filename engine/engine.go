@@ -1,0 +1,187 @@
+// Package engine is the loop in the middle: it takes batches of samples,
+// judges the rules, routes what changed, commits all of it in one transaction
+// and hands what must be sent to the outbox. It is called by cmd, which gives
+// it the store; the API reads from it. It speaks to no source, no receiver and
+// no network itself.
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/engine/route"
+	"github.com/tocsin-dev/tocsin/engine/rule"
+	"github.com/tocsin-dev/tocsin/source"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+// Store is what the engine needs of a store.
+type Store interface {
+	// Commit writes everything of a change, durably, or nothing.
+	Commit(ctx context.Context, c store.Change) error
+	// Load returns what a restart goes on from.
+	Load(ctx context.Context) (store.Snapshot, error)
+	// AppendSamples keeps samples for the windows of a later start.
+	AppendSamples(ctx context.Context, samples []alert.Sample) error
+	// LoadSamples gives the kept samples of a metric, oldest first.
+	LoadSamples(ctx context.Context, metric string, since time.Time, fn func(alert.Sample) error) error
+	// Prune forgets what ended before the moments; it returns how many rows.
+	Prune(ctx context.Context, historyBefore, samplesBefore time.Time, maxRows int) (int64, error)
+}
+
+// Outbox is what the engine needs of the outbox.
+type Outbox interface {
+	Enqueue(deliveries []alert.Delivery)
+}
+
+// Setup is what can be replaced while the engine runs.
+type Setup struct {
+	Rules []*rule.Rule
+	Route route.Options
+}
+
+// Options are what the engine is made with.
+type Options struct {
+	Setup
+	Store  Store
+	Outbox Outbox
+	Log    *slog.Logger
+	// Retention bounds what the store keeps; zero keeps for ever.
+	HistoryRetention, SamplesRetention time.Duration
+}
+
+// Engine is the loop and its state. Run owns the state; the other methods are
+// safe for concurrent use.
+type Engine struct {
+	store     Store
+	outbox    Outbox
+	log       *slog.Logger
+	retention struct{ history, samples time.Duration }
+
+	batches chan source.Batch
+	reloads chan reload
+	ready   chan struct{} // closed when the state is loaded
+
+	mu         sync.Mutex // guards what follows
+	evaluator  *rule.Evaluator
+	dispatcher *route.Dispatcher
+	seen       snapshot
+	stats      Stats
+	evaluated  map[string]time.Time // by rule
+
+	// The loop's own.
+	backlog store.Change // what the store has not taken yet
+	retryAt time.Time    // when it is asked again; zero while it takes everything
+	samples []alert.Sample
+}
+
+type reload struct {
+	setup Setup
+	done  chan struct{}
+}
+
+// snapshot is what readers were last given.
+type snapshot struct {
+	version uint64
+	alerts  []alert.Alert
+	made    bool
+}
+
+// Stats counts what the engine has done since it started.
+type Stats struct {
+	Batches, Samples, Transitions, Commits uint64
+	CommitErrors                           uint64
+	StoreDown                              bool // the last commit failed, and nothing was lost yet
+	LastCommit                             time.Duration
+}
+
+// New makes an engine; Run starts it.
+func New(o Options) *Engine {
+	e := &Engine{
+		store: o.Store, outbox: o.Outbox, log: o.Log,
+		batches: make(chan source.Batch, 64), reloads: make(chan reload), ready: make(chan struct{}),
+		evaluator: rule.NewEvaluator(o.Rules), dispatcher: route.New(o.Route), evaluated: map[string]time.Time{},
+	}
+	e.retention.history, e.retention.samples = o.HistoryRetention, o.SamplesRetention
+	return e
+}
+
+// Ingest hands a batch to the loop. It waits while the loop is behind, until
+// ctx ends.
+func (e *Engine) Ingest(ctx context.Context, b source.Batch) error {
+	select {
+	case e.batches <- b:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Reload puts other rules and routes in the place of the present ones, and
+// returns when the loop works by them. Alerts go on by id and labels.
+func (e *Engine) Reload(ctx context.Context, s Setup) error {
+	r := reload{setup: s, done: make(chan struct{})}
+	select {
+	case e.reloads <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-r.done
+	return nil
+}
+
+// Ready is closed once the state of before the restart is loaded.
+func (e *Engine) Ready() <-chan struct{} { return e.ready }
+
+// Alerts returns the pending and the firing alerts, worst first. The slice is
+// shared: it must not be changed.
+func (e *Engine) Alerts() []alert.Alert {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if v := e.evaluator.Version(); !e.seen.made || e.seen.version != v {
+		e.seen = snapshot{version: v, alerts: e.evaluator.Alerts(), made: true}
+	}
+	return e.seen.alerts
+}
+
+// Version rises whenever an alert or its value changes.
+func (e *Engine) Version() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.evaluator.Version()
+}
+
+// Stats returns what the engine has done.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stats
+}
+
+// RuleState is one rule and how it stands.
+type RuleState struct {
+	Rule     *rule.Rule
+	Series   int
+	LastEval time.Time // zero before the first sample
+}
+
+// Rules returns the rules in their order.
+func (e *Engine) Rules() []RuleState {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]RuleState, 0, len(e.evaluator.Rules()))
+	for _, r := range e.evaluator.Rules() {
+		out = append(out, RuleState{Rule: r, Series: e.evaluator.SeriesCount(r.ID), LastEval: e.evaluated[r.Metric.Name]})
+	}
+	return out
+}
+
+// Groups returns the notification groups as they stand.
+func (e *Engine) Groups() []store.Group {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.dispatcher.Groups()
+}

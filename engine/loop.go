@@ -1,0 +1,305 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/engine/route"
+	"github.com/tocsin-dev/tocsin/engine/rule"
+	"github.com/tocsin-dev/tocsin/source"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+// The loop's own times.
+const (
+	commitTimeout    = 30 * time.Second
+	retryCommit      = time.Second // how often a store that refuses is asked again
+	keepSamplesFor   = 10 * time.Second
+	maxKeptSamples   = 50_000 // samples for later starts that wait for the store
+	housekeeping     = 10 * time.Minute
+	pruneRows        = 50_000
+	maxBatchesAtOnce = 256
+)
+
+// Run loads the state of before the restart and works until ctx ends. It
+// returns ctx's error, or why the state could not be loaded. The last commit
+// is waited for.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.load(ctx); err != nil {
+		return err
+	}
+	close(e.ready)
+	samples := make(chan []alert.Sample, 1)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		e.keep(samples)
+	}()
+	defer func() {
+		close(samples)
+		<-kept
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	flushSamples := time.NewTicker(keepSamplesFor)
+	defer flushSamples.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			e.handOver(samples)
+			e.commit(context.WithoutCancel(ctx), store.Change{}, time.Now())
+			return ctx.Err()
+		case first := <-e.batches:
+			e.step(ctx, e.gather(first))
+		case r := <-e.reloads:
+			e.reload(ctx, r)
+		case <-timer.C:
+			e.step(ctx, nil)
+		case <-flushSamples.C:
+			e.handOver(samples)
+		}
+		timer.Reset(e.untilDue(time.Now()))
+	}
+}
+
+// load brings back alerts, windows, groups and what is not sent yet.
+func (e *Engine) load(ctx context.Context) error {
+	snapshot, err := e.store.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("load state: %w", err)
+	}
+	now := time.Now()
+	for metric, window := range e.evaluator.Windows() {
+		if window == 0 {
+			continue
+		}
+		since := now.Add(-window - window/4)
+		err := e.store.LoadSamples(ctx, metric, since, func(s alert.Sample) error {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.evaluator.Preload(s, now)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("load samples of %s: %w", metric, err)
+		}
+	}
+	e.mu.Lock()
+	ended := e.evaluator.Restore(snapshot.Alerts, now)
+	change := e.dispatcher.Restore(snapshot, now)
+	change.Append(e.record(ended, now))
+	e.mu.Unlock()
+	e.outbox.Enqueue(snapshot.Deliveries)
+	e.commit(ctx, change, now)
+	if n := len(snapshot.Alerts); n > 0 || len(snapshot.Deliveries) > 0 {
+		e.log.Info("state restored", "alerts", n, "groups", len(snapshot.Groups), "unsent", len(snapshot.Deliveries))
+	}
+	return nil
+}
+
+// gather takes what else is waiting, so that one commit serves it all.
+func (e *Engine) gather(first source.Batch) []source.Batch {
+	batches := []source.Batch{first}
+	for len(batches) < maxBatchesAtOnce {
+		select {
+		case b := <-e.batches:
+			batches = append(batches, b)
+		default:
+			return batches
+		}
+	}
+	return batches
+}
+
+// step judges batches and whatever is due, routes, and commits.
+func (e *Engine) step(ctx context.Context, batches []source.Batch) {
+	now := time.Now()
+	e.mu.Lock()
+	transitions := e.evaluator.Tick(now)
+	for _, b := range batches {
+		from := rule.Context{Interval: b.Interval, StartedAt: b.StartedAt}
+		transitions = append(transitions, e.evaluator.Observe(b.Samples, from, now)...)
+		e.noteBatch(b, now)
+	}
+	change := e.record(transitions, now)
+	if due := e.dispatcher.NextDue(); !due.IsZero() && !due.After(now) {
+		e.refresh()
+		change.Append(e.dispatcher.Flush(now))
+	}
+	e.mu.Unlock()
+	e.commit(ctx, change, now)
+}
+
+func (e *Engine) noteBatch(b source.Batch, now time.Time) {
+	e.stats.Batches++
+	e.stats.Samples += uint64(len(b.Samples))
+	windows := e.evaluator.Windows()
+	for i := range b.Samples {
+		window, watched := windows[b.Samples[i].Metric]
+		if watched {
+			e.evaluated[b.Samples[i].Metric] = now
+		}
+		if window > 0 && len(e.samples) < maxKeptSamples {
+			e.samples = append(e.samples, b.Samples[i])
+		}
+	}
+}
+
+// refresh gives the dispatcher the alerts' present values before it sends.
+func (e *Engine) refresh() {
+	for _, a := range e.evaluator.Alerts() {
+		e.dispatcher.Refresh(a)
+	}
+}
+
+// record turns transitions into rows: the alert, its event, and what routing
+// makes of it.
+func (e *Engine) record(transitions []rule.Transition, now time.Time) store.Change {
+	var c store.Change
+	e.stats.Transitions += uint64(len(transitions))
+	for i := range transitions {
+		t := &transitions[i]
+		if t.Kind != "" {
+			c.Events = append(c.Events, alert.Event{
+				AlertID: t.Alert.ID, At: now, Kind: t.Kind, Severity: t.Alert.Severity, From: t.From,
+				Value: t.Alert.Value, Threshold: t.Alert.Threshold, Reason: t.Alert.Reason,
+			})
+		}
+		if t.Kind == alert.EventHeld {
+			continue // the alert itself did not change
+		}
+		c.Alerts = append(c.Alerts, t.Alert)
+		c.Append(e.dispatcher.Apply(t.Alert, t.Kind, now))
+	}
+	return c
+}
+
+// commit writes a change, behind what the store has refused before, and hands
+// over what is to be sent. A store that fails loses nothing: the change waits
+// for it, and people are told meanwhile, for an alert that is told twice is
+// better than one that is not told.
+func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
+	deliveries := c.Deliveries
+	e.backlog.Append(c)
+	if e.backlog.Empty() {
+		return
+	}
+	if !e.retryAt.IsZero() && now.Before(e.retryAt) {
+		e.outbox.Enqueue(deliveries)
+		return
+	}
+	started := time.Now()
+	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	err := e.store.Commit(write, e.backlog)
+	cancel()
+	e.noteCommit(err, time.Since(started))
+	if err != nil {
+		e.retryAt = now.Add(retryCommit)
+	} else {
+		e.retryAt, e.backlog = time.Time{}, store.Change{}
+	}
+	e.outbox.Enqueue(deliveries)
+}
+
+func (e *Engine) noteCommit(err error, took time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stats.LastCommit = took
+	if err == nil {
+		if e.stats.StoreDown {
+			e.log.Info("store takes changes again")
+		}
+		e.stats.Commits++
+		e.stats.StoreDown = false
+		return
+	}
+	e.stats.CommitErrors++
+	if !e.stats.StoreDown {
+		e.log.Error("store does not take changes; they are kept in memory and tried again", "error", err)
+	}
+	e.stats.StoreDown = true
+}
+
+// untilDue is how long the loop may sleep.
+func (e *Engine) untilDue(now time.Time) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	wait := housekeeping
+	for _, due := range [...]time.Time{e.evaluator.NextDue(), e.dispatcher.NextDue(), e.retryAt} {
+		if !due.IsZero() {
+			wait = min(wait, max(0, due.Sub(now)))
+		}
+	}
+	return wait
+}
+
+// reload exchanges rules and routes between two steps: no sample is lost.
+func (e *Engine) reload(ctx context.Context, r reload) {
+	now := time.Now()
+	e.mu.Lock()
+	ended := e.evaluator.Reload(r.setup.Rules, now)
+	change := e.record(ended, now)
+	snapshot := e.dispatcher.Snapshot()
+	e.dispatcher = route.New(r.setup.Route)
+	change.Append(e.dispatcher.Restore(snapshot, now))
+	e.mu.Unlock()
+	e.commit(ctx, change, now)
+	close(r.done)
+}
+
+// handOver gives the samples to their writer, unless it is still busy: they
+// wait for the next time then.
+func (e *Engine) handOver(samples chan<- []alert.Sample) {
+	if len(e.samples) == 0 {
+		return
+	}
+	select {
+	case samples <- e.samples:
+		e.samples = nil
+	default:
+	}
+}
+
+// keep writes samples for later starts and does the housekeeping, apart from
+// the loop: neither may delay an alert.
+func (e *Engine) keep(samples <-chan []alert.Sample) {
+	ticker := time.NewTicker(housekeeping)
+	defer ticker.Stop()
+	for {
+		select {
+		case batch, open := <-samples:
+			if !open {
+				return
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+			if err := e.store.AppendSamples(ctx, batch); err != nil {
+				e.log.Warn("samples were not kept for a later start", "error", err, "samples", len(batch))
+			}
+			cancel()
+		case <-ticker.C:
+			e.tidy(time.Now())
+		}
+	}
+}
+
+func (e *Engine) tidy(now time.Time) {
+	e.mu.Lock()
+	e.evaluator.Sweep(now)
+	e.mu.Unlock()
+	before := func(keep time.Duration) time.Time {
+		if keep == 0 {
+			return time.Time{}
+		}
+		return now.Add(-keep)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	n, err := e.store.Prune(ctx, before(e.retention.history), before(e.retention.samples), pruneRows)
+	if err != nil {
+		e.log.Warn("old history was not removed", "error", err)
+	} else if n > 0 {
+		e.log.Info("old history removed", "rows", n)
+	}
+}

@@ -1,0 +1,146 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/units"
+	"github.com/tocsin-dev/tocsin/notifiers"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+// notify calls the notifier; one that panics has failed, and takes nobody else
+// with it.
+func notify(ctx context.Context, n notifiers.Notifier, what alert.Notification) (receipt notifiers.Receipt, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("notifier panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return n.Notify(ctx, what)
+}
+
+func (l *lane) sent(run context.Context, d *alert.Delivery, reference string, took time.Duration) {
+	now := time.Now()
+	d.Attempts++
+	d.State, d.SettledAt, d.Reference, d.LastError = alert.DeliverySent, now, reference, ""
+	l.mu.Lock()
+	l.status.Sent++
+	l.status.Failures, l.status.LastSuccess = 0, now
+	l.mu.Unlock()
+	reason := fmt.Sprintf("sent in %s", took.Round(time.Millisecond/10))
+	if d.Attempts > 1 {
+		reason = fmt.Sprintf("sent at attempt %d, %s after it was queued", d.Attempts, units.Duration(now.Sub(d.CreatedAt)))
+	}
+	outcome := settlement(d, events(d, alert.EventSent, reason, now))
+	l.done(d, true)
+	l.settle(run, outcome)
+}
+
+func (l *lane) failed(run context.Context, d *alert.Delivery, err error) {
+	now := time.Now()
+	d.Attempts++
+	l.mu.Lock()
+	l.status.Failed++
+	l.status.Failures++
+	l.status.LastFailure, l.status.LastError = now, err.Error()
+	l.mu.Unlock()
+	if notifiers.IsPermanent(err) {
+		l.giveUp(run, d, err)
+		return
+	}
+	if now.Sub(d.CreatedAt) >= l.policy.GiveUp {
+		l.giveUp(run, d, fmt.Errorf("given up after %s and %d attempts: %w", units.Duration(l.policy.GiveUp), d.Attempts, err))
+		return
+	}
+	wait := l.policy.backoff(d.Attempts, err)
+	d.NextAt, d.LastError = now.Add(wait), err.Error()
+	var happened []alert.Event
+	if d.Attempts == 1 { // the history tells of the first failure and of the end
+		happened = events(d, alert.EventFailed, "not sent, tried again: "+err.Error(), now)
+		l.log.Warn("notification was not sent, it is tried again", "delivery", d.Notification.ID, "error", err, "wait", wait)
+	}
+	outcome := settlement(d, happened)
+	l.done(d, false)
+	l.settle(run, outcome)
+}
+
+// giveUp buries a delivery: nothing will send it any more, and that is said.
+func (l *lane) giveUp(run context.Context, d *alert.Delivery, err error) {
+	now := time.Now()
+	d.State, d.SettledAt, d.LastError = alert.DeliveryDead, now, err.Error()
+	l.mu.Lock()
+	l.status.Dead++
+	l.mu.Unlock()
+	l.log.Error("notification is given up", "delivery", d.Notification.ID, "error", err, "alerts", len(d.Notification.Alerts))
+	outcome := settlement(d, events(d, alert.EventDead, "given up: "+err.Error(), now))
+	l.done(d, true)
+	l.settle(run, outcome)
+}
+
+// backoff is full jitter: anything up to a doubling bound, and never less than
+// the receiver asked for.
+// See https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+func (p Policy) backoff(attempts int, err error) time.Duration {
+	bound := p.Base << min(attempts-1, 20)
+	if bound <= 0 || bound > p.Cap {
+		bound = p.Cap
+	}
+	wait := rand.N(bound) + time.Millisecond
+	if asked, ok := notifiers.WaitOf(err); ok {
+		wait = max(wait, asked)
+	}
+	return wait
+}
+
+// settleEvery is how often a store that does not take an outcome is asked
+// again.
+const settleEvery = time.Second
+
+func settlement(d *alert.Delivery, happened []alert.Event) store.Settlement {
+	return store.Settlement{
+		ID: d.Notification.ID, State: d.State, Attempts: d.Attempts, NextAt: d.NextAt,
+		SettledAt: d.SettledAt, LastError: d.LastError, Reference: d.Reference, Events: happened,
+	}
+}
+
+// settle records the outcome, and does not rest before the store has it: a
+// delivery that was sent and is not settled would be sent again by the next
+// process. A stop ends the trying. The lane goes on meanwhile: a store that is
+// full must not silence it.
+func (l *lane) settle(run context.Context, s store.Settlement) {
+	for complained := false; ; {
+		// The write itself is not cut off by a stop: it is short.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(run), l.policy.Drain)
+		err := l.store.Settle(ctx, []store.Settlement{s})
+		cancel()
+		if err == nil {
+			return
+		}
+		if !complained {
+			l.log.Error("outcome of a notification was not stored, it is tried again", "delivery", s.ID, "error", err)
+			complained = true
+		}
+		select {
+		case <-run.Done():
+			return
+		case <-time.After(settleEvery):
+		}
+	}
+}
+
+func events(d *alert.Delivery, kind alert.EventKind, reason string, now time.Time) []alert.Event {
+	out := make([]alert.Event, len(d.Notification.Alerts))
+	for i := range d.Notification.Alerts {
+		a := &d.Notification.Alerts[i]
+		out[i] = alert.Event{
+			AlertID: a.ID, At: now, Kind: kind, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold,
+			Receiver: d.Notification.Receiver, DeliveryID: d.Notification.ID, Reason: reason,
+		}
+	}
+	return out
+}

@@ -1,0 +1,340 @@
+package route
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/units"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+// Receiver is what the dispatcher must know of a receiver.
+type Receiver struct {
+	Name string
+	// SkipResolved leaves out resolutions (send_resolved: false).
+	SkipResolved bool
+}
+
+// Options are what a dispatcher works by. They are not changed after New.
+type Options struct {
+	Root        *Route
+	Inhibitions []Inhibition
+	Receivers   []Receiver
+	ExternalURL string
+	// NewID gives each notification its id.
+	NewID func() string
+}
+
+// Dispatcher decides which receiver is told what and when: it keeps the groups
+// and what each receiver was told of each alert. It is driven by transitions
+// (Apply) and by the clock (Flush), both with the time as argument, and
+// answers with what must be committed. It is not safe for concurrent use.
+type Dispatcher struct {
+	options   Options
+	receivers map[string]Receiver
+	alerts    map[string]*alert.Alert // firing, or ended and not told to all yet
+	groups    map[string]*group
+	homes     map[string]map[string]bool // alert id to the keys of its groups
+}
+
+// group is one notification group.
+type group struct {
+	record  store.Group
+	route   *Route // nil while it only drains: its route is gone
+	members map[store.MemberKey]*store.Member
+}
+
+// MaxAlerts is how many alerts one notification carries; the worst stand
+// first, and the rest is counted.
+const MaxAlerts = 1000
+
+// New makes a dispatcher without groups.
+func New(o Options) *Dispatcher {
+	d := &Dispatcher{
+		options: o, receivers: map[string]Receiver{}, alerts: map[string]*alert.Alert{},
+		groups: map[string]*group{}, homes: map[string]map[string]bool{},
+	}
+	for _, r := range o.Receivers {
+		d.receivers[r.Name] = r
+	}
+	return d
+}
+
+// Restore takes the groups of before a restart, and routes the alerts anew:
+// the tree may have been edited meanwhile. Nothing is told again that was
+// told, and every receiver that was told of an alert is told of its end.
+func (d *Dispatcher) Restore(s store.Snapshot, now time.Time) store.Change {
+	var out store.Change
+	for i := range s.Alerts {
+		a := s.Alerts[i]
+		d.alerts[a.ID] = &a
+	}
+	for _, record := range s.Groups {
+		d.groups[record.Key] = &group{record: record, members: map[store.MemberKey]*store.Member{}}
+	}
+	for _, m := range s.Members {
+		d.adopt(m, &out)
+	}
+	for _, id := range sortedKeys(d.alerts) {
+		a := d.alerts[id]
+		if a.State == alert.Firing {
+			d.place(a, false, now, &out)
+		} else if len(d.homes[id]) == 0 {
+			delete(d.alerts, id)
+		}
+	}
+	for _, key := range sortedKeys(d.groups) {
+		g := d.groups[key]
+		if g.route == nil {
+			g.route = d.options.Root.find(g.record.Route)
+		}
+		d.retire(g, &out)
+	}
+	return out
+}
+
+// adopt puts a stored member back, unless its receiver or alert is gone.
+func (d *Dispatcher) adopt(m store.Member, out *store.Change) {
+	g := d.groups[m.Group]
+	_, receiver := d.receivers[m.Receiver]
+	if g == nil || !receiver || d.alerts[m.AlertID] == nil {
+		out.DropMembers = append(out.DropMembers, m.MemberKey)
+		return
+	}
+	g.members[m.MemberKey] = &m
+	d.home(m.AlertID, m.Group)
+}
+
+// find returns the route with that path, nil when there is none.
+func (r *Route) find(path string) *Route {
+	if r.Path == path {
+		return r
+	}
+	for _, child := range r.Routes {
+		if found := child.find(path); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// Apply takes an alert's transition: it fired, moved, or resolved. Transitions
+// of alerts that do not fire are of no interest here.
+func (d *Dispatcher) Apply(a alert.Alert, kind alert.EventKind, now time.Time) store.Change {
+	var out store.Change
+	switch {
+	case a.State == alert.Firing && (kind == alert.EventFiring || kind == alert.EventSeverity):
+		before := d.alerts[a.ID]
+		raised := before != nil && before.Severity < a.Severity
+		d.alerts[a.ID] = &a
+		d.place(&a, raised, now, &out)
+	case a.State == alert.Resolved && d.alerts[a.ID] != nil:
+		d.alerts[a.ID] = &a
+		for key := range d.homes[a.ID] {
+			d.hasten(d.groups[key], now, &out)
+		}
+	}
+	return out
+}
+
+// Refresh takes an alert's newest value and message, so that the next
+// notification shows them. It decides nothing.
+func (d *Dispatcher) Refresh(a alert.Alert) {
+	if known := d.alerts[a.ID]; known != nil && known.State == alert.Firing {
+		*known = a
+	}
+}
+
+// place puts a firing alert into the groups of the routes that it takes. What
+// a receiver was told in a group that the alert leaves comes along; a receiver
+// that none of its groups reaches any more is told of the end by the old one.
+func (d *Dispatcher) place(a *alert.Alert, raised bool, now time.Time, out *store.Change) {
+	labels := a.AllLabels()
+	entries := map[string]store.Member{} // by receiver: what it was told
+	for key := range d.homes[a.ID] {
+		for mk, m := range d.groups[key].members {
+			if mk.AlertID == a.ID {
+				entries[mk.Receiver] = *m
+			}
+		}
+	}
+	stays := map[store.MemberKey]bool{}
+	for _, r := range d.options.Root.Take(labels) {
+		g := d.group(r, labels, now)
+		if raised { // a severity that moves up is sent at once
+			g.record.FlushAt = now
+			d.touch(g, out)
+		}
+		for _, receiver := range r.Receivers {
+			key := store.MemberKey{Group: g.record.Key, Receiver: receiver, AlertID: a.ID}
+			stays[key] = true
+			d.join(g, key, entries, a, now, out)
+		}
+	}
+	d.leave(a, stays, out)
+}
+
+// group finds or makes the group of an alert on a route.
+func (d *Dispatcher) group(r *Route, labels alert.Labels, now time.Time) *group {
+	key := r.GroupKey(labels)
+	g := d.groups[key]
+	if g == nil {
+		g = &group{members: map[store.MemberKey]*store.Member{}, record: store.Group{
+			Key: key, Route: r.Path, Labels: r.GroupLabels(labels), CreatedAt: now, FlushAt: now.Add(r.GroupWait),
+		}}
+		d.groups[key] = g
+	}
+	g.route, g.record.Receivers = r, r.Receivers
+	return g
+}
+
+// join makes the alert a member of the group for one receiver, and sees that
+// the group is flushed in time.
+func (d *Dispatcher) join(g *group, key store.MemberKey, told map[string]store.Member, a *alert.Alert, now time.Time, out *store.Change) {
+	m, here := g.members[key]
+	if !here {
+		fresh := store.Member{MemberKey: key, At: now}
+		if before, ok := told[key.Receiver]; ok {
+			fresh.Told, fresh.Severity, fresh.At = before.Told, before.Severity, before.At
+		}
+		m = &fresh
+		g.members[key] = m
+		d.home(a.ID, key.Group)
+		out.Members = append(out.Members, *m)
+	}
+	switch {
+	case m.Told == "" && !here:
+		d.hasten(g, now, out)
+		out.Events = append(out.Events, alert.Event{
+			AlertID: a.ID, At: now, Kind: alert.EventGrouped, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold, Receiver: key.Receiver,
+			Reason: fmt.Sprintf("grouped as %s, to be sent in %s", g.record.Key, units.Duration(g.record.FlushAt.Sub(now))),
+		})
+	case !here:
+		d.touch(g, out)
+	}
+}
+
+// hasten moves the group's next look forward: after a change it comes one
+// group_interval after the last notification, or with the group's first.
+func (d *Dispatcher) hasten(g *group, now time.Time, out *store.Change) {
+	at := now
+	switch {
+	case g.route == nil: // nothing to wait for: its route is gone
+	case g.record.SentAt.IsZero():
+		at = now.Add(g.route.GroupWait)
+	default:
+		at = later(now, g.record.SentAt.Add(g.route.GroupInterval))
+	}
+	if g.record.FlushAt.IsZero() || at.Before(g.record.FlushAt) {
+		g.record.FlushAt = at
+	}
+	d.touch(g, out)
+}
+
+func (d *Dispatcher) touch(g *group, out *store.Change) {
+	for i := range out.Groups {
+		if out.Groups[i].Key == g.record.Key {
+			out.Groups[i] = g.record
+			return
+		}
+	}
+	out.Groups = append(out.Groups, g.record)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// leave takes the alert out of the groups that it does not belong to any more,
+// but for the receivers that were told it fires and that no group tells now.
+func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, out *store.Change) {
+	reached := map[string]bool{}
+	for key := range stays {
+		reached[key.Receiver] = true
+	}
+	for _, groupKey := range sortedKeys(d.homes[a.ID]) {
+		g := d.groups[groupKey]
+		left := 0
+		for key, m := range g.members {
+			if key.AlertID != a.ID {
+				continue
+			}
+			if stays[key] || m.Told == alert.Firing && !reached[key.Receiver] {
+				left++
+				continue
+			}
+			delete(g.members, key)
+			out.DropMembers = append(out.DropMembers, key)
+		}
+		if left == 0 {
+			delete(d.homes[a.ID], groupKey)
+		}
+		d.retire(g, out)
+	}
+}
+
+func (d *Dispatcher) home(id, groupKey string) {
+	if d.homes[id] == nil {
+		d.homes[id] = map[string]bool{}
+	}
+	d.homes[id][groupKey] = true
+}
+
+// retire drops a group without members.
+func (d *Dispatcher) retire(g *group, out *store.Change) {
+	if len(g.members) > 0 {
+		return
+	}
+	delete(d.groups, g.record.Key)
+	out.Groups = slices.DeleteFunc(out.Groups, func(r store.Group) bool { return r.Key == g.record.Key })
+	out.DropGroups = append(out.DropGroups, g.record.Key)
+}
+
+// NextDue returns when Flush next has work; zero for never.
+func (d *Dispatcher) NextDue() time.Time {
+	var due time.Time
+	for _, g := range d.groups {
+		if at := g.record.FlushAt; !at.IsZero() && (due.IsZero() || at.Before(due)) {
+			due = at
+		}
+	}
+	return due
+}
+
+// Groups returns the groups, sorted by key.
+func (d *Dispatcher) Groups() []store.Group {
+	out := make([]store.Group, 0, len(d.groups))
+	for _, key := range sortedKeys(d.groups) {
+		out = append(out, d.groups[key].record)
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, strings.Compare)
+	return keys
+}
+
+// Snapshot returns everything that the dispatcher knows, for Restore.
+func (d *Dispatcher) Snapshot() store.Snapshot {
+	s := store.Snapshot{Groups: d.Groups()}
+	for _, key := range sortedKeys(d.groups) {
+		for _, m := range d.groups[key].members {
+			s.Members = append(s.Members, *m)
+		}
+	}
+	for _, id := range sortedKeys(d.alerts) {
+		s.Alerts = append(s.Alerts, *d.alerts[id])
+	}
+	return s
+}

@@ -1,0 +1,336 @@
+package rule
+
+import (
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/tocsin-dev/tocsin/internal/units"
+)
+
+func (c *compiler) binary(n *ast.BinaryNode) node {
+	switch n.Operator {
+	case "in":
+		return c.in(n)
+	case "matches":
+		return c.matches(n)
+	}
+	left, right := c.compile(n.Left), c.compile(n.Right)
+	if left.bad() || right.bad() {
+		return node{}
+	}
+	switch n.Operator {
+	case "and", "&&", "or", "||":
+		return c.connective(n, left, right)
+	case "<", "<=", ">", ">=", "==", "!=":
+		return c.comparison(n, left, right)
+	case "+", "-", "*", "/", "%", "**", "^":
+		return c.arithmetic(n, left, right)
+	case "contains", "startsWith", "endsWith":
+		return c.textual(n, left, right)
+	}
+	return c.fail(n, "", "operator %s is not part of the condition language", n.Operator)
+}
+
+func (c *compiler) connective(n *ast.BinaryNode, left, right node) node {
+	for i, operand := range [...]node{left, right} {
+		if operand.kind != boolean {
+			at := [...]ast.Node{n.Left, n.Right}[i]
+			return c.fail(at, "compare it with something, as in value < 70", "%s joins two conditions; this is %s", n.Operator, operand.kind)
+		}
+	}
+	a, b := left.cond, right.cond
+	if n.Operator == "and" || n.Operator == "&&" {
+		return node{kind: boolean, cond: func(f *frame) Truth {
+			first := a(f)
+			if first == False {
+				return False
+			}
+			return and(first, b(f))
+		}}
+	}
+	return node{kind: boolean, cond: func(f *frame) Truth {
+		first := a(f)
+		if first == True {
+			return True
+		}
+		return or(first, b(f))
+	}}
+}
+
+func (c *compiler) comparison(n *ast.BinaryNode, left, right node) node {
+	if left.kind != right.kind {
+		return c.fail(n, "", "%s compares two of a kind; left is %s, right is %s", n.Operator, left.kind, right.kind)
+	}
+	switch left.kind {
+	case text:
+		return c.compareTexts(n, left, right)
+	case boolean:
+		return c.fail(n, "join conditions with and, or, not", "%s does not compare conditions", n.Operator)
+	case number:
+	}
+	left, right, ok := c.align(n, left, right)
+	if !ok {
+		return node{}
+	}
+	out := node{kind: boolean, cond: compareNumbers(n.Operator, left.num, right.num)}
+	c.remember(n.Operator, left, right, out.cond)
+	return out
+}
+
+// compareNumbers makes the comparison; one with an unknown number is unknown.
+func compareNumbers(op string, a, b func(*frame) float64) func(*frame) Truth {
+	compare := func(holds func(x, y float64) bool) func(*frame) Truth {
+		return func(f *frame) Truth {
+			x, y := a(f), b(f)
+			if math.IsNaN(x) || math.IsNaN(y) {
+				return Unknown
+			}
+			return truth(holds(x, y))
+		}
+	}
+	switch op {
+	case "<":
+		return compare(func(x, y float64) bool { return x < y })
+	case "<=":
+		return compare(func(x, y float64) bool { return x <= y })
+	case ">":
+		return compare(func(x, y float64) bool { return x > y })
+	case ">=":
+		return compare(func(x, y float64) bool { return x >= y })
+	case "==":
+		return compare(func(x, y float64) bool { return x == y })
+	}
+	return compare(func(x, y float64) bool { return x != y })
+}
+
+// remember keeps a comparison with a constant, whose threshold messages show.
+func (c *compiler) remember(op string, left, right node, cond func(*frame) Truth) {
+	switch {
+	case right.constant != nil && left.constant == nil:
+		c.terms = append(c.terms, term{cond: cond, left: left, threshold: *right.constant, op: op})
+	case left.constant != nil && right.constant == nil:
+		mirrored := map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}[op]
+		c.terms = append(c.terms, term{cond: cond, left: right, threshold: *left.constant, op: mirrored})
+	}
+}
+
+func (c *compiler) compareTexts(n *ast.BinaryNode, left, right node) node {
+	equal := func(f *frame) Truth { return truth(left.str(f) == right.str(f)) }
+	switch n.Operator {
+	case "==":
+		return node{kind: boolean, cond: equal}
+	case "!=":
+		return node{kind: boolean, cond: func(f *frame) Truth { return not(equal(f)) }}
+	}
+	return c.fail(n, "texts compare with == and !=", "%s does not compare texts", n.Operator)
+}
+
+// align brings two numbers to one unit: a quantity takes the unit of the other
+// side, a bare number fits anything, and different dimensions are a mistake.
+func (c *compiler) align(at ast.Node, left, right node) (node, node, bool) {
+	l, r := left.unit, right.unit
+	switch {
+	case l.bare && r.bare:
+	case l.bare:
+		left.unit = r
+		if right.literal { // 2 * 5m, or 70 < 5m: a bare number beside a quantity counts base units
+			left.literal = true
+		}
+	case r.bare:
+		right.unit = l
+		if left.literal {
+			right.literal = true
+		}
+	case l.dim != r.dim:
+		c.fail(at, "", "%s", mismatch(c, left, right))
+		return left, right, false
+	case left.literal && !right.literal:
+		left = rescale(left, r)
+	case l.factor != r.factor:
+		right = rescale(right, l)
+	}
+	return left, right, true
+}
+
+func mismatch(c *compiler, left, right node) string {
+	value, literalSide := left, right
+	if left.literal {
+		value, literalSide = right, left
+	}
+	if value.from == originSeries {
+		return c.metric.Name + " is in " + unitName(c.metric.Unit) + ", which does not compare with " + dimensionName(literalSide.unit)
+	}
+	return value.unit.String() + " does not go with " + dimensionName(literalSide.unit)
+}
+
+func unitName(unit string) string {
+	switch unit {
+	case "":
+		return "plain numbers"
+	case "%":
+		return "percent"
+	}
+	return unit
+}
+
+func dimensionName(u unit) string {
+	switch u.dim {
+	case units.Time:
+		return "a time"
+	case units.Bytes:
+		return "a size in bytes"
+	case units.Percent:
+		return "a percentage"
+	case units.None:
+	}
+	return "a plain number"
+}
+
+// rescale gives a number in another unit of its dimension.
+func rescale(n node, to unit) node {
+	factor := n.unit.factor / to.factor
+	num := n.num
+	n.num = func(f *frame) float64 { return num(f) * factor }
+	if n.constant != nil {
+		v := *n.constant * factor
+		n.constant, n.num = &v, func(*frame) float64 { return v }
+	}
+	n.unit, n.literal = to, false
+	return n
+}
+
+func (c *compiler) arithmetic(n *ast.BinaryNode, left, right node) node {
+	for _, operand := range [...]node{left, right} {
+		if operand.kind != number {
+			return c.fail(n, "", "%s wants numbers, not %s", n.Operator, operand.kind)
+		}
+	}
+	if n.Operator == "+" || n.Operator == "-" {
+		l, r, ok := c.align(n, left, right)
+		if !ok {
+			return node{}
+		}
+		out := node{kind: number, unit: l.unit, literal: l.literal && r.literal, num: operation(n.Operator, l.num, r.num)}
+		if l.from == originSeries || r.from == originSeries {
+			out.from = originSeries
+		}
+		return c.fold(out, l, r)
+	}
+	out := node{kind: number, unit: productUnit(n.Operator, left, right), num: operation(n.Operator, left.num, right.num)}
+	out.literal = !out.unit.bare && (left.literal || right.literal) && (left.constant != nil && right.constant != nil)
+	if n.Operator == "/" && !left.unit.bare && left.unit.dim == right.unit.dim && left.unit.factor != right.unit.factor {
+		ratio, num := left.unit.factor/right.unit.factor, out.num
+		out.num = func(f *frame) float64 { return num(f) * ratio }
+	}
+	return c.fold(out, left, right)
+}
+
+// productUnit: a bare factor leaves the other's unit; everything else is a
+// plain number that compares with bare numbers only by being bare itself.
+func productUnit(op string, left, right node) unit {
+	switch {
+	case right.unit.bare && (op == "*" || op == "/" || op == "%"):
+		return left.unit
+	case left.unit.bare && op == "*":
+		return right.unit
+	case op == "%" && left.unit.dim == right.unit.dim:
+		return left.unit
+	}
+	return bareUnit()
+}
+
+// operation computes; a division by zero is unknown, never infinite.
+func operation(op string, a, b func(*frame) float64) func(*frame) float64 {
+	switch op {
+	case "+":
+		return func(f *frame) float64 { return a(f) + b(f) }
+	case "-":
+		return func(f *frame) float64 { return a(f) - b(f) }
+	case "*":
+		return func(f *frame) float64 { return a(f) * b(f) }
+	case "/":
+		return func(f *frame) float64 { return finite(a(f) / b(f)) }
+	case "%":
+		return func(f *frame) float64 { return math.Mod(a(f), b(f)) }
+	}
+	return func(f *frame) float64 { return finite(math.Pow(a(f), b(f))) }
+}
+
+func finite(v float64) float64 {
+	if math.IsInf(v, 0) {
+		return math.NaN()
+	}
+	return v
+}
+
+func (c *compiler) textual(n *ast.BinaryNode, left, right node) node {
+	if left.kind != text || right.kind != text {
+		return c.fail(n, "", "%s wants two texts", n.Operator)
+	}
+	holds := map[string]func(s, part string) bool{
+		"contains": strings.Contains, "startsWith": strings.HasPrefix, "endsWith": strings.HasSuffix,
+	}[n.Operator]
+	return node{kind: boolean, cond: func(f *frame) Truth { return truth(holds(left.str(f), right.str(f))) }}
+}
+
+func (c *compiler) matches(n *ast.BinaryNode) node {
+	left := c.compile(n.Left)
+	pattern, isText := n.Right.(*ast.StringNode)
+	if left.bad() {
+		return left
+	}
+	if left.kind != text || !isText {
+		return c.fail(n, "", "matches wants a text and a regular expression in quotes")
+	}
+	re, err := regexp.Compile(pattern.Value)
+	if err != nil {
+		return c.fail(n.Right, "", "%v", err)
+	}
+	return node{kind: boolean, cond: func(f *frame) Truth { return truth(re.MatchString(left.str(f))) }}
+}
+
+// in is labels.x in ["a", "b"], or value in [1, 2] or 1..5.
+func (c *compiler) in(n *ast.BinaryNode) node {
+	left := c.compile(n.Left)
+	if left.bad() {
+		return left
+	}
+	list, isList := n.Right.(*ast.ArrayNode)
+	if !isList {
+		return c.fail(n.Right, "", "in wants a list, as in labels.strategy in [\"A\", \"B\"]")
+	}
+	var texts []string
+	var numbers []float64
+	for _, member := range list.Nodes {
+		m := c.compile(member)
+		_, isText := member.(*ast.StringNode)
+		switch {
+		case m.bad():
+			return m
+		case m.kind != left.kind || m.kind == boolean || m.kind == number && m.constant == nil || m.kind == text && !isText:
+			return c.fail(member, "", "this is %s; the list must hold constants of the same kind as what stands before in (%s)", m.kind, left.kind)
+		case m.kind == text:
+			texts = append(texts, m.str(nil))
+		default:
+			_, aligned, ok := c.align(member, left, m)
+			if !ok {
+				return node{}
+			}
+			numbers = append(numbers, *aligned.constant)
+		}
+	}
+	if left.kind == text {
+		return node{kind: boolean, cond: func(f *frame) Truth { return truth(slices.Contains(texts, left.str(f))) }}
+	}
+	return node{kind: boolean, cond: func(f *frame) Truth {
+		v := left.num(f)
+		if math.IsNaN(v) {
+			return Unknown
+		}
+		return truth(slices.Contains(numbers, v))
+	}}
+}

@@ -1,0 +1,313 @@
+package rule
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/units"
+	"github.com/tocsin-dev/tocsin/source"
+)
+
+// frame is what an expression sees while it is evaluated.
+type frame struct {
+	now    int64
+	series *Series
+	// other finds another metric's series with the same labels; nil when
+	// there is none.
+	other func(metric string, labels alert.Labels) *Series
+}
+
+// kind is the type of an expression.
+type kind string
+
+const (
+	number  kind = "a number"
+	boolean kind = "a condition"
+	text    kind = "a text"
+)
+
+// unit is what a number measures. A bare number fits every unit.
+type unit struct {
+	dim    units.Dimension
+	factor float64 // how many base units of dim one is
+	bare   bool
+}
+
+func (u unit) String() string {
+	switch {
+	case u.bare || u.dim == units.None:
+		return "a plain number"
+	case u.dim == units.Percent:
+		return "%"
+	case u.dim == units.Bytes:
+		return "bytes"
+	case u.factor == 1e-3:
+		return "ms"
+	}
+	return "s"
+}
+
+func bareUnit() unit    { return unit{factor: 1, bare: true} }
+func secondsUnit() unit { return unit{dim: units.Time, factor: 1} }
+func percentUnit() unit { return unit{dim: units.Percent, factor: 1} }
+
+// node is a compiled expression: one of num, cond and str is set, by kind.
+type node struct {
+	kind kind
+	unit unit
+	num  func(*frame) float64 // NaN is unknown
+	cond func(*frame) Truth
+	str  func(*frame) string
+	// constant is set for a number known when it was compiled.
+	constant *float64
+	// literal marks a quantity, whose value is in base units until it meets an
+	// operand that says in what unit it is wanted.
+	literal bool
+	// from says what of the series a number tells, for messages.
+	from origin
+	// base is the baseline, for from == originChange.
+	base func(*frame) float64
+}
+
+// origin says where a number comes from.
+type origin uint8
+
+const (
+	originOther  origin = iota
+	originSeries        // the series' value, or a window function in its unit
+	originChange        // a change of the series against a baseline
+)
+
+// compiler turns expr-lang's tree into closures. expr-lang parses; its own VM
+// would box every float, and knows neither units nor unknown values.
+type compiler struct {
+	text    string
+	scanned scanned
+	catalog source.Catalog
+	metric  source.Metric
+
+	problems problem.List
+	windows  map[string]time.Duration // by metric; the rule's own under its name
+	terms    []term
+}
+
+// term is one comparison of the series with a threshold.
+type term struct {
+	cond      func(*frame) Truth
+	left      node
+	threshold float64
+	op        string
+}
+
+func (c *compiler) fail(n ast.Node, hint, format string, args ...any) node {
+	c.problems = append(c.problems, problem.Problem{
+		Offset:  c.scanned.byteOffset(c.text, n.Location().From),
+		Message: fmt.Sprintf(format, args...), Hint: hint,
+	})
+	return node{}
+}
+
+// bad marks a node whose mistake has been reported.
+func (n node) bad() bool { return n.kind == "" }
+
+func (c *compiler) compile(n ast.Node) node {
+	switch n := n.(type) {
+	case *ast.IntegerNode:
+		return constant(float64(n.Value), bareUnit())
+	case *ast.FloatNode:
+		return constant(n.Value, bareUnit())
+	case *ast.BoolNode:
+		t := truth(n.Value)
+		return node{kind: boolean, cond: func(*frame) Truth { return t }}
+	case *ast.StringNode:
+		return node{kind: text, str: func(*frame) string { return n.Value }}
+	case *ast.IdentifierNode:
+		return c.identifier(n)
+	case *ast.MemberNode:
+		return c.member(n)
+	case *ast.UnaryNode:
+		return c.unary(n)
+	case *ast.BinaryNode:
+		return c.binary(n)
+	case *ast.ConditionalNode:
+		return c.conditional(n)
+	case *ast.CallNode:
+		return c.call(n)
+	case *ast.ChainNode:
+		return c.compile(n.Node)
+	}
+	return c.fail(n, "", "%s is not part of the condition language", describe(n))
+}
+
+func describe(n ast.Node) string {
+	switch n.(type) {
+	case *ast.ArrayNode:
+		return "a list outside `in`"
+	case *ast.MapNode:
+		return "a mapping"
+	case *ast.NilNode:
+		return "nil"
+	case *ast.VariableDeclaratorNode:
+		return "let"
+	case *ast.SliceNode:
+		return "a slice"
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", n), "*ast."), "Node"))
+}
+
+func constant(v float64, u unit) node {
+	return node{kind: number, unit: u, constant: &v, num: func(*frame) float64 { return v }}
+}
+
+func (c *compiler) identifier(n *ast.IdentifierNode) node {
+	if lit, ok := c.scanned.literals[n.Location().From]; ok {
+		out := constant(lit.value, unit{dim: lit.dim, factor: 1})
+		out.literal = true
+		return out
+	}
+	switch n.Value {
+	case "value":
+		return node{kind: number, unit: unitOf(c.metric), from: originSeries, num: lastValue}
+	case "age":
+		return node{kind: number, unit: secondsUnit(), num: lastAge}
+	case "labels":
+		return c.fail(n, "", "labels is a mapping; write labels.NAME or labels[\"NAME\"]")
+	}
+	hint := problem.DidYouMean(n.Value, append(functionNames(), "value", "age", "labels"))
+	if _, ok := c.catalog.Lookup(n.Value); ok {
+		hint = fmt.Sprintf("another metric is read with metric(%q)", n.Value)
+	}
+	return c.fail(n, hint, "unknown name %s", quote(n.Value))
+}
+
+func lastValue(f *frame) float64 {
+	if f.series == nil || !f.series.seen {
+		return math.NaN()
+	}
+	return f.series.last.value
+}
+
+func lastAge(f *frame) float64 {
+	if f.series == nil || !f.series.seen {
+		return math.NaN()
+	}
+	return float64(f.now-f.series.last.at) / 1e9
+}
+
+func unitOf(m source.Metric) unit {
+	dim, factor := units.Of(m.Unit)
+	return unit{dim: dim, factor: factor}
+}
+
+// member is labels.strategy or labels["strategy"], or the dotted name of
+// another metric, which gets a hint.
+func (c *compiler) member(n *ast.MemberNode) node {
+	base, isName := n.Node.(*ast.IdentifierNode)
+	property, isText := n.Property.(*ast.StringNode)
+	if !isName || !isText {
+		return c.fail(n, "", "only labels has members: labels.NAME")
+	}
+	if base.Value != "labels" {
+		full := base.Value + "." + property.Value
+		hint := problem.DidYouMean(full, c.catalog.Names())
+		if _, ok := c.catalog.Lookup(full); ok {
+			hint = fmt.Sprintf("another metric is read with metric(%q)", full)
+		}
+		return c.fail(n, hint, "unknown name %s", quote(full))
+	}
+	name := property.Value
+	return node{kind: text, str: func(f *frame) string { return f.series.Labels.Get(name) }}
+}
+
+func (c *compiler) unary(n *ast.UnaryNode) node {
+	operand := c.compile(n.Node)
+	if operand.bad() {
+		return operand
+	}
+	switch n.Operator {
+	case "!", "not":
+		if operand.kind != boolean {
+			return c.fail(n, "", "%s wants a condition, not %s", n.Operator, operand.kind)
+		}
+		return node{kind: boolean, cond: func(f *frame) Truth { return not(operand.cond(f)) }}
+	case "-", "+":
+		if operand.kind != number {
+			return c.fail(n, "", "%s wants a number, not %s", n.Operator, operand.kind)
+		}
+		if n.Operator == "+" {
+			return operand
+		}
+		return c.fold(node{kind: number, unit: operand.unit, literal: operand.literal, num: func(f *frame) float64 { return -operand.num(f) }}, operand)
+	}
+	return c.fail(n, "", "operator %s is not part of the condition language", n.Operator)
+}
+
+// fold makes a number of constants a constant.
+func (c *compiler) fold(n node, operands ...node) node {
+	for i := range operands {
+		if operands[i].constant == nil {
+			return n
+		}
+	}
+	v := n.num(nil)
+	n.constant, n.num = &v, func(*frame) float64 { return v }
+	return n
+}
+
+func (c *compiler) conditional(n *ast.ConditionalNode) node {
+	cond, yes, no := c.compile(n.Cond), c.compile(n.Exp1), c.compile(n.Exp2)
+	switch {
+	case cond.bad() || yes.bad() || no.bad():
+		return node{}
+	case cond.kind != boolean:
+		return c.fail(n.Cond, "", "what stands before ? must be a condition, not %s", cond.kind)
+	case yes.kind != no.kind:
+		return c.fail(n, "", "both outcomes of ?: must be of one kind: one is %s, the other %s", yes.kind, no.kind)
+	}
+	switch yes.kind {
+	case boolean:
+		return node{kind: boolean, cond: func(f *frame) Truth {
+			switch cond.cond(f) {
+			case True:
+				return yes.cond(f)
+			case False:
+				return no.cond(f)
+			case Unknown:
+			}
+			return Unknown
+		}}
+	case text:
+		return node{kind: text, str: func(f *frame) string {
+			if cond.cond(f) == True {
+				return yes.str(f)
+			}
+			return no.str(f)
+		}}
+	case number:
+	}
+	yes, no, ok := c.align(n, yes, no)
+	if !ok {
+		return node{}
+	}
+	return node{kind: number, unit: yes.unit, num: func(f *frame) float64 {
+		switch cond.cond(f) {
+		case True:
+			return yes.num(f)
+		case False:
+			return no.num(f)
+		case Unknown:
+		}
+		return math.NaN()
+	}}
+}
+
+func quote(s string) string { return strconv.Quote(s) }
+
+func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }

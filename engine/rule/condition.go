@@ -1,0 +1,138 @@
+package rule
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+
+	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/source"
+)
+
+// Condition is one compiled condition. It is immutable and safe for concurrent
+// use; the series that it is evaluated over are not.
+type Condition struct {
+	Text  string
+	eval  func(*frame) Truth
+	terms []term
+	// windows maps each metric that the condition looks at to the longest
+	// window over it; 0 for its last value only.
+	windows map[string]time.Duration
+}
+
+// maxConditionBytes bounds what is parsed.
+const maxConditionBytes = 4096
+
+// CompileCondition compiles a condition over a metric. Problems carry the byte
+// offset into the text.
+func CompileCondition(text string, metric source.Metric, catalog source.Catalog) (*Condition, problem.List) {
+	if strings.TrimSpace(text) == "" {
+		return nil, problem.List{{Message: "empty condition", Hint: "write for example value < 70"}}
+	}
+	if len(text) > maxConditionBytes {
+		return nil, problem.List{{Message: "a condition is at most 4096 bytes long"}}
+	}
+	prepared, p := scan(text)
+	if p != nil {
+		return nil, problem.List{*p}
+	}
+	tree, err := parser.ParseWithConfig(prepared.source, parserConfig())
+	if err != nil {
+		return nil, problem.List{parseProblem(text, prepared, err)}
+	}
+	c := &compiler{text: text, scanned: prepared, catalog: catalog, metric: metric, windows: map[string]time.Duration{}}
+	root := c.compile(tree.Node)
+	switch {
+	case len(c.problems) > 0:
+		return nil, c.problems
+	case root.kind != boolean:
+		return nil, problem.List{{Message: "this is " + string(root.kind) + ", not a condition", Hint: "compare it with something, as in value < 70"}}
+	}
+	return &Condition{Text: text, eval: root.cond, terms: c.terms, windows: c.windows}, nil
+}
+
+// parserConfig makes expr-lang parse every function as a plain call: its own
+// builtins, and the predicates among them, are not ours.
+func parserConfig() *conf.Config {
+	config := conf.CreateNew()
+	for name := range builtin.Index {
+		config.Disabled[name] = true
+	}
+	for _, name := range overridden() {
+		config.Functions[name] = &builtin.Function{Name: name}
+	}
+	return config
+}
+
+func parseProblem(text string, prepared scanned, err error) problem.Problem {
+	var fe *file.Error
+	if !errors.As(err, &fe) {
+		return problem.Problem{Message: err.Error()}
+	}
+	return problem.Problem{Message: "bad condition: " + fe.Message, Offset: prepared.byteOffset(text, fe.From)}
+}
+
+// finding is what a condition that holds has to say of the series.
+type finding struct {
+	value     float64 // what was compared, in the metric's unit
+	threshold float64 // what with; NaN when the condition has no such thing
+	verb      string
+}
+
+// explain finds the comparison that speaks for the condition: the first that
+// holds and looks at the rule's own series, else the first that looks at it.
+func (c *Condition) explain(f *frame) finding {
+	best := -1
+	for i := range c.terms {
+		if c.terms[i].left.from == originOther {
+			continue
+		}
+		if c.terms[i].cond(f) == True {
+			best = i
+			break
+		}
+		if best < 0 {
+			best = i
+		}
+	}
+	if best < 0 {
+		return finding{value: lastValue(f), threshold: math.NaN()}
+	}
+	return c.terms[best].finding(f)
+}
+
+func (t *term) finding(f *frame) finding {
+	if t.left.from == originChange {
+		out := finding{value: lastValue(f), threshold: t.left.base(f), verb: "changed to"}
+		switch {
+		case out.value > out.threshold:
+			out.verb = "increased to"
+		case out.value < out.threshold:
+			out.verb = "decreased to"
+		}
+		return out
+	}
+	return finding{value: t.left.num(f), threshold: t.threshold, verb: verbOf(t.op)}
+}
+
+func verbOf(op string) string {
+	switch op {
+	case "<":
+		return "below"
+	case "<=":
+		return "at or below"
+	case ">":
+		return "above"
+	case ">=":
+		return "at or above"
+	case "==":
+		return "at"
+	}
+	return "not at"
+}

@@ -1,0 +1,236 @@
+package rule
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/units"
+)
+
+// Verdict is what a rule's conditions say of one series at one moment.
+type Verdict struct {
+	// Levels holds each severity's condition, by Severity-1; a severity
+	// without condition is False.
+	Levels [3]Truth
+	// Clear is the clear condition; True where the rule has none.
+	Clear Truth
+	// NoData says that the series has had no sample for NoDataFor.
+	NoData    bool
+	NoDataFor time.Duration
+	// Warming says that the watched process has just started.
+	Warming bool
+}
+
+// quiet says whether nothing holds and nothing is unknown.
+func (v *Verdict) quiet() bool { return v.Levels == [3]Truth{} && !v.NoData }
+
+// doubt turns what held into what cannot be judged.
+func (v *Verdict) doubt() {
+	for i := range v.Levels {
+		if v.Levels[i] == True {
+			v.Levels[i] = Unknown
+		}
+	}
+}
+
+// Next is the life cycle: the alert that follows a, given a verdict at a
+// moment. The zero Alert stands for none; what comes back may be the zero
+// Alert too, or have the state Inactive or Resolved, after which the next one
+// begins at zero. It sets State, Severity, Worst, Reason, Levels and the
+// times; value and message are the caller's.
+//
+// The rules: a severity is taken only when its condition has held for its
+// `for`, and the highest such counts. Firing, an alert moves between
+// severities in the same way, and stays as it is while any condition is
+// unknown or waits for its `for`, or while `clear` does not hold. It resolves
+// when every condition is false and `clear` holds. Missing data changes
+// nothing unless no_data says so.
+func (r *Rule) Next(a alert.Alert, v Verdict, now time.Time) alert.Alert {
+	if v.NoData {
+		return r.nextWithoutData(a, v, now)
+	}
+	if v.Warming {
+		return holdWarming(a)
+	}
+	a = r.advanceTimers(a, v, now)
+	target := r.target(&a, v, now)
+	if a.State == alert.Firing {
+		return r.nextFiring(a, v, target, now)
+	}
+	return r.nextQuiet(a, target, now)
+}
+
+// advanceTimers starts the timer of each condition that holds and stops that
+// of each that does not; an unknown one keeps its timer.
+func (r *Rule) advanceTimers(a alert.Alert, v Verdict, now time.Time) alert.Alert {
+	for i := range v.Levels {
+		switch v.Levels[i] {
+		case True:
+			if a.Levels[i].Since.IsZero() {
+				a.Levels[i].Since = now
+			}
+		case False:
+			a.Levels[i].Since = time.Time{}
+		case Unknown:
+		}
+	}
+	return a
+}
+
+// target is the highest severity that may be taken now: its condition holds
+// and has held for its `for`, or it is the one in force and its condition
+// cannot be judged.
+func (r *Rule) target(a *alert.Alert, v Verdict, now time.Time) alert.Severity {
+	for _, severity := range alert.Severities() {
+		i := severity - 1
+		since := a.Levels[i].Since
+		if since.IsZero() || now.Sub(since) < r.levels[i].hold {
+			continue
+		}
+		if v.Levels[i] == True || v.Levels[i] == Unknown && a.State == alert.Firing && a.Severity >= severity {
+			return severity
+		}
+	}
+	return alert.OK
+}
+
+func (r *Rule) nextQuiet(a alert.Alert, target alert.Severity, now time.Time) alert.Alert {
+	waiting := r.waiting(&a)
+	switch {
+	case target != alert.OK:
+		if a.PendingAt.IsZero() {
+			a.PendingAt = now
+		}
+		a.State, a.Severity, a.Worst = alert.Firing, target, target
+		a.StartsAt, a.UpdatedAt, a.SeverityAt = now, now, now
+		a.Reason = r.firingReason(target)
+	case waiting != alert.OK:
+		if a.State != alert.Pending {
+			a.State, a.PendingAt, a.UpdatedAt = alert.Pending, now, now
+		}
+		if a.Severity != waiting {
+			a.Severity, a.SeverityAt = waiting, now
+			a.Reason = r.waitingReason(waiting)
+		}
+	case a.State == alert.Pending:
+		a.State, a.EndsAt, a.UpdatedAt = alert.Inactive, now, now
+		a.Reason = "the condition ended before its `for` had passed"
+	}
+	return a
+}
+
+// waiting is the highest severity whose timer runs.
+func (r *Rule) waiting(a *alert.Alert) alert.Severity {
+	for _, severity := range alert.Severities() {
+		if !a.Levels[severity-1].Since.IsZero() {
+			return severity
+		}
+	}
+	return alert.OK
+}
+
+func (r *Rule) nextFiring(a alert.Alert, v Verdict, target alert.Severity, now time.Time) alert.Alert {
+	switch {
+	case target == a.Severity:
+	case target != alert.OK:
+		a.Reason = fmt.Sprintf("%s moved to %s: %s", a.Severity, target, r.firingReason(target))
+		a.Severity, a.SeverityAt, a.UpdatedAt = target, now, now
+		a.Worst = max(a.Worst, target)
+	case r.waiting(&a) != alert.OK || v.Levels[0] == Unknown || v.Levels[1] == Unknown || v.Levels[2] == Unknown:
+		// Something still holds or cannot be judged: that is no recovery.
+	case v.Clear != True:
+		// Hysteresis: the alert stays until clear holds.
+	default:
+		a.State, a.EndsAt, a.UpdatedAt = alert.Resolved, now, now
+		a.Reason = r.resolvedReason()
+	}
+	return a
+}
+
+func (r *Rule) nextWithoutData(a alert.Alert, v Verdict, now time.Time) alert.Alert {
+	reason := "no data for " + units.Duration(v.NoDataFor)
+	severity := r.noData.severity
+	switch {
+	case severity != alert.OK && a.State == alert.Firing && a.Severity == severity:
+	case severity != alert.OK:
+		if a.PendingAt.IsZero() {
+			a.PendingAt = now
+		}
+		if a.State != alert.Firing {
+			a.StartsAt = now
+		}
+		a.State, a.Severity = alert.Firing, severity
+		a.Worst = max(a.Worst, severity)
+		a.UpdatedAt, a.SeverityAt, a.Reason = now, now, reason
+	case r.noData.name == noDataOK && a.State == alert.Firing:
+		a.State, a.EndsAt, a.UpdatedAt, a.Reason = alert.Resolved, now, now, reason+", which this rule takes for well"
+	case r.noData.name == noDataOK && a.State == alert.Pending:
+		a.State, a.EndsAt, a.UpdatedAt, a.Reason = alert.Inactive, now, now, reason
+	}
+	return a
+}
+
+// holdWarming keeps what fires and starts nothing: a cold cache after a
+// restart is not an incident. Timers begin again when the warm-up is over.
+func holdWarming(a alert.Alert) alert.Alert {
+	if a.State == alert.Firing {
+		return a
+	}
+	a.Levels = [3]alert.Level{}
+	return a
+}
+
+func (r *Rule) firingReason(severity alert.Severity) string {
+	lv := r.levels[severity-1]
+	if lv.when == nil {
+		return severity.String()
+	}
+	if lv.hold == 0 {
+		return fmt.Sprintf("%s holds", lv.when.Text)
+	}
+	return fmt.Sprintf("%s has held for %s", lv.when.Text, units.Duration(lv.hold))
+}
+
+func (r *Rule) waitingReason(severity alert.Severity) string {
+	lv := r.levels[severity-1]
+	return fmt.Sprintf("%s holds; fires when it has for %s", lv.when.Text, units.Duration(lv.hold))
+}
+
+func (r *Rule) resolvedReason() string {
+	if r.clear != nil {
+		return "no condition holds any more, and " + r.clear.Text
+	}
+	return "no condition holds any more"
+}
+
+// NextDue returns when the alert may change without a new sample: the end of
+// the next `for`. Zero means never.
+func (r *Rule) NextDue(a *alert.Alert, now time.Time) time.Time {
+	var due time.Time
+	for i := range a.Levels {
+		since := a.Levels[i].Since
+		if since.IsZero() {
+			continue
+		}
+		at := since.Add(r.levels[i].hold)
+		if at.After(now) && (due.IsZero() || at.Before(due)) {
+			due = at
+		}
+	}
+	return due
+}
+
+// worse returns the value that is further from well, by the condition's verb.
+func worse(verb string, peak, value alert.Number) alert.Number {
+	switch {
+	case !value.Known():
+		return peak
+	case !peak.Known():
+		return value
+	case verb == "below" || verb == "at or below" || verb == "decreased to":
+		return alert.Number(math.Min(float64(peak), float64(value)))
+	}
+	return alert.Number(math.Max(float64(peak), float64(value)))
+}
