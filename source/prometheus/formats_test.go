@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -267,7 +268,7 @@ func TestServersThatDoNotAnswer(t *testing.T) {
 	}
 }
 
-// FuzzPage: no page of any format panics, and what is yielded are finite
+// FuzzPage: no page of any format panics or hangs, and what is yielded are finite
 // numbers, each series once, within the limit.
 func FuzzPage(f *testing.F) {
 	types := []string{"text/plain", "application/openmetrics-text; version=1.0.0", expfmt.ProtoType}
@@ -286,6 +287,9 @@ func FuzzPage(f *testing.F) {
 		f.Add(seed.kind, []byte(seed.body))
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
+		// The fuzzer itself does not notice an input that never ends.
+		watchdog := time.AfterFunc(10*time.Second, func() { panic(fmt.Sprintf("hangs on %d %q", kind, body)) })
+		defer watchdog.Stop()
 		families, err := parse(body, types[int(kind)%len(types)])
 		if err != nil {
 			return
