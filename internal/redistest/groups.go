@@ -72,18 +72,22 @@ func (c *Cluster) agreed(ctx context.Context) bool {
 // MasterName is the name under which StartSentinel's Sentinel knows its master.
 const MasterName = "mymaster"
 
-// StartReplica runs a replica of master and waits until it is in sync.
+// StartReplica runs a replica of master and waits until it is in sync, and
+// master counts it as online.
 func StartReplica(t testing.TB, master *Server, args ...string) *Server {
 	t.Helper()
 	r := Start(t, append([]string{
-		"--replicaof", "127.0.0.1", strconv.Itoa(master.Port()), "--repl-diskless-sync-delay", "0",
+		"--replicaof", "127.0.0.1", strconv.Itoa(master.Port()),
 	}, args...)...)
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	client := r.Client(t)
+	replica, above := r.Client(t), master.Client(t)
+	online := fmt.Sprintf("port=%d,state=online", r.Port())
 	await(t, ctx, "the replica's link", func(ctx context.Context) bool {
-		info, err := client.Info(ctx, "replication").Result()
-		return err == nil && strings.Contains(info, "master_link_status:up")
+		here, err := replica.Info(ctx, "replication").Result()
+		there, err2 := above.Info(ctx, "replication").Result()
+		return err == nil && err2 == nil &&
+			strings.Contains(here, "master_link_status:up") && strings.Contains(there, online)
 	})
 	return r
 }
@@ -112,11 +116,11 @@ func StartSentinel(t testing.TB, master *Server) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	replicas, err := master.Client(t).Do(ctx, "role").Slice()
+	replication, err := master.Client(t).Info(ctx, "replication").Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	attached := len(replicas[2].([]any))
+	attached := strings.Count(replication, "state=online")
 	client := s.Client(t)
 	await(t, ctx, "Sentinel to know the replicas", func(ctx context.Context) bool {
 		known, err := client.Do(ctx, "sentinel", "replicas", MasterName).Slice()

@@ -141,6 +141,7 @@ func (s *Server) run() error {
 	args := append([]string{
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
 		"--save", "", "--appendonly", "no", "--loglevel", "notice",
+		"--repl-diskless-sync-delay", "0", // a replica's first sync would wait for others
 	}, s.args...)
 	return s.exec(exec.Command(s.program, args...)) //nolint:noctx // lives until Close
 }
