@@ -106,8 +106,7 @@ func isGarbled(err error) bool {
 		return true
 	}
 	text := err.Error()
-	return strings.HasPrefix(text, "redis: can't parse") || strings.HasPrefix(text, "redis: invalid reply") ||
-		strings.HasPrefix(text, "redis: unexpected")
+	return strings.Contains(text, "redis: can't parse") || strings.Contains(text, "redis: invalid reply")
 }
 
 // isLost says whether an established connection ended, which says nothing of
