@@ -163,24 +163,25 @@ func parseRetryAfter(text string, now time.Time) (time.Duration, bool) {
 	return min(at.Sub(now), MaxRetryAfter), true
 }
 
-// networkError keeps err for errors.Is and gives it a text that may be stored.
+// networkError gives err a text that may be stored.
 func (r *Request) networkError(err error) error {
 	err = secret.CleanError(err)
 	text := r.URL.Redacted() + ": " + r.clean(err.Error())
 	if errors.Is(err, context.DeadlineExceeded) {
 		text = r.URL.Redacted() + ": no answer before the deadline"
 	}
-	return &cleanedError{text: text, err: err}
+	return &networkError{text: text, err: err}
 }
 
-// cleanedError is an error with another text.
-type cleanedError struct {
+// networkError answers errors.Is for what happened, and nothing unwraps it:
+// the texts of net/http's errors quote what the server sent.
+type networkError struct {
 	text string
 	err  error
 }
 
-func (e *cleanedError) Error() string { return e.text }
-func (e *cleanedError) Unwrap() error { return e.err }
+func (e *networkError) Error() string        { return e.text }
+func (e *networkError) Is(target error) bool { return errors.Is(e.err, target) }
 
 // UserAgent returns "tocsin/" and the version that the binary was built from.
 // It reads the build's record each time: call it once and keep it.
