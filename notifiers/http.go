@@ -38,6 +38,8 @@ type Request struct {
 	Options httpx.Options
 	// Header is the adapter's own and wins over the operator's.
 	Header http.Header
+	// Secrets are texts beside those of URL and Options that no error may hold.
+	Secrets []secret.String
 	// UserAgent is used when the operator's headers give none; empty is
 	// "tocsin".
 	UserAgent string

@@ -34,6 +34,9 @@ func (r *Request) secrets() []string {
 		_, credentials, _ := strings.Cut(value.Reveal(), " ") // Bearer …
 		add(credentials)
 	}
+	for _, s := range r.Secrets {
+		add(s.Reveal())
+	}
 	add(r.Options.BearerToken.Reveal())
 	if user, password := r.Options.BasicAuth.Username, r.Options.BasicAuth.Password.Reveal(); user != "" {
 		add(password)
