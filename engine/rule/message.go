@@ -101,7 +101,7 @@ func (r *Rule) Describe(a *alert.Alert) {
 		Reason:        a.Reason, StartsAt: a.StartsAt,
 	}
 	a.Message = r.defaultMessage(a, &data)
-	if r.message != nil && !strings.HasPrefix(a.Reason, "no data") {
+	if r.message != nil && !isMissing(a.Reason) {
 		a.Message = run(r.message, &data, a.Message)
 	}
 	if len(r.annotations) == 0 {
@@ -126,9 +126,7 @@ func (r *Rule) defaultMessage(a *alert.Alert, data *MessageData) string {
 	var b strings.Builder
 	b.WriteString(r.Metric.Name)
 	switch {
-	case strings.HasPrefix(a.Reason, "no data"):
-		b.WriteString(": " + a.Reason)
-	case !a.Value.Known():
+	case isMissing(a.Reason) || !a.Value.Known():
 		b.WriteString(": " + a.Reason)
 	case !a.Threshold.Known() || data.Verb == "":
 		b.WriteString(" is " + data.ValueText)
