@@ -160,11 +160,24 @@ func (s *suite) answers(t *testing.T) {
 		status              int
 		delivered, mayRetry bool
 	}{
-		{200, true, false}, {201, true, false}, {202, true, false}, {204, true, false},
-		{400, false, false}, {401, false, false}, {403, false, false}, {404, false, false},
-		{408, false, true}, {410, false, false}, {413, false, false}, {422, false, false},
-		{425, false, true}, {429, false, true},
-		{500, false, true}, {502, false, true}, {503, false, true}, {504, false, true},
+		{200, true, false},
+		{201, true, false},
+		{202, true, false},
+		{204, true, false},
+		{400, false, false},
+		{401, false, false},
+		{403, false, false},
+		{404, false, false},
+		{408, false, true},
+		{410, false, false},
+		{413, false, false},
+		{422, false, false},
+		{425, false, true},
+		{429, false, true},
+		{500, false, true},
+		{502, false, true},
+		{503, false, true},
+		{504, false, true},
 	} {
 		t.Run(fmt.Sprint(row.status), func(t *testing.T) {
 			_, n := s.start(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(row.status) })
@@ -263,7 +276,11 @@ func (s *suite) hugeAnswer(t *testing.T) {
 				}
 			}
 		})
+		began := time.Now()
 		_, err := s.send(t, n, Sample(alert.Firing, 1))
+		if took := time.Since(began); took > generous/2 {
+			t.Errorf("%d: reading it took %v", status, took)
+		}
 		if (err == nil) != (status == 200) || notifiers.IsPermanent(err) {
 			t.Errorf("%d: err = %v", status, err)
 		}

@@ -158,6 +158,14 @@ func TestTheFingerprintStaysWhenTheSeverityMoves(t *testing.T) {
 	}
 }
 
+func TestAnAlertThatFiresHasNoEndWhateverItRemembers(t *testing.T) {
+	n := notifiertest.Sample(alert.Firing, 1)
+	n.Alerts[0].EndsAt = n.At
+	if got := alertmanagerPayload(n).Alerts[0].EndsAt; !got.IsZero() {
+		t.Errorf("endsAt = %v", got)
+	}
+}
+
 func TestUnknownValuesHaveNoAnnotation(t *testing.T) {
 	n := notifiertest.Sample(alert.Firing, 1)
 	n.Alerts[0].Value, n.Alerts[0].Threshold = alert.Unknown(), alert.Unknown()
