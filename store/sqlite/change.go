@@ -163,7 +163,7 @@ func (w *writer) drops(c *store.Change) error {
 		}
 	}
 	for _, m := range c.DropMembers {
-		if err := w.run1(w.stmts.dropMember, m.Group, m.AlertID); err != nil {
+		if err := w.run1(w.stmts.dropMember, m.Group, m.Receiver, m.AlertID); err != nil {
 			return fmt.Errorf("drop member %s of group %s: %w", m.AlertID, m.Group, err)
 		}
 	}
@@ -176,7 +176,7 @@ func (w *writer) members(c *store.Change) error {
 			func(g store.Group) bool { return g.Key == m.Group }) {
 			continue
 		}
-		n, err := w.count(w.stmts.member, m.Group, m.AlertID, string(m.Told), int(m.Severity), nullNanos(m.At))
+		n, err := w.count(w.stmts.member, m.Group, m.Receiver, m.AlertID, string(m.Told), int(m.Severity), nullNanos(m.At))
 		if err == nil && n == 0 {
 			err = errors.New("no such alert is stored")
 		}

@@ -63,8 +63,8 @@ func selectGroups(ctx context.Context, db querier) ([]store.Group, error) {
 }
 
 func selectMembers(ctx context.Context, db querier) ([]store.Member, error) {
-	rows, err := db.QueryContext(ctx, `SELECT m.group_key, a.id, m.told, m.severity, m.at
-		FROM members m JOIN alerts a ON a.seq = m.alert ORDER BY m.group_key, m.alert`)
+	rows, err := db.QueryContext(ctx, `SELECT m.group_key, m.receiver, a.id, m.told, m.severity, m.at
+		FROM members m JOIN alerts a ON a.seq = m.alert ORDER BY m.group_key, m.receiver, m.alert`)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func selectMembers(ctx context.Context, db querier) ([]store.Member, error) {
 			severity uint8
 			at       sql.NullInt64
 		)
-		if err := rows.Scan(&m.Group, &m.AlertID, &told, &severity, &at); err != nil {
+		if err := rows.Scan(&m.Group, &m.Receiver, &m.AlertID, &told, &severity, &at); err != nil {
 			return nil, err
 		}
 		m.Told, m.Severity, m.At = alert.State(told), alert.Severity(severity), moment(at)

@@ -35,10 +35,10 @@ const (
 	// Events and members name their alert; the tables hold its seq.
 	insertEvent = `INSERT INTO events (alert, at, kind, severity, from_severity, value, threshold, receiver, delivery, reason)
 		SELECT seq, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM alerts WHERE id = ?1`
-	upsertMember = `INSERT INTO members (group_key, alert, told, severity, at)
-		SELECT ?1, seq, ?3, ?4, ?5 FROM alerts WHERE id = ?2
-		ON CONFLICT (group_key, alert) DO UPDATE SET told = excluded.told, severity = excluded.severity, at = excluded.at`
-	deleteMember = `DELETE FROM members WHERE group_key = ? AND alert = (SELECT seq FROM alerts WHERE id = ?)`
+	upsertMember = `INSERT INTO members (group_key, receiver, alert, told, severity, at)
+		SELECT ?1, ?2, seq, ?4, ?5, ?6 FROM alerts WHERE id = ?3
+		ON CONFLICT (group_key, receiver, alert) DO UPDATE SET told = excluded.told, severity = excluded.severity, at = excluded.at`
+	deleteMember = `DELETE FROM members WHERE group_key = ? AND receiver = ? AND alert = (SELECT seq FROM alerts WHERE id = ?)`
 
 	upsertGroup = `INSERT INTO groups (key, doc) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET doc = excluded.doc`
 

@@ -138,7 +138,7 @@ func testAtomic(t *testing.T, d Driver) {
 		Alerts:     []alert.Alert{fresh, ended(known, 5)},
 		Events:     []alert.Event{{AlertID: fresh.ID, At: at(1), Kind: alert.EventFiring}},
 		Groups:     []store.Group{{Key: "g", CreatedAt: at(1)}},
-		Members:    []store.Member{{Group: "g", AlertID: fresh.ID, At: at(1)}},
+		Members:    []store.Member{{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: fresh.ID}, At: at(1)}},
 		Deliveries: []alert.Delivery{queued("d2", "ops", 1, fresh)},
 	}
 	for name, spoil := range map[string]func(c *store.Change){
@@ -149,10 +149,10 @@ func testAtomic(t *testing.T, d Driver) {
 			c.Events = append(c.Events, alert.Event{AlertID: "nobody", At: at(1), Kind: alert.EventFiring})
 		},
 		"a member's alert is unknown": func(c *store.Change) {
-			c.Members = append(c.Members, store.Member{Group: "g", AlertID: "nobody"})
+			c.Members = append(c.Members, store.Member{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: "nobody"}})
 		},
 		"a member's group is unknown": func(c *store.Change) {
-			c.Members = append(c.Members, store.Member{Group: "nowhere", AlertID: fresh.ID})
+			c.Members = append(c.Members, store.Member{MemberKey: store.MemberKey{Group: "nowhere", Receiver: "ops", AlertID: fresh.ID}})
 		},
 		"an alert's state is none": func(c *store.Change) {
 			c.Alerts = append(c.Alerts, alert.Alert{ID: "x", State: "sleeping"})
@@ -181,7 +181,7 @@ func testDrops(t *testing.T, d Driver) {
 	a, b := firing("a", 0), firing("b", 1)
 	group := func(key string) store.Group { return store.Group{Key: key, CreatedAt: at(0)} }
 	member := func(key string, of alert.Alert) store.Member {
-		return store.Member{Group: key, AlertID: of.ID, At: at(0)}
+		return store.Member{MemberKey: store.MemberKey{Group: key, Receiver: "ops", AlertID: of.ID}, At: at(0)}
 	}
 	keys := func() (out []string) {
 		for _, m := range load(t, d).Members {
@@ -193,11 +193,11 @@ func testDrops(t *testing.T, d Driver) {
 		Alerts: []alert.Alert{a, b}, Groups: []store.Group{group("g"), group("h")},
 		Members: []store.Member{member("g", a), member("g", b), member("h", a)},
 	})
-	commit(t, d, store.Change{DropMembers: []store.MemberKey{{Group: "g", AlertID: b.ID}, {Group: "g", AlertID: "nobody"}}})
+	commit(t, d, store.Change{DropMembers: []store.MemberKey{{Group: "g", Receiver: "ops", AlertID: b.ID}, {Group: "g", Receiver: "ops", AlertID: "nobody"}}})
 	equal(t, "after a member is dropped", keys(), []string{"g/" + a.ID, "h/" + a.ID})
 
 	commit(t, d, store.Change{
-		DropMembers: []store.MemberKey{{Group: "g", AlertID: a.ID}}, Members: []store.Member{member("g", a)},
+		DropMembers: []store.MemberKey{{Group: "g", Receiver: "ops", AlertID: a.ID}}, Members: []store.Member{member("g", a)},
 	})
 	equal(t, "dropped and written", keys(), []string{"g/" + a.ID, "h/" + a.ID})
 

@@ -144,9 +144,9 @@ func genChange(prefix string) *rapid.Generator[store.Change] {
 			})
 			for j := range c.Alerts {
 				c.Members = append(c.Members, store.Member{
-					Group: key, AlertID: c.Alerts[j].ID,
-					Told:     rapid.SampledFrom([]alert.State{"", alert.Firing, alert.Resolved}).Draw(t, "told"),
-					Severity: genSeverity().Draw(t, "severity"), At: genTime().Draw(t, "at"),
+					MemberKey: store.MemberKey{Group: key, Receiver: genText().Draw(t, "receiver"), AlertID: c.Alerts[j].ID},
+					Told:      rapid.SampledFrom([]alert.State{"", alert.Firing, alert.Resolved}).Draw(t, "told"),
+					Severity:  genSeverity().Draw(t, "severity"), At: genTime().Draw(t, "at"),
 				})
 			}
 		}

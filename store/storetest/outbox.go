@@ -18,8 +18,8 @@ func testLoad(t *testing.T, d Driver) {
 		Alerts: []alert.Alert{pending, fires, over, told, never},
 		Groups: []store.Group{{Key: "g", Labels: alert.LabelsOf("a", "b"), Receivers: []string{"ops", "hooks"}}},
 		Members: []store.Member{
-			{Group: "g", AlertID: fires.ID, Told: alert.Firing, Severity: alert.Warning, At: at(2)},
-			{Group: "g", AlertID: told.ID, Told: alert.Firing, Severity: alert.Critical, At: at(4)},
+			{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: fires.ID}, Told: alert.Firing, Severity: alert.Warning, At: at(2)},
+			{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: told.ID}, Told: alert.Firing, Severity: alert.Critical, At: at(4)},
 		},
 		Deliveries: []alert.Delivery{
 			queued("d1", "ops", 1, fires), queued("d2", "ops", 2, fires), queued("d3", "hooks", 3, fires),
@@ -33,7 +33,7 @@ func testLoad(t *testing.T, d Driver) {
 	equal(t, "members", len(snap.Members), 2)
 	equal(t, "pending deliveries, oldest first", deliveryIDs(snap.Deliveries), []string{"d1", "d3"})
 
-	commit(t, d, store.Change{DropMembers: []store.MemberKey{{Group: "g", AlertID: told.ID}}})
+	commit(t, d, store.Change{DropMembers: []store.MemberKey{{Group: "g", Receiver: "ops", AlertID: told.ID}}})
 	equal(t, "alerts once told", ids(load(t, d).Alerts), []string{pending.ID, fires.ID})
 }
 

@@ -67,7 +67,7 @@ func testPruneKeeps(t *testing.T, d Driver) {
 	commit(t, d, store.Change{
 		Alerts:     []alert.Alert{fires, waits, member, over},
 		Groups:     []store.Group{{Key: "g"}},
-		Members:    []store.Member{{Group: "g", AlertID: member.ID, Told: alert.Firing}},
+		Members:    []store.Member{{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: member.ID}, Told: alert.Firing}},
 		Deliveries: []alert.Delivery{queued("d", "ops", 0, over)},
 	})
 	equal(t, "removed", prune(t, d, at(many), at(many), many), 1)
@@ -122,7 +122,7 @@ func testStats(t *testing.T, d Driver) {
 	a, b := firing("a", 0), ended(firing("b", 0), 5)
 	commit(t, d, store.Change{
 		Alerts: []alert.Alert{a, b}, Events: []alert.Event{{AlertID: a.ID, Kind: alert.EventFiring}},
-		Groups: []store.Group{{Key: "g"}}, Members: []store.Member{{Group: "g", AlertID: a.ID}},
+		Groups: []store.Group{{Key: "g"}}, Members: []store.Member{{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: a.ID}}},
 		Deliveries: []alert.Delivery{queued("d", "ops", 0, a), queued("e", "ops", 0, a)},
 	})
 	must(t, d.Settle(t.Context(), []store.Settlement{{ID: "e", State: alert.DeliverySent, Attempts: 1, SettledAt: at(1)}}))

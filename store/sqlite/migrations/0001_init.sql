@@ -45,11 +45,12 @@ CREATE TABLE groups (
 
 CREATE TABLE members (
     group_key TEXT    NOT NULL REFERENCES groups (key) ON DELETE CASCADE,
+    receiver  TEXT    NOT NULL,
     alert     INTEGER NOT NULL REFERENCES alerts (seq),
     told      TEXT    NOT NULL,
     severity  INTEGER NOT NULL,
     at        INTEGER,
-    PRIMARY KEY (group_key, alert)
+    PRIMARY KEY (group_key, receiver, alert)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX members_alert ON members (alert);
