@@ -80,6 +80,14 @@ func Require(t testing.TB, program string) {
 	t.Skip(text)
 }
 
+// SkipWithout skips the test when an optional program is not on PATH.
+func SkipWithout(t testing.TB, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skip("optional: no " + program)
+	}
+}
+
 // Launch runs redis-server outside a test; the caller closes it. dir must
 // exist and is left behind. The error wraps ErrMissing when redis-server is
 // not installed.
