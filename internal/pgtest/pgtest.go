@@ -297,7 +297,12 @@ func ownedBy(path string, uid int) bool {
 // keeps it.
 func findBin() string {
 	if path, err := exec.LookPath("postgres"); err == nil {
-		if _, err := exec.LookPath("initdb"); err == nil {
+		// A link on PATH leads to the folder that has initdb and the libraries
+		// beside it.
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+		}
+		if _, err := os.Stat(filepath.Join(filepath.Dir(path), "initdb")); err == nil {
 			return filepath.Dir(path)
 		}
 	}
