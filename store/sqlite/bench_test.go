@@ -111,7 +111,7 @@ func transition(n int) store.Change {
 	return store.Change{
 		Alerts: []alert.Alert{a}, Events: events,
 		Groups:  []store.Group{{Key: group, Route: "0", Receivers: []string{"ops"}, CreatedAt: a.StartsAt, FlushAt: a.StartsAt}},
-		Members: []store.Member{{Group: group, AlertID: a.ID, Told: alert.Firing, Severity: a.Severity, At: a.StartsAt}},
+		Members: []store.Member{{MemberKey: store.MemberKey{Group: group, Receiver: "ops", AlertID: a.ID}, Told: alert.Firing, Severity: a.Severity, At: a.StartsAt}},
 		Deliveries: []alert.Delivery{{
 			Notification: alert.Notification{ID: id, Receiver: "ops", GroupKey: group, Seq: 1, Status: alert.Firing, Alerts: []alert.Alert{a}},
 			State:        alert.DeliveryPending, CreatedAt: a.StartsAt, NextAt: a.StartsAt,
