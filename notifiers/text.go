@@ -57,7 +57,7 @@ func StateWord(a *alert.Alert) string {
 // "WARNING: cache-hit-rate (2 firing, 1 resolved)".
 func Title(n *alert.Notification) string {
 	word := "RESOLVED"
-	if n.Status == alert.Firing {
+	if n.Fires() {
 		word = strings.ToUpper(n.Severity().String())
 	}
 	return word + ": " + subject(n)

@@ -64,6 +64,7 @@ type plan struct {
 	alerts []alert.Alert
 	tell   []*store.Member
 	reason string // empty: nothing to tell
+	known  int    // alerts that fire and that the receiver knows of
 	held   bool   // an inhibition holds something back
 }
 
@@ -77,7 +78,7 @@ func (p *plan) split() []plan {
 			fires[p.alerts[i].Fingerprint] = true
 		}
 	}
-	first, rest := plan{reason: "resolved, and fires again"}, plan{reason: p.reason}
+	first, rest := plan{reason: "resolved, and fires again", known: p.known + len(fires)}, plan{reason: p.reason, known: p.known}
 	for i := range p.alerts {
 		part := &rest
 		if !p.alerts[i].Active() && fires[p.alerts[i].Fingerprint] {
@@ -95,6 +96,7 @@ func (p *plan) split() []plan {
 // weight, gives the reason.
 func (d *Dispatcher) plan(members []*store.Member, repeat bool, now time.Time, out *store.Change) plan {
 	var p plan
+	var known []*store.Member // that fire, and that the receiver knows of
 	counts := map[string]int{}
 	slices.SortFunc(members, func(a, b *store.Member) int { return strings.Compare(a.AlertID, b.AlertID) })
 	for _, m := range members {
@@ -116,13 +118,22 @@ func (d *Dispatcher) plan(members []*store.Member, repeat bool, now time.Time, o
 			}
 			continue
 		}
-		if why != "" {
-			counts[why]++
+		if why == "" {
+			known = append(known, m)
+			continue
 		}
+		counts[why]++
 		p.alerts = append(p.alerts, *a)
 		p.tell = append(p.tell, m)
 	}
-	p.reason = phrase(counts, repeat && slices.ContainsFunc(p.alerts, func(a alert.Alert) bool { return a.Active() }))
+	p.reason = phrase(counts)
+	if p.reason == "" && repeat && len(known) > 0 {
+		p.reason, p.tell, known = "repeat", known, nil
+		for _, m := range p.tell {
+			p.alerts = append(p.alerts, *d.alerts[m.AlertID])
+		}
+	}
+	p.known = len(known)
 	return p
 }
 
@@ -153,15 +164,12 @@ func (d *Dispatcher) why(m *store.Member, a *alert.Alert) string {
 	return reasonMissed
 }
 
-func phrase(counts map[string]int, repeat bool) string {
+func phrase(counts map[string]int) string {
 	var parts []string
 	for _, why := range [...]string{reasonRaised, reasonNew, reasonResolved, reasonMissed} {
 		if n := counts[why]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, why))
 		}
-	}
-	if len(parts) == 0 && repeat {
-		return "repeat"
 	}
 	return strings.Join(parts, ", ")
 }
@@ -202,10 +210,10 @@ func (d *Dispatcher) queue(g *group, receiver string, p plan, now time.Time, out
 	g.record.Seq++
 	n := alert.Notification{
 		ID: d.options.NewID(), Receiver: receiver, GroupKey: g.record.Key, GroupLabels: g.record.Labels,
-		Seq: g.record.Seq, Status: alert.Resolved, Reason: p.reason, Alerts: p.alerts, ExternalURL: d.options.ExternalURL, At: now,
+		Seq: g.record.Seq, Status: alert.Resolved, Reason: p.reason, Alerts: p.alerts, StillFiring: p.known, ExternalURL: d.options.ExternalURL, At: now,
 	}
 	slices.SortStableFunc(n.Alerts, worstFirst)
-	if n.Alerts[0].Active() {
+	if n.Alerts[0].Active() || p.known > 0 {
 		n.Status = alert.Firing
 	}
 	for _, m := range p.tell {

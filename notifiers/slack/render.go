@@ -42,7 +42,7 @@ const (
 // only; the alerts stand in attachments because nothing else has a colour.
 func render(n alert.Notification) slack.WebhookMessage {
 	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType,
-		escape(icon(n.Status == alert.Firing, n.Severity())+" "+notifiers.Title(&n), maxHeader), true, false))
+		escape(icon(n.Fires(), n.Severity())+" "+notifiers.Title(&n), maxHeader), true, false))
 	attachments, shown := alertAttachments(&n)
 	attachments = append(attachments, footer(&n, len(n.Alerts)-shown+n.Truncated))
 	return slack.WebhookMessage{
@@ -85,7 +85,7 @@ func jsonSize(blocks []slack.Block) int {
 
 // fallback is the text of a push notification: what, where, how bad.
 func fallback(n *alert.Notification) string {
-	s := icon(n.Status == alert.Firing, n.Severity()) + " " + notifiers.Title(n)
+	s := icon(n.Fires(), n.Severity()) + " " + notifiers.Title(n)
 	if len(n.Alerts) > 0 {
 		a := &n.Alerts[0]
 		s += ": " + notifiers.Message(a)
@@ -217,6 +217,9 @@ func footer(n *alert.Notification, left int) slack.Attachment {
 	why := escape(n.Reason, maxField)
 	if why != "" {
 		why += " · "
+	}
+	if n.StillFiring > 0 {
+		why += fmt.Sprintf("%d more still firing in this group · ", n.StillFiring)
 	}
 	why += "tocsin " + escape(n.ID, 100)
 	return slack.Attachment{Blocks: slack.Blocks{BlockSet: append(blocks, slack.NewContextBlock("", markdown(why)))}}

@@ -126,5 +126,9 @@ type event struct {
 }
 
 func standardPayload(n alert.Notification) event {
-	return event{Type: "alert." + string(n.Status), Timestamp: n.At.UTC(), Data: n}
+	kind := alert.Resolved
+	if n.Fires() {
+		kind = alert.Firing
+	}
+	return event{Type: "alert." + string(kind), Timestamp: n.At.UTC(), Data: n}
 }
