@@ -80,12 +80,15 @@ func Require(t testing.TB, program string) {
 	t.Skip(text)
 }
 
-// SkipWithout skips the test when an optional program is not on PATH.
-func SkipWithout(t testing.TB, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		t.Skip("optional: no " + program)
+// Programs returns the servers that are installed of those that speak Redis'
+// protocol: redis-server, which the caller then requires, and valkey-server
+// where it is on PATH.
+func Programs() []string {
+	programs := []string{"redis-server"}
+	if _, err := exec.LookPath("valkey-server"); err == nil {
+		programs = append(programs, "valkey-server")
 	}
+	return programs
 }
 
 // Launch runs redis-server outside a test; the caller closes it. dir must

@@ -56,12 +56,13 @@ func classify(err error) (kind source.FaultKind, timeout bool) {
 	if err == nil {
 		return "", false
 	}
-	err = cause(err)
 	var fault *source.Fault
+	if errors.As(err, &fault) {
+		return fault.Kind, false
+	}
+	err = cause(err)
 	var reply redis.Error
 	switch {
-	case errors.As(err, &fault):
-		return fault.Kind, false
 	case errors.As(err, &reply):
 		return replyKind(reply.Error()), false
 	case isTimeout(err):

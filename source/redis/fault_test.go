@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,10 +195,10 @@ func TestSilenceIsDownOnlyTheSecondTimeInARow(t *testing.T) {
 
 func TestALostConnectionIsMadeAnewWithinThePoll(t *testing.T) {
 	info := bulk(fixture(t, "info_default_redis-7.0.15.txt"))
-	pings := 0
+	var pings atomic.Int32
 	server := startFake(t, func(args []string) string {
 		if args[0] == "PING" {
-			if pings++; pings == 3 {
+			if pings.Add(1) == 3 {
 				return "" // the server ends an idle connection as the poll begins
 			}
 			return "+PONG\r\n"

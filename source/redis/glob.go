@@ -5,8 +5,22 @@ import "strings"
 // globSpecial are the characters that make a pattern more than a name.
 const globSpecial = `*?[\`
 
+// globStart returns where a pattern's first glob stands, or -1 when it spells
+// out one name.
+func globStart(pattern string) int {
+	for i := 0; i < len(pattern); i++ {
+		switch pattern[i] {
+		case '*', '?', '[':
+			return i
+		case '\\':
+			i++
+		}
+	}
+	return -1
+}
+
 // isGlob says whether a pattern can match more than one key.
-func isGlob(pattern string) bool { return strings.ContainsAny(pattern, `*?[`) }
+func isGlob(pattern string) bool { return globStart(pattern) >= 0 }
 
 // globEscape returns the pattern that matches the text itself and nothing else.
 func globEscape(text string) string {

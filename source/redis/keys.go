@@ -351,15 +351,11 @@ func (p keyPattern) show(key string) (string, bool) {
 	return key, true
 }
 
-// literalHead returns what a pattern spells out before its first glob.
+// literalHead returns what a pattern spells out before its first glob; of one
+// that spells out the whole name, nothing.
 func literalHead(pattern string) string {
-	for i := 0; i < len(pattern); i++ {
-		switch pattern[i] {
-		case '*', '?', '[':
-			return globUnescape(pattern[:i])
-		case '\\':
-			i++
-		}
+	if i := globStart(pattern); i >= 0 {
+		return globUnescape(pattern[:i])
 	}
-	return "" // a redacted name is shown no part of
+	return ""
 }

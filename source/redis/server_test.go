@@ -51,11 +51,8 @@ func infoNow(t *testing.T, c *goredis.Client, sections ...string) info {
 }
 
 func TestTrafficBecomesRates(t *testing.T) {
-	for _, program := range []string{"redis-server", "valkey-server"} {
+	for _, program := range redistest.Programs() {
 		t.Run(program, func(t *testing.T) {
-			if program == "valkey-server" {
-				redistest.SkipWithout(t, program) // the fixtures cover it
-			}
 			server := redistest.StartProgram(t, program)
 			c := server.Client(t)
 			s := open(t, at(server.Addr()))
@@ -322,8 +319,7 @@ func TestNewDoesNotConnectAndCloseLeavesNothing(t *testing.T) {
 	wg.Wait()
 }
 
-// The server's own account of what polls cost it: issue no. of polls, then the
-// time of the commands and of the whole process.
+// By the server's own account: the time of the commands, and of the process.
 func TestAPollCostsTheServerLessThanAMillisecond(t *testing.T) {
 	server := redistest.Start(t)
 	usec, cpu := pollCost(t, server, 300)

@@ -38,7 +38,7 @@ func TestGlobsMatchAsInRedis(t *testing.T) {
 
 func TestAnEscapedTextMatchesItselfOnly(t *testing.T) {
 	for _, text := range []string{"user:", "a*b", "[x]", `back\slash`, "q?", "^-"} {
-		if pattern := globEscape(text); !globMatch(pattern, text) || globUnescape(pattern) != text || isGlob(globUnescape("a"+pattern)) && globMatch(pattern, text+"x") {
+		if pattern := globEscape(text); !globMatch(pattern, text) || globUnescape(pattern) != text || isGlob(pattern) || globMatch(pattern, text+"x") {
 			t.Errorf("%q became %q", text, pattern)
 		}
 	}
