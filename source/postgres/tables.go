@@ -24,6 +24,7 @@ type tableStats struct {
 	rates   map[string]float64 // windowed, %
 	current []source.Table
 	missing []string
+	failed  bool // the last look failed: current is for the documents only
 }
 
 func (t *tableStats) forget() { *t = tableStats{} }
@@ -39,7 +40,7 @@ func (t *tableStats) read(ctx context.Context, q reader, id *identity, cfg *Conf
 	}
 	begun := time.Now()
 	rows, err := rowsOf[tableRow](ctx, q, sql, max(cfg.MaxTables, len(cfg.Tables)), append([]string{}, cfg.Tables...))
-	if err != nil {
+	if t.failed = err != nil; t.failed {
 		t.next = time.Time{}
 		return err
 	}
@@ -80,6 +81,9 @@ func (t *tableStats) observe(rows []tableRow) {
 // add writes the samples. A hit rate is one of a window only: the rate since
 // the statistics began would be a wrong number to alert on.
 func (t *tableStats) add(r *source.Reading) {
+	if t.failed {
+		return
+	}
 	for _, table := range t.current {
 		if table.Rows != nil {
 			r.Add("postgres.table_rows", float64(*table.Rows), "table", table.Name)
