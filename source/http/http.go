@@ -52,7 +52,7 @@ type result struct {
 
 // New makes a check of a valid configuration. name is the source's: the label
 // check of the samples.
-func New(name string, cfg Config) (*Source, error) {
+func New(cfg Config, name string) (*Source, error) {
 	target, err := httpx.ParseURL(cfg.URL, "http", "https", "tcp")
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", err)

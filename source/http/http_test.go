@@ -31,7 +31,7 @@ func newSource(t *testing.T, url string, change func(*Config)) *Source {
 	if ps := cfg.Validate(); len(ps) > 0 {
 		t.Fatal(ps.Err())
 	}
-	s, err := New("site", cfg)
+	s, err := New(cfg, "site")
 	if err != nil {
 		t.Fatal(err)
 	}

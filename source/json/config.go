@@ -87,6 +87,29 @@ func (c *Config) Validate() problem.List {
 	return ps
 }
 
+// Metrics returns the metrics that the configuration declares and the catalog
+// does not have, each once: the first that declares a name describes it.
+func (c *Config) Metrics() []source.Metric {
+	catalog := source.NewCatalog(nil, false)
+	var metrics []source.Metric
+	for i := range c.Values {
+		v := &c.Values[i]
+		known := slices.ContainsFunc(metrics, func(m source.Metric) bool { return m.Name == v.Metric })
+		if _, builtin := catalog.Lookup(v.Metric); builtin || known || v.Metric == "" {
+			continue
+		}
+		m := source.Metric{Name: v.Metric, Unit: v.Unit, Kind: source.Gauge, Description: v.Description, Labels: sortedKeys(v.Labels)}
+		if m.Unit == "" && v.Counter {
+			m.Unit = "/s"
+		}
+		if m.Description == "" {
+			m.Description = "taken from a JSON document at " + v.Path
+		}
+		metrics = append(metrics, m)
+	}
+	return metrics
+}
+
 func (v *Value) validate(catalog source.Catalog) problem.List {
 	var ps problem.List
 	v.validateMetric(&ps, catalog)

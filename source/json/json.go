@@ -1,7 +1,8 @@
 // Package json polls a JSON document and takes metrics out of it by path. It
-// is called by cmd, which wires it into the poll loop and asks Metrics for the
-// catalog. It never stores, judges or writes; a path that leads to nothing is
-// a problem of that value alone.
+// is called by cmd, which wires it into the poll loop, and by configs, which
+// asks the configuration for the metrics that it adds to the catalog. It never
+// stores, judges or writes; a path that leads to nothing is a problem of that
+// value alone.
 package json
 
 import (
@@ -108,27 +109,6 @@ func newValue(v Value) (value, error) {
 		out.labels[name] = l
 	}
 	return out, nil
-}
-
-// Metrics returns the metrics that the configuration declares and the catalog
-// does not have.
-func (s *Source) Metrics() []source.Metric {
-	catalog := source.NewCatalog(nil, false)
-	var metrics []source.Metric
-	for _, v := range s.values {
-		if _, ok := catalog.Lookup(v.Metric); ok {
-			continue
-		}
-		m := source.Metric{Name: v.Metric, Unit: v.Unit, Kind: source.Gauge, Description: v.Description, Labels: sortedKeys(v.Labels)}
-		if m.Unit == "" && v.Counter {
-			m.Unit = "/s"
-		}
-		if m.Description == "" {
-			m.Description = "taken from a JSON document at " + v.path.text
-		}
-		metrics = append(metrics, m)
-	}
-	return metrics
 }
 
 // Close drops the idle connection.

@@ -261,14 +261,13 @@ func TestValidate(t *testing.T) {
 }
 
 func TestDeclaredMetricsAreThoseTheCatalogLacks(t *testing.T) {
-	s := newSource(t, "http://127.0.0.1:1", func(c *Config) {
-		c.Values = []Value{
-			{Metric: "app.memory_used", Path: "a"},
-			{Metric: "shop.orders", Path: "$.orders", Counter: true, Labels: map[string]string{"shop": "$key"}},
-			{Metric: "lag", Path: "$.lag", Unit: "ms", Description: "how far it is behind"},
-		}
-	})
-	m := s.Metrics()
+	c := Config{Values: []Value{
+		{Metric: "app.memory_used", Path: "a"},
+		{Metric: "shop.orders", Path: "$.orders", Counter: true, Labels: map[string]string{"shop": "$key"}},
+		{Metric: "lag", Path: "$.lag", Unit: "ms", Description: "how far it is behind"},
+		{Metric: "lag", Path: "$.other"},
+	}}
+	m := c.Metrics()
 	if len(m) != 2 || m[0].Name != "shop.orders" || m[0].Unit != "/s" || !slices.Equal(m[0].Labels, []string{"shop"}) ||
 		m[1].Unit != "ms" || m[1].Description != "how far it is behind" {
 		t.Fatalf("%+v", m)

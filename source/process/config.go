@@ -28,8 +28,8 @@ type HostConfig struct {
 // Default returns the configuration that a file's settings are laid over.
 func Default() Config { return Config{} }
 
-// HostDefault returns the configuration that a file's settings are laid over.
-func HostDefault() HostConfig { return HostConfig{} }
+// DefaultHost returns the configuration that a file's settings are laid over.
+func DefaultHost() HostConfig { return HostConfig{} }
 
 // Validate returns what is wrong with the configuration.
 func (c *Config) Validate() problem.List {

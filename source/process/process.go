@@ -5,7 +5,6 @@
 package process
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +24,7 @@ import (
 // and is not safe for concurrent polls, as the loop promises none.
 type Source struct {
 	cfg  Config
+	name string
 	last map[identity]usage
 }
 
@@ -40,8 +40,11 @@ type usage struct {
 	at      time.Time
 }
 
-// New makes a source of a valid configuration.
-func New(cfg Config) (*Source, error) { return &Source{cfg: cfg, last: map[identity]usage{}}, nil }
+// New makes a source of a valid configuration. name is the source's: the label
+// process of the samples.
+func New(cfg Config, name string) (*Source, error) {
+	return &Source{cfg: cfg, name: name, last: map[identity]usage{}}, nil
+}
 
 // Close does nothing: nothing is held open.
 func (s *Source) Close() error { return nil }
@@ -63,7 +66,7 @@ func (s *Source) Poll(ctx context.Context) (source.Reading, error) {
 	if sum.processes == 0 {
 		return source.Reading{}, &source.Fault{Kind: source.Down, Err: fmt.Errorf("%s ended while it was looked at", s.what())}
 	}
-	return sum.reading(s.label(sum)), nil
+	return sum.reading(s.name), nil
 }
 
 func (s *Source) what() string {
@@ -76,10 +79,6 @@ func (s *Source) what() string {
 		return "process " + strconv.Itoa(int(s.cfg.PID))
 	}
 	return "the daemon's own process"
-}
-
-func (s *Source) label(sum sum) string {
-	return cmp.Or(s.cfg.Name, sum.name, strconv.Itoa(int(s.cfg.PID)))
 }
 
 // find returns the processes to look at; at least one, or an error.
@@ -144,7 +143,6 @@ func readPID(file string) (int32, error) {
 // sum adds up what was seen of processes.
 type sum struct {
 	processes  int
-	name       string
 	started    time.Time // the oldest's
 	cpu        float64
 	hasCPU     bool
@@ -167,9 +165,6 @@ func (s *Source) look(ctx context.Context, p *process.Process, sum *sum, now map
 	sum.processes++
 	if started := time.UnixMilli(created); sum.started.IsZero() || started.Before(sum.started) {
 		sum.started = started
-	}
-	if name, err := p.NameWithContext(ctx); err == nil {
-		sum.name = name
 	}
 	if times, err := p.TimesWithContext(ctx); err != nil {
 		sum.problem("cpu", err)

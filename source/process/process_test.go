@@ -23,7 +23,7 @@ func newSource(t *testing.T, cfg Config) *Source {
 	if ps := cfg.Validate(); len(ps) > 0 {
 		t.Fatal(ps.Err())
 	}
-	s, err := New(cfg)
+	s, err := New(cfg, "app")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestTheDaemonsOwnProcess(t *testing.T) {
 	if up := value(r, "process.uptime"); up < 0 || up > 600 || time.Since(r.StartedAt) > 10*time.Minute {
 		t.Errorf("uptime %v, started %v", up, r.StartedAt)
 	}
-	if r.Samples[0].Labels.Get("process") != "process.test" {
+	if r.Samples[0].Labels.Get("process") != "app" {
 		t.Errorf("labels %s", r.Samples[0].Labels)
 	}
 	burn()
@@ -98,7 +98,7 @@ func TestAnotherProcess(t *testing.T) {
 	for _, cfg := range []Config{{PID: int32(pid)}, {PIDFile: file}} { //nolint:gosec // fits
 		s := newSource(t, cfg)
 		r, err := s.Poll(t.Context())
-		if err != nil || !(value(r, "process.memory") > 0) || len(r.Samples) == 0 || r.Samples[0].Labels.Get("process") == "process.test" {
+		if err != nil || !(value(r, "process.memory") > 0) || r.StartedAt.IsZero() {
 			t.Errorf("%+v: %v %v", cfg, r.Samples, err)
 		}
 	}
@@ -131,7 +131,7 @@ func TestProcessesOfOneNameAreSummed(t *testing.T) {
 	}
 	s := newSource(t, Config{Name: name})
 	r, err := s.Poll(t.Context())
-	if err != nil || value(r, "process.open_files") < 6 || r.Samples[0].Labels.Get("process") != name {
+	if err != nil || value(r, "process.open_files") < 6 || r.Samples[0].Labels.Get("process") != "app" {
 		t.Fatalf("%v, %v", r.Samples, err)
 	}
 	if len(s.last) != 2 {
@@ -181,7 +181,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestTheHost(t *testing.T) {
-	h, err := NewHost(HostDefault())
+	h, err := NewHost(DefaultHost())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,6 +83,9 @@ func (c *Config) Validate() problem.List {
 	return ps
 }
 
+// OpensCatalog says that a page may hold metrics that no one declared.
+func (c *Config) OpensCatalog() bool { return true }
+
 func (c *Config) validateMap(ps *problem.List) {
 	catalog := source.NewCatalog(nil, false)
 	for _, name := range sortedKeys(c.Map) {

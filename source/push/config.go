@@ -1,0 +1,56 @@
+package push
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/internal/problem"
+)
+
+// Config is a source of type push. The interval of the source is how often
+// the cache strategies of all instances are summed up and judged.
+type Config struct {
+	Strategies map[string]Strategy `yaml:"strategies"`
+	// StaleAfter is how long an instance may be silent before it is gone; zero
+	// is three intervals.
+	StaleAfter time.Duration `yaml:"stale_after"`
+	// MaxInstances bounds how many instances may push at a time.
+	MaxInstances int `yaml:"max_instances"`
+}
+
+// Strategy is what the configuration says of one cache strategy.
+type Strategy struct {
+	TTL time.Duration `yaml:"ttl"`
+}
+
+// Default returns the configuration that a file's settings are laid over.
+func Default() Config { return Config{MaxInstances: 1000} }
+
+// Validate returns what is wrong with the configuration.
+func (c *Config) Validate() problem.List {
+	var ps problem.List
+	for _, name := range sortedKeys(c.Strategies) {
+		if c.Strategies[name].TTL < 0 {
+			ps.Add(problem.Join("strategies", name)+".ttl", "must not be negative")
+		}
+	}
+	if c.StaleAfter < 0 {
+		ps.Add("stale_after", "must not be negative")
+	}
+	if c.MaxInstances <= 0 {
+		ps.Add("max_instances", "must be at least 1")
+	}
+	return ps
+}
+
+// OpensCatalog says that an application may push metrics that no one declared.
+func (c *Config) OpensCatalog() bool { return true }
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
