@@ -51,7 +51,6 @@ type tracked struct {
 	startedAt time.Time     // of the watched process; zero when not known
 	since     time.Time     // known since, for data that never comes
 	round     uint64        // the batch that last touched it
-	step      time.Duration // what the newest sample added to what is known
 }
 
 // instance is one rule over one series: at most one alert.
@@ -63,6 +62,10 @@ type instance struct {
 	alert  *alert.Alert // nil while there is none
 	held   bool         // that data is missing has been told
 	due    int64        // the heap's entry for it; 0 for none
+	// step and gap are the time that the newest sample ended, as far as the one
+	// before it spoke for it and beyond; both until they have been judged.
+	step, gap time.Duration
+	want      int64 // when it must be judged, due or later; 0 for never
 }
 
 type instanceKey struct {
@@ -135,8 +138,8 @@ func (e *Evaluator) Observe(samples []alert.Sample, from Context, now time.Time)
 		moment := now
 		if n < len(samples) {
 			moment = between(e.latest, at.UTC(), now)
-			out = e.tick(moment, out)
 		}
+		out = e.catchUp(moment, out)
 		out = e.observe(samples[:n], from, moment, out)
 		samples = samples[n:]
 	}
@@ -196,9 +199,8 @@ func (e *Evaluator) observe(samples []alert.Sample, from Context, now time.Time,
 	out = append(out, e.takeEnded()...)
 	for _, t := range e.touched {
 		for _, inst := range t.instances {
-			out = e.judge(inst, now, out)
+			out = e.judge(inst, bySample, now, out)
 		}
-		t.step = 0
 	}
 	return out
 }
@@ -216,6 +218,9 @@ func (t *tracked) take(s *alert.Sample, now time.Time) bool {
 	before, seen := t.last, t.seen
 	if !t.Append(at, s.Value) {
 		return false
+	}
+	if at.Before(t.since) { // a backlog: it tells of the time before it came
+		t.since = at
 	}
 	t.resume(before, seen, at)
 	return true
@@ -271,8 +276,8 @@ func (e *Evaluator) attach(t *tracked) {
 }
 
 // resume settles what the time between two samples was worth: at most as much
-// as a sample speaks for. The rest was a gap, which does not count towards the
-// `for` of a severity that was waiting.
+// as a sample speaks for. The rest was a gap. The verdict tells both to the
+// life cycle.
 func (t *tracked) resume(before point, seen bool, at time.Time) {
 	for _, inst := range t.instances {
 		inst.held = false
@@ -283,17 +288,8 @@ func (t *tracked) resume(before point, seen bool, at time.Time) {
 		if seen {
 			last = time.Unix(0, before.at)
 		}
-		gap := at.Sub(last)
-		t.step = min(gap, inst.freshFor())
-		if gap <= inst.freshFor() {
-			continue
-		}
-		for i := range inst.alert.Levels {
-			level := &inst.alert.Levels[i]
-			if !level.Since.IsZero() && !taken(inst.alert, alert.Severity(i+1)) {
-				level.Since = level.Since.Add(gap - t.step)
-			}
-		}
+		inst.step = min(at.Sub(last), inst.freshFor())
+		inst.gap += max(0, at.Sub(last)-inst.step)
 	}
 }
 
@@ -331,11 +327,23 @@ func (e *Evaluator) tick(now time.Time, out []Transition) []Transition {
 	e.latest = now
 	for {
 		inst := e.timers.pop(now.UnixNano())
-		if inst == nil {
+		switch {
+		case inst == nil:
 			return out
+		case inst.want > now.UnixNano(): // it was put off meanwhile
+			e.wake(inst)
+		case inst.want != 0:
+			out = e.judge(inst, byClock, now, out)
 		}
-		out = e.judge(inst, now, out)
 	}
+}
+
+// catchUp does what the clock would have done until a moment that has passed.
+func (e *Evaluator) catchUp(moment time.Time, out []Transition) []Transition {
+	for due := e.NextDue(); !due.IsZero() && due.Before(moment); due = e.NextDue() {
+		out = e.tick(due, out)
+	}
+	return e.tick(moment, out)
 }
 
 func (e *Evaluator) takeEnded() []Transition {

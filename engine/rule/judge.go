@@ -6,11 +6,19 @@ import (
 	"github.com/tocsin-dev/tocsin/alert"
 )
 
+// cause is what an instance is judged for.
+type cause bool
+
+const (
+	bySample cause = true
+	byClock  cause = false
+)
+
 // judge takes one instance's verdict and steps its alert.
-func (e *Evaluator) judge(inst *instance, now time.Time, out []Transition) []Transition {
+func (e *Evaluator) judge(inst *instance, why cause, now time.Time, out []Transition) []Transition {
 	f := &e.frame
 	f.now, f.series = now.UnixNano(), &inst.series.Series
-	v := inst.verdict(f, now)
+	v := inst.verdict(f, why, now)
 	if inst.alert == nil && v.quiet() {
 		e.schedule(inst, now)
 		return out
@@ -26,6 +34,7 @@ func (e *Evaluator) step(inst *instance, v *Verdict, now time.Time, out []Transi
 	}
 	next := inst.rule.Next(old, *v, now)
 	if next.State == "" {
+		inst.step, inst.gap = 0, 0
 		e.schedule(inst, now)
 		return out
 	}
@@ -36,6 +45,9 @@ func (e *Evaluator) step(inst *instance, v *Verdict, now time.Time, out []Transi
 		next.Reason = missingReason(v.NoDataFor) + heldSuffix
 	}
 	inst.held = inst.held || v.NoData
+	if !v.NoData {
+		inst.step, inst.gap = 0, 0
+	}
 	if changed {
 		out = append(out, Transition{Kind: kind, Alert: next, From: old.Severity})
 	}
@@ -48,9 +60,12 @@ func (e *Evaluator) step(inst *instance, v *Verdict, now time.Time, out []Transi
 	return out
 }
 
-func (inst *instance) verdict(f *frame, now time.Time) Verdict {
+// verdict judges the conditions. By the clock alone they can hold, and so end
+// a `for`; that they do not hold any more, only a sample shows: a window that
+// runs empty is no recovery.
+func (inst *instance) verdict(f *frame, why cause, now time.Time) Verdict {
 	t, r := inst.series, inst.rule
-	v := Verdict{Clear: True, Step: t.step}
+	v := Verdict{Clear: True, Step: inst.step, Gap: inst.gap}
 	if inst.dataMissing(now) {
 		v.NoData, v.NoDataFor = true, now.Sub(t.heard())
 		return v
@@ -68,6 +83,9 @@ func (inst *instance) verdict(f *frame, now time.Time) Verdict {
 			v.Levels[i] = Unknown
 		default:
 			v.Levels[i] = when.eval(f)
+			if v.Levels[i] == False && why == byClock && !when.usesAge {
+				v.Levels[i] = Unknown
+			}
 			v.Unconfirmed[i] = !when.usesAge && inst.unconfirmed(i)
 		}
 	}
@@ -190,15 +208,21 @@ func compare(old, next *alert.Alert) (kind alert.EventKind, changed bool) {
 	return "", old.Levels != next.Levels || old.Severity != next.Severity || old.Reason != next.Reason
 }
 
-// schedule puts the instance's next due moment into the heap. A moment that
-// moved back is found too early and put off then.
+// schedule notes when the instance must be judged next. What depends on now,
+// such as an average, is judged then and with samples only: at moments that do
+// not depend on how the evaluator came to where it is.
 func (e *Evaluator) schedule(inst *instance, now time.Time) {
-	due := inst.nextDue(now)
-	if due == 0 || inst.due != 0 && inst.due <= due {
-		return
+	inst.want = inst.nextDue(now)
+	if inst.want != 0 && (inst.due == 0 || inst.want < inst.due) {
+		e.wake(inst)
 	}
-	inst.due = due
-	e.timers.push(timer{at: due, inst: inst})
+}
+
+// wake puts the instance into the heap. A moment that is put off later leaves
+// its entry, which is found too early and moved then.
+func (e *Evaluator) wake(inst *instance) {
+	inst.due = inst.want
+	e.timers.push(timer{at: inst.due, inst: inst})
 }
 
 func (inst *instance) nextDue(now time.Time) int64 {

@@ -27,10 +27,11 @@ type Verdict struct {
 	// Unconfirmed marks the severities whose condition only one sample has
 	// held for yet: their `for` cannot end.
 	Unconfirmed [3]bool
-	// Step is the time between the newest sample and the one before it; zero
-	// when the verdict is the clock's. Where a condition is unknown, it does
-	// not count towards a `for`.
-	Step time.Duration
+	// Step is the time between the newest sample and the one before it, as far
+	// as that one spoke for it, and Gap the rest; both are zero when the
+	// verdict is the clock's. The gap does not count towards a `for`, nor does
+	// the step where the condition is unknown.
+	Step, Gap time.Duration
 }
 
 // quiet says whether nothing holds and nothing is unknown.
@@ -74,20 +75,24 @@ func (r *Rule) Next(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 }
 
 // advanceTimers starts the timer of each condition that holds and stops that
-// of each that does not; that of an unknown one stands still.
+// of each that does not. The timer of a severity that waits stands still over
+// a gap, and while its condition is unknown.
 func (r *Rule) advanceTimers(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 	for i := range v.Levels {
+		since := &a.Levels[i].Since
+		pause := v.Gap
 		switch v.Levels[i] {
 		case True:
-			if a.Levels[i].Since.IsZero() || a.Levels[i].Since.After(now) { // the clock was set back
-				a.Levels[i].Since = now
+			if since.IsZero() || since.After(now) { // it was set when the clock was ahead
+				*since = now
 			}
 		case False:
-			a.Levels[i].Since = time.Time{}
+			*since = time.Time{}
 		case Unknown:
-			if since := &a.Levels[i].Since; !since.IsZero() && !taken(&a, alert.Severity(i+1)) {
-				*since = since.Add(min(v.Step, max(0, now.Sub(*since))))
-			}
+			pause += v.Step
+		}
+		if pause > 0 && !since.IsZero() && !taken(&a, alert.Severity(i+1)) {
+			*since = since.Add(min(pause, max(0, now.Sub(*since))))
 		}
 	}
 	return a

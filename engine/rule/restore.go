@@ -32,7 +32,7 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 			continue
 		}
 		e.version++
-		inst := &instance{rule: rules[a.Rule], labels: a.Labels, alert: &a, held: isHeld(a.Reason)}
+		inst := &instance{rule: rules[a.Rule], labels: a.Labels, alert: &a, held: strings.HasPrefix(a.Reason, missingPrefix)}
 		inst.key = instanceKey{a.Rule, a.Labels.Fingerprint()}
 		reason := unfit(inst.rule, &a)
 		if reason == "" && e.has(inst.key) {
