@@ -20,7 +20,9 @@ var ErrBadCursor = errors.New("bad cursor")
 
 // Change is everything that was decided at one moment. A driver writes it in
 // one transaction, durably, or not at all: when Commit returns nil, no crash
-// and no power loss undoes it.
+// and no power loss undoes it. The drops come first: what is both dropped and
+// written is there afterwards, but a member of a group that is only dropped
+// goes with it.
 type Change struct {
 	Alerts     []alert.Alert // inserted, or replaced by id
 	Events     []alert.Event // appended; Seq is given by the store

@@ -38,7 +38,7 @@ func selectAlerts(ctx context.Context, db querier, query string, args ...any) ([
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var out []alert.Alert
 	for rows.Next() {
 		var doc sql.RawBytes
@@ -69,7 +69,7 @@ func (s *Store) events(ctx context.Context, alertID string) ([]alert.Event, erro
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	known := false
 	var out []alert.Event
 	for rows.Next() {

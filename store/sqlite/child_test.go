@@ -41,8 +41,8 @@ func childCommand(ctx context.Context, part string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func openInChild(path string, opts sqlite.Options) (*sqlite.Store, error) {
-	return sqlite.Open(context.Background(), path, opts, slog.New(slog.DiscardHandler))
+func openInChild(path string) (*sqlite.Store, error) {
+	return sqlite.Open(context.Background(), path, sqlite.Options{}, slog.New(slog.DiscardHandler))
 }
 
 // openOnce opens a database as a user who is not root, and closes it again.
@@ -50,7 +50,7 @@ func openOnce(args []string) error {
 	if err := dropRoot(); err != nil {
 		return err
 	}
-	s, err := openInChild(args[0], sqlite.Options{})
+	s, err := openInChild(args[0])
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func openOnce(args []string) error {
 
 // hold opens a database, says so, and keeps it until its input ends.
 func hold(args []string) error {
-	if _, err := openInChild(args[0], sqlite.Options{}); err != nil {
+	if _, err := openInChild(args[0]); err != nil {
 		return err
 	}
 	fmt.Println("open")
@@ -74,7 +74,7 @@ func commitForEver(args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := openInChild(args[0], sqlite.Options{})
+	s, err := openInChild(args[0])
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func TestNothingAcknowledgedIsLostToSIGKILL(t *testing.T) {
 		_ = cmd.Wait() // killed
 		next += 2 * callers
 
-		s, err := openInChild(path, sqlite.Options{})
+		s, err := openInChild(path)
 		if err != nil {
 			t.Fatalf("after kill %d: %v", kills, err)
 		}

@@ -152,7 +152,7 @@ func selectDeliveries(ctx context.Context, db querier, query string, args ...any
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var out []alert.Delivery
 	for rows.Next() {
 		d, err := scanDelivery(rows)

@@ -60,7 +60,7 @@ func fillTheDisk(args []string) error {
 	if err := mountTiny(dir); err != nil {
 		return fmt.Errorf("%s: %w", cannotMount, err)
 	}
-	s, err := openInChild(filepath.Join(dir, "t.db"), sqlite.Options{})
+	s, err := openInChild(filepath.Join(dir, "t.db"))
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func fillTheDisk(args []string) error {
 	if err := s.Close(); err != nil {
 		return err
 	}
-	if s, err = openInChild(filepath.Join(dir, "t.db"), sqlite.Options{}); err != nil {
+	if s, err = openInChild(filepath.Join(dir, "t.db")); err != nil {
 		return err
 	}
 	return errors.Join(has(s, acknowledged+1), s.Close())

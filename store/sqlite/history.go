@@ -34,7 +34,7 @@ func (s *Store) history(ctx context.Context, q store.HistoryQuery) (page store.H
 	if err != nil {
 		return page, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var last position
 	for rows.Next() {
 		if len(page.Alerts) == q.Limit { // the one row more says that there is a next page
@@ -82,15 +82,19 @@ func historyQuery(q store.HistoryQuery) (query string, args []any, err error) {
 	if !q.Since.IsZero() {
 		add("(ended IS NULL OR ended > ?)", nanos(q.Since))
 	}
-	if !q.Until.IsZero() {
-		add("began < ?", nanos(q.Until))
-	}
+	until := "began < ?"
 	if q.Cursor != "" {
 		at, err := parseCursor(q.Cursor)
 		if err != nil {
 			return "", nil, err
 		}
 		add("(began, seq) < (?, ?)", at.began, at.seq)
+		// An index is entered at one bound only, which must be the cursor's, or
+		// each page would walk over the pages before it. The plus sees to that.
+		until = "+began < ?"
+	}
+	if !q.Until.IsZero() {
+		add(until, nanos(q.Until))
 	}
 	query = "SELECT began, seq, doc FROM alerts INDEXED BY " + index + " WHERE " + strings.Join(where, " AND ") +
 		" ORDER BY began DESC, seq DESC LIMIT ?"

@@ -46,7 +46,7 @@ func selectGroups(ctx context.Context, db querier) ([]store.Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var out []store.Group
 	for rows.Next() {
 		var doc sql.RawBytes
@@ -68,7 +68,7 @@ func selectMembers(ctx context.Context, db querier) ([]store.Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var out []store.Member
 	for rows.Next() {
 		var (

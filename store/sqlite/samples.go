@@ -133,7 +133,7 @@ func (s *Store) streams(ctx context.Context, metric string, since time.Time) (me
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var all merge
 	for rows.Next() {
 		st := &stream{after: math.MinInt64}
@@ -201,7 +201,7 @@ func (st *stream) advance(ctx context.Context, db querier) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var p point
 		if err := rows.Scan(&p.at, &p.value); err != nil {

@@ -88,7 +88,7 @@ func Open(ctx context.Context, path string, opts Options, log *slog.Logger) (*St
 	}
 	s := &Store{path: path, log: log}
 	if err := s.open(ctx, opts); err != nil {
-		s.release()
+		_ = s.release() // what fails in it follows from err
 		return nil, s.fail("open", err)
 	}
 	go s.writer.run()

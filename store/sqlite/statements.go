@@ -14,13 +14,12 @@ type statements struct {
 
 	dropGroup, dropMember       *sql.Stmt
 	alert, event, group, member *sql.Stmt
-	delivery                    *sql.Stmt
-	settle, deliveryState       *sql.Stmt
-	series, findSeries, sample  *sql.Stmt
-	addSamples                  *sql.Stmt
-	endedAlerts, dropEvents     *sql.Stmt
-	dropAlert, dropDeliveries   *sql.Stmt
-	dropSamples, dropOrphans    *sql.Stmt
+	delivery, settle            *sql.Stmt
+
+	series, findSeries, sample, addSamples *sql.Stmt
+
+	endedAlerts, dropEvents, dropAlert       *sql.Stmt
+	dropDeliveries, dropSamples, dropOrphans *sql.Stmt
 
 	all []*sql.Stmt
 }
@@ -73,19 +72,34 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		into  **sql.Stmt
 		query string
 	}{
-		{&s.begin, "BEGIN IMMEDIATE"}, {&s.commit, "COMMIT"}, {&s.rollback, "ROLLBACK"},
-		{&s.savepoint, "SAVEPOINT part"}, {&s.undo, "ROLLBACK TO part"}, {&s.release, "RELEASE part"},
-		{&s.syncFull, "PRAGMA synchronous = FULL"}, {&s.syncNormal, "PRAGMA synchronous = NORMAL"},
-		{&s.dropGroup, "DELETE FROM groups WHERE key = ?"}, {&s.dropMember, deleteMember},
-		{&s.alert, upsertAlert}, {&s.event, insertEvent},
-		{&s.group, upsertGroup}, {&s.member, upsertMember}, {&s.delivery, insertDelivery},
+		{&s.begin, "BEGIN IMMEDIATE"},
+		{&s.commit, "COMMIT"},
+		{&s.rollback, "ROLLBACK"},
+		{&s.savepoint, "SAVEPOINT part"},
+		{&s.undo, "ROLLBACK TO part"},
+		{&s.release, "RELEASE part"},
+		{&s.syncFull, "PRAGMA synchronous = FULL"},
+		{&s.syncNormal, "PRAGMA synchronous = NORMAL"},
+		{&s.dropGroup, "DELETE FROM groups WHERE key = ?"},
+		{&s.dropMember, deleteMember},
+		{&s.alert, upsertAlert},
+		{&s.event, insertEvent},
+		{&s.group, upsertGroup},
+		{&s.member, upsertMember},
+		{&s.delivery, insertDelivery},
 		{&s.settle, settleDelivery},
-		{&s.series, insertSeries}, {&s.findSeries, selectSeries},
-		{&s.sample, insertSample}, {&s.addSamples, countSamples},
-		{&s.endedAlerts, selectEnded}, {&s.dropEvents, deleteEvents}, {&s.dropAlert, deleteAlert},
-		{&s.dropDeliveries, deleteDeliveries}, {&s.dropSamples, deleteSamples}, {&s.dropOrphans, deleteOrphans},
+		{&s.series, insertSeries},
+		{&s.findSeries, selectSeries},
+		{&s.sample, insertSample},
+		{&s.addSamples, countSamples},
+		{&s.endedAlerts, selectEnded},
+		{&s.dropEvents, deleteEvents},
+		{&s.dropAlert, deleteAlert},
+		{&s.dropDeliveries, deleteDeliveries},
+		{&s.dropSamples, deleteSamples},
+		{&s.dropOrphans, deleteOrphans},
 	} {
-		stmt, err := conn.PrepareContext(ctx, p.query)
+		stmt, err := conn.PrepareContext(ctx, p.query) //nolint:sqlclosecheck // close closes all
 		if err != nil {
 			s.close()
 			return fmt.Errorf("prepare %q: %w", p.query, err)

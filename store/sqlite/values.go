@@ -9,19 +9,13 @@ import (
 	"github.com/tocsin-dev/tocsin/alert"
 )
 
-// The first and the last moment that an int64 of nanoseconds can hold.
-var (
-	earliest = time.Unix(0, math.MinInt64)
-	latest   = time.Unix(0, math.MaxInt64)
-)
-
-// nanos is a time as a column holds it; one out of range becomes the nearest
-// within.
+// nanos is a time as a column holds it; one that an int64 cannot hold becomes
+// the nearest that it can.
 func nanos(t time.Time) int64 {
 	switch {
-	case t.Before(earliest):
+	case t.Before(time.Unix(0, math.MinInt64)):
 		return math.MinInt64
-	case t.After(latest):
+	case t.After(time.Unix(0, math.MaxInt64)):
 		return math.MaxInt64
 	}
 	return t.UnixNano()

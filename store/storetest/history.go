@@ -153,8 +153,10 @@ func testBadCursor(t *testing.T, d Driver) {
 	page, err := d.History(t.Context(), store.HistoryQuery{Limit: 1})
 	must(t, err)
 	good := page.Next
-	bad := []string{"x", "0", "null", "'", "AAAA", "%00", good + "A", good[1:], good[:len(good)-1], good + good,
-		strings.Repeat("A", len(good)), " " + good, good + "\n", strings.ToUpper(good) + "_"}
+	bad := []string{
+		"x", "0", "null", "'", "AAAA", "%00", good + "A", good[1:], good[:len(good)-1], good + good,
+		strings.Repeat("A", len(good)), " " + good, good + "\n", strings.ToUpper(good) + "_",
+	}
 	for i := range good {
 		other := byte('A')
 		if good[i] == other {

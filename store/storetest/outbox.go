@@ -52,7 +52,8 @@ func testEventOrder(t *testing.T, d Driver) {
 	for i, kind := range kinds {
 		// The clock goes back: the order is that of writing.
 		commit(t, d, store.Change{Events: []alert.Event{
-			{AlertID: a.ID, At: at(-i), Kind: kind, Reason: "first"}, {AlertID: b.ID, At: at(-i), Kind: kind},
+			{AlertID: a.ID, At: at(-i), Kind: kind, Reason: "first"},
+			{AlertID: b.ID, At: at(-i), Kind: kind},
 			{AlertID: a.ID, At: at(-i), Kind: kind, Reason: "second", Seq: 99},
 		}})
 	}
