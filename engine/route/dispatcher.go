@@ -45,6 +45,14 @@ type group struct {
 	record  store.Group
 	route   *Route // nil while it only drains: its route is gone
 	members map[store.MemberKey]*store.Member
+	// leaving are the members whose alert still fires and takes another way
+	// now, while no other group tells their receiver: they are told of the end
+	// and of nothing before it.
+	leaving map[store.MemberKey]bool
+}
+
+func newGroup(record store.Group) *group {
+	return &group{record: record, members: map[store.MemberKey]*store.Member{}, leaving: map[store.MemberKey]bool{}}
 }
 
 // MaxAlerts is how many alerts one notification carries; the worst stand
@@ -73,7 +81,7 @@ func (d *Dispatcher) Restore(s store.Snapshot, now time.Time) store.Change {
 		d.alerts[a.ID] = &a
 	}
 	for _, record := range s.Groups {
-		d.groups[record.Key] = &group{record: record, members: map[store.MemberKey]*store.Member{}}
+		d.groups[record.Key] = newGroup(record)
 	}
 	for _, m := range s.Members {
 		d.adopt(m, &out)
@@ -91,9 +99,22 @@ func (d *Dispatcher) Restore(s store.Snapshot, now time.Time) store.Change {
 		if g.route == nil {
 			g.route = d.options.Root.find(g.record.Route)
 		}
+		if g.hasEnded(d.alerts) { // its route's times may have been edited
+			d.hasten(g, now, &out)
+		}
 		d.retire(g, &out)
 	}
 	return out
+}
+
+// hasEnded says whether an alert of the group does not fire any more.
+func (g *group) hasEnded(alerts map[string]*alert.Alert) bool {
+	for key := range g.members {
+		if !alerts[key.AlertID].Active() {
+			return true
+		}
+	}
+	return false
 }
 
 // adopt puts a stored member back, unless its receiver or alert is gone.
@@ -153,28 +174,49 @@ func (d *Dispatcher) Refresh(a alert.Alert) {
 // that none of its groups reaches any more is told of the end by the old one.
 func (d *Dispatcher) place(a *alert.Alert, raised bool, now time.Time, out *store.Change) {
 	labels := a.AllLabels()
-	entries := map[string]store.Member{} // by receiver: what it was told
-	for key := range d.homes[a.ID] {
-		for mk, m := range d.groups[key].members {
-			if mk.AlertID == a.ID {
-				entries[mk.Receiver] = *m
-			}
-		}
-	}
+	entries := d.entries(a.ID)
 	stays := map[store.MemberKey]bool{}
+	reached := map[string]bool{}
 	for _, r := range d.options.Root.Take(labels) {
+		if !slices.ContainsFunc(r.Receivers, func(name string) bool { return !reached[name] }) {
+			continue
+		}
 		g := d.group(r, labels, now)
 		if raised { // a severity that moves up is sent at once
 			g.record.FlushAt = now
 			d.touch(g, out)
 		}
 		for _, receiver := range r.Receivers {
+			// With continue, several routes may name a receiver: the first that
+			// does tells it.
+			if reached[receiver] {
+				continue
+			}
+			reached[receiver] = true
 			key := store.MemberKey{Group: g.record.Key, Receiver: receiver, AlertID: a.ID}
 			stays[key] = true
 			d.join(g, key, entries, a, now, out)
 		}
 	}
-	d.leave(a, stays, out)
+	d.leave(a, stays, reached, out)
+}
+
+// entries returns what each receiver knows of an alert. Where two groups tell
+// one receiver, as an older store may have it, the greater knowledge counts.
+func (d *Dispatcher) entries(id string) map[string]store.Member {
+	entries := map[string]store.Member{}
+	for _, groupKey := range sortedKeys(d.homes[id]) {
+		for key, m := range d.groups[groupKey].members {
+			if key.AlertID != id {
+				continue
+			}
+			known, twice := entries[key.Receiver]
+			if !twice || m.Told == alert.Firing && (known.Told == "" || m.Severity > known.Severity) {
+				entries[key.Receiver] = *m
+			}
+		}
+	}
+	return entries
 }
 
 // group finds or makes the group of an alert on a route.
@@ -182,9 +224,9 @@ func (d *Dispatcher) group(r *Route, labels alert.Labels, now time.Time) *group 
 	key := r.GroupKey(labels)
 	g := d.groups[key]
 	if g == nil {
-		g = &group{members: map[store.MemberKey]*store.Member{}, record: store.Group{
+		g = newGroup(store.Group{
 			Key: key, Route: r.Path, Labels: r.GroupLabels(labels), CreatedAt: now, FlushAt: now.Add(r.GroupWait),
-		}}
+		})
 		d.groups[key] = g
 	}
 	g.route, g.record.Receivers = r, r.Receivers
@@ -194,6 +236,7 @@ func (d *Dispatcher) group(r *Route, labels alert.Labels, now time.Time) *group 
 // join makes the alert a member of the group for one receiver, and sees that
 // the group is flushed in time.
 func (d *Dispatcher) join(g *group, key store.MemberKey, told map[string]store.Member, a *alert.Alert, now time.Time, out *store.Change) {
+	delete(g.leaving, key)
 	m, here := g.members[key]
 	if !here {
 		fresh := store.Member{MemberKey: key, At: now}
@@ -253,11 +296,7 @@ func later(a, b time.Time) time.Time {
 
 // leave takes the alert out of the groups that it does not belong to any more,
 // but for the receivers that were told it fires and that no group tells now.
-func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, out *store.Change) {
-	reached := map[string]bool{}
-	for key := range stays {
-		reached[key.Receiver] = true
-	}
+func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, reached map[string]bool, out *store.Change) {
 	for _, groupKey := range sortedKeys(d.homes[a.ID]) {
 		g := d.groups[groupKey]
 		left := 0
@@ -267,9 +306,12 @@ func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, out *
 			}
 			if stays[key] || m.Told == alert.Firing && !reached[key.Receiver] {
 				left++
+				if !stays[key] {
+					g.leaving[key] = true
+				}
 				continue
 			}
-			delete(g.members, key)
+			g.remove(key)
 			out.DropMembers = append(out.DropMembers, key)
 		}
 		if left == 0 {
@@ -277,6 +319,11 @@ func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, out *
 		}
 		d.retire(g, out)
 	}
+}
+
+func (g *group) remove(key store.MemberKey) {
+	delete(g.members, key)
+	delete(g.leaving, key)
 }
 
 func (d *Dispatcher) home(id, groupKey string) {

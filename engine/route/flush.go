@@ -29,10 +29,10 @@ func (d *Dispatcher) flush(g *group, now time.Time, out *store.Change) {
 	for key, m := range g.members {
 		receivers[key.Receiver] = append(receivers[key.Receiver], m)
 	}
-	repeat := g.route != nil && !g.record.SentAt.IsZero() && !now.Before(g.record.SentAt.Add(g.route.RepeatInterval))
 	held := false
 	for _, name := range sortedKeys(receivers) {
-		p := d.plan(receivers[name], repeat, now, out)
+		repeatAt := d.repeatAt(g, receivers[name])
+		p := d.plan(g, receivers[name], !repeatAt.IsZero() && !now.Before(repeatAt), now, out)
 		held = held || p.held
 		for _, part := range p.split() {
 			if part.reason != "" {
@@ -42,21 +42,46 @@ func (d *Dispatcher) flush(g *group, now time.Time, out *store.Change) {
 		}
 	}
 	d.settle(g, out)
-	g.record.FlushAt = g.nextLook(held, now)
+	g.record.FlushAt = d.nextLook(g, held, now)
 	d.touch(g, out)
 	d.retire(g, out)
 }
 
 // nextLook is when the group must be looked at though nothing changes: for its
 // repeat, and soon where an inhibition holds something back.
-func (g *group) nextLook(held bool, now time.Time) time.Time {
-	switch {
-	case g.route != nil && held:
-		return now.Add(g.route.GroupInterval)
-	case g.route == nil || g.record.SentAt.IsZero():
+func (d *Dispatcher) nextLook(g *group, held bool, now time.Time) time.Time {
+	receivers := map[string][]*store.Member{}
+	for key, m := range g.members {
+		receivers[key.Receiver] = append(receivers[key.Receiver], m)
+	}
+	var look time.Time
+	if held && g.route != nil {
+		look = now.Add(g.route.GroupInterval)
+	}
+	for _, members := range receivers {
+		if at := d.repeatAt(g, members); !at.IsZero() && (look.IsZero() || at.Before(look)) {
+			look = at
+		}
+	}
+	return look
+}
+
+// repeatAt is when a receiver is told again what it knows: one repeat_interval
+// after it was last told of anything in the group. Zero when it knows of
+// nothing that fires, or the group only drains. It is counted by receiver and
+// member, not by group: what another receiver is told puts off no repeat, and
+// an alert that came from another group brings its time along.
+func (d *Dispatcher) repeatAt(g *group, members []*store.Member) time.Time {
+	var last time.Time
+	for _, m := range members {
+		if m.Told == alert.Firing && d.alerts[m.AlertID].Active() && !g.leaving[m.MemberKey] {
+			last = later(last, m.At)
+		}
+	}
+	if g.route == nil || last.IsZero() {
 		return time.Time{}
 	}
-	return g.record.SentAt.Add(g.route.RepeatInterval)
+	return last.Add(g.route.RepeatInterval)
 }
 
 // plan is what one receiver is to be told.
@@ -93,12 +118,15 @@ func (p *plan) split() []plan {
 
 // plan sorts a receiver's members: what it has not been told, in order of
 // weight, gives the reason.
-func (d *Dispatcher) plan(members []*store.Member, repeat bool, now time.Time, out *store.Change) plan {
+func (d *Dispatcher) plan(g *group, members []*store.Member, repeat bool, now time.Time, out *store.Change) plan {
 	var p plan
 	counts := map[string]int{}
 	slices.SortFunc(members, func(a, b *store.Member) int { return strings.Compare(a.AlertID, b.AlertID) })
 	for _, m := range members {
 		a := d.alerts[m.AlertID]
+		if a.Active() && g.leaving[m.MemberKey] {
+			continue
+		}
 		why := d.why(m, a)
 		if why == reasonNew {
 			if by := d.inhibitedBy(a); by != "" {
@@ -174,10 +202,14 @@ func (d *Dispatcher) inhibitedBy(a *alert.Alert) string {
 		if !in.Target.Matches(labels) {
 			continue
 		}
+		by := ""
 		for _, other := range d.alerts {
-			if other.Active() && other.ID != a.ID && in.holds(other.AllLabels(), labels) {
-				return other.Rule
+			if other.Active() && other.ID != a.ID && (by == "" || other.Rule < by) && in.holds(other.AllLabels(), labels) {
+				by = other.Rule
 			}
+		}
+		if by != "" {
+			return by
 		}
 	}
 	return ""
@@ -248,7 +280,7 @@ func (d *Dispatcher) settle(g *group, out *store.Change) {
 		if a.Active() || m.Told == alert.Firing && !d.receivers[key.Receiver].SkipResolved {
 			continue
 		}
-		delete(g.members, key)
+		g.remove(key)
 		out.DropMembers = append(out.DropMembers, key)
 		out.Members = slices.DeleteFunc(out.Members, func(x store.Member) bool { return x.MemberKey == key })
 		if !slices.Contains(ended, key.AlertID) {
