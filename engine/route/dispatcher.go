@@ -37,7 +37,12 @@ type Dispatcher struct {
 	receivers map[string]Receiver
 	alerts    map[string]*alert.Alert // firing, or ended and not told to all yet
 	groups    map[string]*group
-	homes     map[string]map[string]bool // alert id to the keys of its groups
+	homes     map[string]map[string]int // alert id to the keys of its groups, with the number of its members there
+	// ended are the alerts that do not fire any more and are not told to all
+	// yet, by fingerprint.
+	ended map[alert.Fingerprint]map[string]bool
+	// fires has the alert of each fingerprint that fires.
+	fires map[alert.Fingerprint]string
 }
 
 // group is one notification group.
@@ -63,7 +68,8 @@ const MaxAlerts = 1000
 func New(o Options) *Dispatcher {
 	d := &Dispatcher{
 		options: o, receivers: map[string]Receiver{}, alerts: map[string]*alert.Alert{},
-		groups: map[string]*group{}, homes: map[string]map[string]bool{},
+		groups: map[string]*group{}, homes: map[string]map[string]int{}, ended: map[alert.Fingerprint]map[string]bool{},
+		fires: map[alert.Fingerprint]string{},
 	}
 	for _, r := range o.Receivers {
 		d.receivers[r.Name] = r
@@ -86,12 +92,19 @@ func (d *Dispatcher) Restore(s store.Snapshot, now time.Time) store.Change {
 	for _, m := range s.Members {
 		d.adopt(m, &out)
 	}
-	for _, id := range sortedKeys(d.alerts) {
-		a := d.alerts[id]
-		if a.State == alert.Firing {
-			d.place(a, false, now, &out)
-		} else if len(d.homes[id]) == 0 {
+	for id, a := range d.alerts {
+		switch {
+		case a.Active():
+			d.fires[a.Fingerprint] = id
+		case len(d.homes[id]) == 0:
 			delete(d.alerts, id)
+		default:
+			d.end(a)
+		}
+	}
+	for _, id := range sortedKeys(d.alerts) {
+		if a := d.alerts[id]; a.Active() {
+			d.place(a, false, now, &out)
 		}
 	}
 	for _, key := range sortedKeys(d.groups) {
@@ -151,14 +164,52 @@ func (d *Dispatcher) Apply(a alert.Alert, kind alert.EventKind, now time.Time) s
 		before := d.alerts[a.ID]
 		raised := before != nil && before.Severity < a.Severity
 		d.alerts[a.ID] = &a
+		d.fires[a.Fingerprint] = a.ID
 		d.place(&a, raised, now, &out)
 	case a.State == alert.Resolved && d.alerts[a.ID] != nil:
 		d.alerts[a.ID] = &a
+		d.end(&a)
 		for key := range d.homes[a.ID] {
 			d.hasten(d.groups[key], now, &out)
 		}
 	}
 	return out
+}
+
+// endBefore sees that the end of an alert's last occurrence is told before the
+// next one, where they stand in different groups: a receiver that knows alerts
+// by fingerprint would take the new one for ended.
+func (d *Dispatcher) endBefore(a *alert.Alert, now time.Time, out *store.Change) {
+	for id := range d.ended[a.Fingerprint] {
+		for key := range d.homes[id] {
+			if d.homes[a.ID][key] == 0 {
+				g := d.groups[key]
+				g.record.FlushAt = now
+				d.touch(g, out)
+			}
+		}
+	}
+}
+
+func (d *Dispatcher) end(a *alert.Alert) {
+	if d.fires[a.Fingerprint] == a.ID {
+		delete(d.fires, a.Fingerprint)
+	}
+	if d.ended[a.Fingerprint] == nil {
+		d.ended[a.Fingerprint] = map[string]bool{}
+	}
+	d.ended[a.Fingerprint][a.ID] = true
+}
+
+// forget drops an alert that every receiver knows the end of.
+func (d *Dispatcher) forget(id string) {
+	fp := d.alerts[id].Fingerprint
+	delete(d.ended[fp], id)
+	if len(d.ended[fp]) == 0 {
+		delete(d.ended, fp)
+	}
+	delete(d.homes, id)
+	delete(d.alerts, id)
 }
 
 // Refresh takes an alert's newest value and message, so that the next
@@ -199,6 +250,7 @@ func (d *Dispatcher) place(a *alert.Alert, raised bool, now time.Time, out *stor
 		}
 	}
 	d.leave(a, stays, reached, out)
+	d.endBefore(a, now, out)
 }
 
 // entries returns what each receiver knows of an alert. Where two groups tell
@@ -299,38 +351,38 @@ func later(a, b time.Time) time.Time {
 func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, reached map[string]bool, out *store.Change) {
 	for _, groupKey := range sortedKeys(d.homes[a.ID]) {
 		g := d.groups[groupKey]
-		left := 0
 		for key, m := range g.members {
 			if key.AlertID != a.ID {
 				continue
 			}
 			if stays[key] || m.Told == alert.Firing && !reached[key.Receiver] {
-				left++
 				if !stays[key] {
 					g.leaving[key] = true
 				}
 				continue
 			}
-			g.remove(key)
+			d.remove(g, key)
 			out.DropMembers = append(out.DropMembers, key)
-		}
-		if left == 0 {
-			delete(d.homes[a.ID], groupKey)
 		}
 		d.retire(g, out)
 	}
 }
 
-func (g *group) remove(key store.MemberKey) {
+func (d *Dispatcher) remove(g *group, key store.MemberKey) {
 	delete(g.members, key)
 	delete(g.leaving, key)
+	if home := d.homes[key.AlertID]; home[key.Group] > 1 {
+		home[key.Group]--
+	} else {
+		delete(home, key.Group)
+	}
 }
 
 func (d *Dispatcher) home(id, groupKey string) {
 	if d.homes[id] == nil {
-		d.homes[id] = map[string]bool{}
+		d.homes[id] = map[string]int{}
 	}
-	d.homes[id][groupKey] = true
+	d.homes[id][groupKey]++
 }
 
 // retire drops a group without members.
