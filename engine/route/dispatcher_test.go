@@ -216,7 +216,7 @@ func TestEndIsToldBeforeTheNextOccurrence(t *testing.T) {
 	again.ID = "a2"
 	w.take(w.d.Apply(again, alert.EventFiring, w.now))
 	w.pass(2 * time.Minute)
-	w.want("10s ops: a=warning (1 new)", "1m10s ops: a=resolved (resolved, and fires again)", "1m10s ops: a2=warning (1 new, 1 resolved)")
+	w.want("10s ops: a=warning (1 new)", "1m10s ops: a=resolved (resolved, and fires again)", "1m10s ops: a2=warning (1 new)")
 }
 
 func TestInhibitionHoldsBackUntilItsSourceEnds(t *testing.T) {
