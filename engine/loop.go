@@ -27,6 +27,7 @@ const (
 // returns ctx's error, or why the state could not be loaded. The last commit
 // is waited for.
 func (e *Engine) Run(ctx context.Context) error {
+	defer close(e.stopped)
 	if err := e.load(ctx); err != nil {
 		return err
 	}
@@ -196,7 +197,9 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
 	cancel()
 	e.noteCommit(err, time.Since(started))
 	if err != nil {
-		e.retryAt = now.Add(retryCommit)
+		// A store that hangs must not take up the loop: it is given as much
+		// time to recover as it took to refuse.
+		e.retryAt = time.Now().Add(max(retryCommit, time.Since(started)))
 	} else {
 		e.retryAt, e.backlog = time.Time{}, store.Change{}
 	}

@@ -66,11 +66,13 @@ type Outbox struct {
 
 	mu    sync.Mutex
 	lanes map[string]*lane
-	run   context.Context // of Run; nil before it
+	run   context.Context // of Run; nil before it and once it stops
+	named bool            // SetReceivers was called
 	wg    sync.WaitGroup
 }
 
-// New makes an outbox. Run starts it; what is handed to it before waits.
+// New makes an outbox. Run starts it; what is handed to it before waits, and
+// nothing is given up for want of a receiver before SetReceivers is called.
 func New(s Store, p Policy, log *slog.Logger) *Outbox {
 	return &Outbox{store: s, policy: p, log: log, lanes: map[string]*lane{}}
 }
@@ -82,6 +84,7 @@ func New(s Store, p Policy, log *slog.Logger) *Outbox {
 func (o *Outbox) SetReceivers(receivers []Receiver) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.named = true
 	named := map[string]bool{}
 	for _, r := range receivers {
 		named[r.Name] = true
@@ -109,6 +112,9 @@ func (o *Outbox) laneOf(name string) *lane {
 	l := o.lanes[name]
 	if l == nil {
 		l = newLane(name, o.store, o.policy, o.log)
+		if o.named {
+			l.setReceiver(nil)
+		}
 		o.lanes[name] = l
 		if o.run != nil {
 			o.start(l)
@@ -132,6 +138,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 	}
 	o.mu.Unlock()
 	<-ctx.Done()
+	o.mu.Lock()
+	o.run = nil // no lane starts any more, or the wait below would miss it
+	o.mu.Unlock()
 	o.wg.Wait()
 	return ctx.Err()
 }
