@@ -35,7 +35,11 @@ type Store interface {
 
 // Outbox is what the engine needs of the outbox.
 type Outbox interface {
+	// Enqueue takes deliveries that the store has.
 	Enqueue(deliveries []alert.Delivery)
+	// EnqueueUnstored takes deliveries that the store refuses for now: they are
+	// sent all the same, and their outcomes wait until stored is closed.
+	EnqueueUnstored(deliveries []alert.Delivery, stored <-chan struct{})
 }
 
 // Setup is what can be replaced while the engine runs.
@@ -75,8 +79,9 @@ type Engine struct {
 	evaluated  map[string]time.Time // by rule
 
 	// The loop's own.
-	backlog store.Change // what the store has not taken yet
-	retryAt time.Time    // when it is asked again; zero while it takes everything
+	backlog store.Change  // what the store has not taken yet
+	retryAt time.Time     // when it is asked again; zero while it takes everything
+	stored  chan struct{} // closed when the store has taken the backlog; nil for no backlog
 	samples []alert.Sample
 }
 

@@ -188,7 +188,7 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
 		return
 	}
 	if !e.retryAt.IsZero() && now.Before(e.retryAt) {
-		e.outbox.Enqueue(deliveries)
+		e.outbox.EnqueueUnstored(deliveries, e.stored)
 		return
 	}
 	started := time.Now()
@@ -200,8 +200,16 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
 		// A store that hangs must not take up the loop: it is given as much
 		// time to recover as it took to refuse.
 		e.retryAt = time.Now().Add(max(retryCommit, time.Since(started)))
-	} else {
-		e.retryAt, e.backlog = time.Time{}, store.Change{}
+		if e.stored == nil {
+			e.stored = make(chan struct{})
+		}
+		e.outbox.EnqueueUnstored(deliveries, e.stored)
+		return
+	}
+	e.retryAt, e.backlog = time.Time{}, store.Change{}
+	if e.stored != nil {
+		close(e.stored)
+		e.stored = nil
 	}
 	e.outbox.Enqueue(deliveries)
 }

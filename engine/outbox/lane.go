@@ -30,6 +30,8 @@ type lane struct {
 	wake     chan struct{} // 1 deep
 	// outcomes are what the store has not taken yet, by delivery, oldest first.
 	outcomes map[string][]store.Settlement
+	// unstored are the deliveries that the store may not have yet.
+	unstored map[string]<-chan struct{}
 }
 
 // queue is one group's deliveries, oldest first.
@@ -44,7 +46,7 @@ func newLane(name string, s Store, p Policy, log *slog.Logger) *lane {
 	return &lane{
 		name: name, store: s, policy: p, log: log.With("receiver", name),
 		groups: map[string]*queue{}, status: Status{Name: name}, wake: make(chan struct{}, 1),
-		outcomes: map[string][]store.Settlement{},
+		outcomes: map[string][]store.Settlement{}, unstored: map[string]<-chan struct{}{},
 	}
 }
 
@@ -58,8 +60,11 @@ func (l *lane) setReceiver(r *Receiver) {
 	l.nudge()
 }
 
-func (l *lane) push(d *alert.Delivery) {
+func (l *lane) push(d *alert.Delivery, stored <-chan struct{}) {
 	l.mu.Lock()
+	if stored != nil {
+		l.unstored[d.Notification.ID] = stored
+	}
 	key := d.Notification.GroupKey
 	q := l.groups[key]
 	if q == nil {

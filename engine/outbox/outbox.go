@@ -99,11 +99,17 @@ func (o *Outbox) SetReceivers(receivers []Receiver) {
 
 // Enqueue takes deliveries that are in the store. They are tried at once, or
 // at their NextAt.
-func (o *Outbox) Enqueue(deliveries []alert.Delivery) {
+func (o *Outbox) Enqueue(deliveries []alert.Delivery) { o.EnqueueUnstored(deliveries, nil) }
+
+// EnqueueUnstored takes deliveries that are not in the store yet. They are
+// tried all the same; their outcomes wait until stored is closed, for a store
+// passes over the outcome of a delivery that it does not know, and would have
+// the next process send it again. A nil channel means that they are stored.
+func (o *Outbox) EnqueueUnstored(deliveries []alert.Delivery, stored <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range deliveries {
-		o.laneOf(deliveries[i].Notification.Receiver).push(&deliveries[i])
+		o.laneOf(deliveries[i].Notification.Receiver).push(&deliveries[i], stored)
 	}
 }
 

@@ -123,9 +123,19 @@ func (l *lane) settle(run context.Context, s store.Settlement) {
 	l.mu.Lock()
 	waiting := append(l.outcomes[s.ID], s)
 	l.outcomes[s.ID] = waiting
+	stored := l.unstored[s.ID]
 	l.mu.Unlock()
 	if len(waiting) > 1 {
 		return
+	}
+	if stored != nil {
+		select {
+		case <-stored:
+			l.mu.Lock()
+			delete(l.unstored, s.ID)
+			l.mu.Unlock()
+		case <-run.Done(): // the attempt below is the last
+		}
 	}
 	for complained := false; ; {
 		stopping := run.Err() != nil

@@ -99,3 +99,20 @@ func TestNothingIsGivenUpBeforeTheReceiversAreKnown(t *testing.T) {
 		o.Enqueue([]alert.Delivery{delivery("late", "g", 1)}) // starts nothing
 	})
 }
+
+func TestOutcomesWaitUntilTheStoreHasTheDelivery(t *testing.T) {
+	p := &phone{}
+	play(t, map[string]notifiers.Notifier{"ops": p}, func(o *Outbox, l *ledger) {
+		stored := make(chan struct{})
+		o.EnqueueUnstored([]alert.Delivery{delivery("ops", "g", 1), delivery("ops", "g", 2)}, stored)
+		time.Sleep(time.Minute)
+		if len(p.called()) != 2 || len(l.states()) != 0 {
+			t.Errorf("before: %v sent, %v settled", p.called(), l.states())
+		}
+		close(stored)
+		synctest.Wait()
+		if got := l.states(); len(got) != 2 {
+			t.Errorf("after: %v", got)
+		}
+	})
+}
