@@ -14,7 +14,8 @@ import (
 // parseOpenMetrics reads OpenMetrics text 1.0 (and 0.0.1) by rewriting it,
 // line by line, into the classic text format. expfmt can decode it too, by an
 // ABNF grammar, at half a millisecond and a megabyte of garbage a line: too
-// dear for a poll of every few seconds. The tests hold this against expfmt's.
+// dear for a poll of every few seconds; and it refuses a page for a family of
+// type info or stateset. The tests hold this against expfmt's.
 //
 // It is tolerant where nothing is lost by it, and strict about # EOF, which is
 // how the format tells a whole page from a cut one.

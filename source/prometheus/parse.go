@@ -99,6 +99,9 @@ func parseProto(body []byte) ([]*dto.MetricFamily, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the page's protobuf breaks after %d families: %w", len(families), err)
 		}
+		if family.GetName() == "" {
+			return nil, fmt.Errorf("the page's protobuf has a family without a name, after %d others", len(families))
+		}
 		families = append(families, family)
 	}
 }

@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`) //nolint:gochecknoglobals // a constant that Go cannot spell
-	derived    = regexp.MustCompile(`:(rate|p50|p95|p99)$`)       //nolint:gochecknoglobals // as above
+	metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
+	derived    = regexp.MustCompile(`:(rate|p50|p95|p99)$`)
 )
 
 // selector names series of the page: name or name{label="value",other=~"re"}.
@@ -79,9 +79,11 @@ func (s selector) scaleTo(unit string) float64 {
 		factor       float64
 	}{
 		{"_seconds", "ms", 1e3},
-		{"_milliseconds", "s", 1e-3}, {"_ms", "s", 1e-3},
+		{"_milliseconds", "s", 1e-3},
+		{"_ms", "s", 1e-3},
 		{"_ratio", "%", 100},
-		{"_kilobytes", "bytes", 1 << 10}, {"_megabytes", "bytes", 1 << 20},
+		{"_kilobytes", "bytes", 1 << 10},
+		{"_megabytes", "bytes", 1 << 20},
 	} {
 		if strings.HasSuffix(name, x.suffix) && unit == x.unit {
 			return x.factor

@@ -125,8 +125,12 @@ func (d *document) readStrategies(top *object) {
 			name string
 			into *uint64
 		}{
-			{"hits", &s.Hits}, {"misses", &s.Misses}, {"sets", &s.Sets},
-			{"deletes", &s.Deletes}, {"invalidations", &s.Invalidations}, {"errors", &s.Errors},
+			{"hits", &s.Hits},
+			{"misses", &s.Misses},
+			{"sets", &s.Sets},
+			{"deletes", &s.Deletes},
+			{"invalidations", &s.Invalidations},
+			{"errors", &s.Errors},
 		} {
 			if v := o.count(f.name); v != nil {
 				*f.into = uint64(*v)

@@ -91,7 +91,7 @@ func (h *Hub) staleAfter() time.Duration {
 }
 
 // errStopped is what a push during a reload or the daemon's end is told.
-var errStopped = errors.New("this source has ended") //nolint:gochecknoglobals // a sentinel
+var errStopped = errors.New("this source has ended")
 
 // Ingest takes one document. A document that is wrong is refused whole, with a
 // *BadDocument; one that is older than what its instance pushed before is
