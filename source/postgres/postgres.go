@@ -58,6 +58,7 @@ func New(cfg Config, name string, log *slog.Logger) (*Source, error) {
 		return nil, fmt.Errorf("source %q: %w", name, err)
 	}
 	s := &Source{cfg: cfg, config: config, log: log.With("source", name), told: map[string]bool{}}
+	s.tables.cheap = cheapTables
 	if !cfg.PgBouncerURL.Empty() {
 		console, err := parseURL(cfg.PgBouncerURL)
 		if err != nil {
