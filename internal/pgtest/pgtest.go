@@ -252,7 +252,7 @@ func template(bin string) (string, error) {
 	}
 	uid, _ := runAs()
 	name := strings.Map(wordRune, strings.TrimSpace(string(version)))
-	final := filepath.Join(os.TempDir(), fmt.Sprintf("tocsin-pgtest-%d-%s", uid, name))
+	final := filepath.Join(os.TempDir(), fmt.Sprintf("tocsin-pgtest-%d-wal1-%s", uid, name))
 	if ownedBy(final, uid) {
 		return final, nil
 	}
@@ -265,7 +265,7 @@ func template(bin string) (string, error) {
 	}
 	made := filepath.Join(work, "data")
 	initdb := command(ctx, filepath.Join(bin, "initdb"), "-D", made, "-U", "postgres",
-		"-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+		"-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1")
 	initdb.Dir = work
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("initdb: %w: %s", err, out)

@@ -149,6 +149,7 @@ func offline(t *testing.T) *Source {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.tables.cheap = time.Hour // on a busy machine even a recording is slow
 	return s
 }
 
@@ -510,5 +511,25 @@ func TestPoolOfTheRecordedConsole(t *testing.T) {
 	}
 	if _, err := poolFromConsole(pools, databases, config, "other", "mon", PoolConfig{}); err == nil {
 		t.Error("a database that PgBouncer does not lead to has a pool")
+	}
+}
+
+func TestADearTablesQueryRunsSeldom(t *testing.T) {
+	polls, at := recordings(t, "postgres/polls_pg15.json")
+	s := offline(t)
+	s.tables.cheap = -1 // every answer is too slow
+	replay(t, s, polls[0], at[0])
+	later := polls[1]
+	later.fail["q4"] = errors.New("asked too early")
+	noProblems(t, replay(t, s, later, at[0].Add(tablesEvery-time.Second)))
+	r := replay(t, s, later, at[0].Add(tablesEvery))
+	if len(r.Problems) != 1 || r.Problems[0].Query != "tables" {
+		t.Errorf("problems = %v", r.Problems)
+	}
+	if _, ok := find(r, "postgres.table_rows"); ok {
+		t.Error("an old answer stands in for a failed one")
+	}
+	if len(r.Facts.Database.Tables) != 3 {
+		t.Errorf("tables = %v", r.Facts.Database.Tables)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // connects by the same role, as with the first DATABASE_URL at hand, and may
 // not switch tracking off, they are told by the mark in their text.
 type ownStatements struct {
-	shared  bool // the application was seen to use the monitor's role
+	shared  bool // the application was seen to use the monitor's role, or may
 	keys    map[statementKey]bool
 	foreign map[statementKey]bool // of the same role, and not the monitor's
 	next    time.Time             // texts are not read again before

@@ -118,7 +118,7 @@ func poolFromConsole(pools, databases, settings []consoleRow, database, monitor 
 		limits[row["database"]] += poolSize(offered[row["database"]], settings)
 	}
 	if len(offered) == 0 {
-		return nil, fmt.Errorf("console: PgBouncer does not lead to database %q", database)
+		return nil, fmt.Errorf("console: PgBouncer shows no database that leads to %q; it may not have been used yet", database)
 	}
 	if len(limits) == 0 { // nobody has connected yet
 		for name, row := range offered {

@@ -157,7 +157,7 @@ func (p *round) readDatabase(ctx context.Context) error {
 		"temp": float64(row.TempBytes), "deadlocks": float64(row.Deadlocks),
 	})
 	if first {
-		p.transactions = uint64(max(0, row.Commits+row.Rollbacks)) //nolint:gosec // not negative
+		p.transactions = uint64(max(0, row.Commits+row.Rollbacks))
 	}
 	return nil
 }

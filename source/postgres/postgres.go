@@ -36,9 +36,9 @@ type Source struct {
 	pooler *pooler // nil without pgbouncer_url
 	log    *slog.Logger
 
-	mu      sync.Mutex // guards the next three
-	session *session   // nil while there is none
-	polling bool
+	mu      sync.Mutex         // guards the next three
+	session *session           // nil while there is none
+	cancel  context.CancelFunc // ends the poll at work; nil while there is none
 	closed  bool
 
 	timeouts int             // polls in a row that got no answer in time
@@ -58,6 +58,7 @@ func New(cfg Config, name string, log *slog.Logger) (*Source, error) {
 		return nil, fmt.Errorf("source %q: %w", name, err)
 	}
 	s := &Source{cfg: cfg, config: config, log: log.With("source", name), told: map[string]bool{}}
+	s.tables.cheap = cheapTables
 	if !cfg.PgBouncerURL.Empty() {
 		console, err := parseURL(cfg.PgBouncerURL)
 		if err != nil {
@@ -83,7 +84,9 @@ var errClosed = errors.New("the source is closed")
 //     that speaks then, not the one for a dead server.
 //   - Blind, without postgres.up: wrong password, role, database or certificate
 func (s *Source) Poll(ctx context.Context) (source.Reading, error) {
-	if !s.enter() {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !s.enter(cancel) {
 		return source.Reading{}, &source.Fault{Kind: source.Down, Err: errClosed}
 	}
 	defer s.leave()
@@ -125,6 +128,8 @@ func (s *Source) connected(ctx context.Context) (*session, error) {
 	s.session = sess
 	s.mu.Unlock()
 	s.ranMark = 0
+	// Behind a pooler nobody can see whose sessions are whose.
+	s.own.shared = s.own.shared || sess.pooled
 	return sess, nil
 }
 
@@ -162,38 +167,40 @@ func (s *Source) unreachable(ctx context.Context, err error) (source.Reading, er
 	return r, &source.Fault{Kind: kind, Err: plainly(err)}
 }
 
-// enter marks a poll; false when the source is closed.
-func (s *Source) enter() bool {
+// enter marks a poll that cancel ends; false when the source is closed.
+func (s *Source) enter(cancel context.CancelFunc) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.polling = !s.closed
-	return s.polling
+	if s.closed {
+		return false
+	}
+	s.cancel = cancel
+	return true
 }
 
-// leave ends a poll, and what Close had to leave to it.
+// leave ends a poll, and does what Close had to leave to it.
 func (s *Source) leave() {
 	s.mu.Lock()
+	s.cancel = nil
 	closed := s.closed
-	s.polling = false
 	s.mu.Unlock()
 	if closed {
 		s.hangUp()
 	}
 }
 
-// Close ends the connections. Under a poll it cuts the poll's connection, and
-// the poll ends the rest.
+// Close ends the connections. Under a poll it cancels the poll, which then ends
+// them.
 func (s *Source) Close() error {
 	s.mu.Lock()
 	s.closed = true
-	polling := s.polling
-	if polling && s.session != nil {
-		s.session.abort()
-	}
+	cancel := s.cancel
 	s.mu.Unlock()
-	if !polling {
-		s.hangUp()
+	if cancel != nil {
+		cancel()
+		return nil
 	}
+	s.hangUp()
 	return nil
 }
 

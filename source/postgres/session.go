@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // lockTimeout bounds how long the monitor waits for somebody's lock, and with
@@ -54,14 +53,13 @@ func (s *session) setUp(ctx context.Context) error {
 	if err := s.run(ctx, s.timeouts("SET")+"; SET default_transaction_read_only = on"); err != nil {
 		return fmt.Errorf("session settings: %w", err)
 	}
-	// Only superusers and roles that were granted it may keep their own
-	// statements out of the statistics; for others the queries leave them out.
-	err = s.run(ctx, "SET pg_stat_statements.track = 'none'")
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
-		return nil
+	// Others must be granted it, which configs/postgres-role.sql does, and a
+	// refusal would be an error in the server's log at every connection. Where the
+	// library is not loaded the setting means nothing and harms nothing.
+	if s.conn.PgConn().ParameterStatus("is_superuser") == "on" {
+		return s.run(ctx, "SET pg_stat_statements.track = 'none'")
 	}
-	return err
+	return nil
 }
 
 // timeouts writes the settings that bound a statement. It is SQL, for startup
@@ -130,7 +128,3 @@ func (s *session) close() {
 	defer cancel()
 	_ = s.conn.Close(ctx) // the connection is given up either way
 }
-
-// abort cuts the connection under a query that hangs. It may be called while
-// another goroutine uses the session.
-func (s *session) abort() { _ = s.conn.PgConn().Conn().Close() }

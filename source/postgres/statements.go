@@ -95,7 +95,7 @@ func (t *tracker) observe(now *snapshot) window {
 	t.last = now
 	if !t.began {
 		t.began = true
-		t.total = uint64(max(0, now.sum().calls)) //nolint:gosec // not negative
+		t.total = uint64(max(0, now.sum().calls))
 	}
 	if last == nil {
 		return window{}
@@ -110,7 +110,7 @@ func (t *tracker) observe(now *snapshot) window {
 	if !w.followHidden(last, now) {
 		return window{}
 	}
-	t.total += uint64(max(0, w.calls)) //nolint:gosec // not negative
+	t.total += uint64(max(0, w.calls))
 	return w
 }
 

@@ -12,14 +12,15 @@ import (
 // The tables' query costs 1 ms on a small schema and 15 on 10,000 tables. When
 // it is dear it runs seldom, and its last answer stands meanwhile.
 const (
-	cheapTables = 5 * time.Millisecond
+	cheapTables = 10 * time.Millisecond
 	tablesEvery = 30 * time.Second
 )
 
 // tableStats follows the tables. Hit rates are those of the last window that
 // saw index blocks.
 type tableStats struct {
-	next    time.Time // not to be read again before
+	cheap   time.Duration // a round trip up to this is repeated at every poll
+	next    time.Time     // not to be read again before
 	last    map[string]tableRow
 	rates   map[string]float64 // windowed, %
 	current []source.Table
@@ -27,7 +28,7 @@ type tableStats struct {
 	failed  bool // the last look failed: current is for the documents only
 }
 
-func (t *tableStats) forget() { *t = tableStats{} }
+func (t *tableStats) forget() { *t = tableStats{cheap: t.cheap} }
 
 // read asks for the tables, unless the last answer is good enough.
 func (t *tableStats) read(ctx context.Context, q reader, id *identity, cfg *Config, at time.Time) error {
@@ -44,7 +45,7 @@ func (t *tableStats) read(ctx context.Context, q reader, id *identity, cfg *Conf
 		t.next = time.Time{}
 		return err
 	}
-	if cost := time.Since(begun); cost > cheapTables {
+	if cost := time.Since(begun); cost > t.cheap {
 		t.next = at.Add(tablesEvery)
 	}
 	t.observe(rows)

@@ -447,7 +447,7 @@ func TestCloseFreesAPollThatHangs(t *testing.T) {
 func (s *Source) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.polling
+	return s.cancel != nil
 }
 
 func TestThroughTransactionPooling(t *testing.T) {
@@ -486,6 +486,7 @@ func TestThroughTransactionPooling(t *testing.T) {
 		}
 	}
 	pg.Halt()
+	fault(t, s, source.Down) // PgBouncer may let clients wait: a timeout
 	r = fault(t, s, source.Down)
 	if up := value(t, r, "postgres.up"); up != 0 {
 		t.Errorf("up = %v", up)
@@ -496,7 +497,6 @@ func TestThePoolIsCountedByPgBouncersConsole(t *testing.T) {
 	pg := server(t)
 	b := pgtest.StartPgBouncer(t, pg, 2, "transaction")
 	s := newSource(t, pg.URL("tocsin", "postgres"), func(c *Config) { c.PgBouncerURL = secret.NewURL(b.AdminURL()) })
-	noProblems(t, poll(t, s))
 	for range 2 {
 		simple(t, app(t, b.URL("app", "postgres")), "BEGIN")
 	}
