@@ -372,7 +372,7 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		`{{ printf "%*d" 99999 1 }}`:                                        "three digits",
 		`{{ $x := "abcd" }}` + strings.Repeat("{{ $x = print $x $x }}", 60): "longer than",
 		`{{ "\\" ` + strings.Repeat("|js", 90) + ` }}`:                      "longer than",
-		`{{ printf "%99999d" 1 }}`:                                          "longer than",
+		`{{ printf "%99999d" 1 }}`:                                          "three digits",
 		"{{ .Nope }}":                                                       "Nope",
 		strings.Repeat("x", maxTemplateBytes+1):                             "at most",
 		"{{ if .Verb }}{{ else }}{{ range $i := 5 }}{{ end }}{{ end }}":     "range goes over .Labels only",
