@@ -351,8 +351,11 @@ func TestEachIncidentBringsItsAlert(t *testing.T) {
 			}
 			return w
 		}, fired{"redis-down": alert.Critical}, 10 * time.Second, "Redis connection failed (cache)"},
-		{"Redis loads its dataset", func() world { return goodDay().during(start, end, "redis.loading{source=cache}", 1) },
-			fired{"redis-down": alert.Warning}, 0, "Redis is loading"},
+		{
+			"Redis loads its dataset", func() world { return goodDay().during(start, end, "redis.loading{source=cache}", 1) },
+			fired{"redis-down": alert.Warning},
+			0, "Redis is loading",
+		},
 		{"PostgreSQL is down", func() world {
 			w := goodDay().during(start, end, "postgres.up{source=database}", 0).during(start, end, "source.up{source=database,type=postgres}", 0)
 			return w.silent(start, end, "postgres.avg_query_time{source=database}", "postgres.pool_usage{source=database}")
@@ -361,50 +364,101 @@ func TestEachIncidentBringsItsAlert(t *testing.T) {
 			return goodDay().during(start, end, "source.blind{source=cache,type=redis}", 1).during(start, end, "source.up{source=cache,type=redis}", 0).
 				silent(start, end, "redis.up{source=cache}")
 		}, fired{"source-blind": alert.Warning}, time.Minute, "Source cache does not let the monitor look"},
-		{"the application's metrics cannot be read", func() world { return goodDay().during(start, end, "source.up{source=web,type=prometheus}", 0) },
-			fired{"source-down": alert.Warning}, time.Minute, "Source web cannot be read"},
+		{
+			"the application's metrics cannot be read", func() world { return goodDay().during(start, end, "source.up{source=web,type=prometheus}", 0) },
+			fired{"source-down": alert.Warning},
+			time.Minute, "Source web cannot be read",
+		},
 		{"the site's check fails", func() world {
 			return goodDay().during(start, end, "http.up{source=site,check=home}", 0).during(start, end+5*time.Minute, "http.error_rate{source=site,check=home}", 40).
 				during(start, end, "http.response_time{source=site,check=home}", 2000)
 		}, fired{"http-down": alert.Critical}, 30 * time.Second, "Check home fails"},
-		{"the cache misses", func() world { return goodDay().during(start, end, "cache.hit_rate{source=cache}", 60) },
-			fired{"cache-hit-rate": alert.Critical}, 2 * time.Minute, "Cache hit rate below 70%"},
-		{"the cache misses somewhat", func() world { return goodDay().during(start, end, "cache.hit_rate{source=cache}", 82) },
-			fired{"cache-hit-rate": alert.Warning}, 3 * time.Minute, "Cache hit rate below 85%"},
-		{"one strategy misses somewhat", func() world { return goodDay().during(start, end, strategy("USER_RUNS"), 82.3) },
-			fired{"cache-hit-rate-user-runs": alert.Warning}, 3 * time.Minute, "Cache hit rate below 85% for USER_RUNS strategy"},
-		{"a strategy that the guide does not name misses", func() world { return goodDay().during(start, end, strategy("SEARCH"), 30) },
-			fired{"cache-hit-rate-strategy": alert.Critical}, 2 * time.Minute, "Cache hit rate below 70% for SEARCH strategy"},
-		{"Redis does less while the requests go on", func() world { return goodDay().during(start, end, "redis.ops_per_sec{source=cache}", 800) },
-			fired{"redis-operations": alert.Warning}, 6 * time.Minute, "Redis operations below 1000/sec (800/sec)"},
+		{
+			"the cache misses", func() world { return goodDay().during(start, end, "cache.hit_rate{source=cache}", 60) },
+			fired{"cache-hit-rate": alert.Critical},
+			2 * time.Minute, "Cache hit rate below 70%",
+		},
+		{
+			"the cache misses somewhat", func() world { return goodDay().during(start, end, "cache.hit_rate{source=cache}", 82) },
+			fired{"cache-hit-rate": alert.Warning},
+			3 * time.Minute, "Cache hit rate below 85%",
+		},
+		{
+			"one strategy misses somewhat", func() world { return goodDay().during(start, end, strategy("USER_RUNS"), 82.3) },
+			fired{"cache-hit-rate-user-runs": alert.Warning},
+			3 * time.Minute, "Cache hit rate below 85% for USER_RUNS strategy",
+		},
+		{
+			"a strategy that the guide does not name misses", func() world { return goodDay().during(start, end, strategy("SEARCH"), 30) },
+			fired{"cache-hit-rate-strategy": alert.Critical},
+			2 * time.Minute, "Cache hit rate below 70% for SEARCH strategy",
+		},
+		{
+			"Redis does less while the requests go on", func() world { return goodDay().during(start, end, "redis.ops_per_sec{source=cache}", 800) },
+			fired{"redis-operations": alert.Warning},
+			6 * time.Minute, "Redis operations below 1000/sec (800/sec)",
+		},
 		{"Redis does little and answers slowly", func() world {
 			return goodDay().during(start, end, "redis.ops_per_sec{source=cache}", 300).during(start, end, "redis.ping{source=cache}", 40).
 				silent(0, 5*hour, "app.requests_per_sec{source=web,instance=a}")
 		}, fired{"redis-operations": alert.Critical}, 3 * time.Minute, "Redis operations below 500/sec (300/sec)"},
-		{"queries are slow", func() world { return goodDay().during(start, end, "postgres.avg_query_time{source=database}", 231) },
-			fired{"database-query-time": alert.Warning}, 4 * time.Minute, "Average query time increased to"},
-		{"queries are very slow", func() world { return goodDay().during(start, end, "postgres.avg_query_time{source=database}", 900) },
-			fired{"database-query-time": alert.Critical}, 3 * time.Minute, "Average query time increased to"},
-		{"queries take twice as long as an hour ago", func() world { return goodDay().during(start, end, "postgres.avg_query_time{source=database}", 45) },
-			fired{"database-query-time-change": alert.Info}, 6 * time.Minute, "Average query time increased to 45ms"},
-		{"slow queries", func() world { return goodDay().during(start, end, "postgres.slow_queries{source=database}", 1) },
-			fired{"database-slow-queries": alert.Warning}, 20 * time.Second, "Slow queries detected: "},
-		{"the pool fills", func() world { return goodDay().during(start, end, "postgres.pool_usage{source=database}", 88) },
-			fired{"database-connection-pool": alert.Warning}, 2 * time.Minute, "Database connection pool above 80% used"},
-		{"the pool is full", func() world { return goodDay().during(start, end, "postgres.pool_usage{source=database}", 100) },
-			fired{"database-connection-pool": alert.Critical}, 30 * time.Second, "Database connection pool exhausted"},
-		{"clients wait for the pool", func() world { return goodDay().during(start, end, "postgres.pool_waiting{source=database}", 4) },
-			fired{"database-connection-pool": alert.Critical}, 30 * time.Second, "Database connection pool exhausted: clients wait for a connection"},
-		{"the site is slow", func() world { return goodDay().during(start, end, "http.response_time{source=site,check=home}", 400) },
-			fired{"api-response-time": alert.Warning}, 2 * time.Minute, "API response time above 300ms (400ms) for home"},
-		{"the application is very slow", func() world {
-			return goodDay().during(start, end, "app.response_time_p95{source=web,instance=a}", 1500)
+		{
+			"queries are slow", func() world { return goodDay().during(start, end, "postgres.avg_query_time{source=database}", 231) },
+			fired{"database-query-time": alert.Warning},
+			4 * time.Minute, "Average query time increased to",
 		},
-			fired{"api-response-time-p95": alert.Critical}, 2 * time.Minute, "API response time above 1000ms"},
-		{"requests fail", func() world { return goodDay().during(start, end, "app.error_rate{source=web,instance=a}", 3) },
-			fired{"api-error-rate": alert.Warning}, 6 * time.Minute, "Error rate above 0.1%"},
-		{"some checks fail", func() world { return goodDay().during(start, end, "http.error_rate{source=site,check=home}", 10) },
-			fired{"http-error-rate": alert.Warning}, 11 * time.Minute, "Error rate above 0.1% for check home (10%)"},
+		{
+			"queries are very slow", func() world { return goodDay().during(start, end, "postgres.avg_query_time{source=database}", 900) },
+			fired{"database-query-time": alert.Critical},
+			3 * time.Minute, "Average query time increased to",
+		},
+		{
+			"queries take twice as long as an hour ago", func() world { return goodDay().during(start, end, "postgres.avg_query_time{source=database}", 45) },
+			fired{"database-query-time-change": alert.Info},
+			6 * time.Minute, "Average query time increased to 45ms",
+		},
+		{
+			"slow queries", func() world { return goodDay().during(start, end, "postgres.slow_queries{source=database}", 1) },
+			fired{"database-slow-queries": alert.Warning},
+			20 * time.Second, "Slow queries detected: ",
+		},
+		{
+			"the pool fills", func() world { return goodDay().during(start, end, "postgres.pool_usage{source=database}", 88) },
+			fired{"database-connection-pool": alert.Warning},
+			2 * time.Minute, "Database connection pool above 80% used",
+		},
+		{
+			"the pool is full", func() world { return goodDay().during(start, end, "postgres.pool_usage{source=database}", 100) },
+			fired{"database-connection-pool": alert.Critical},
+			30 * time.Second, "Database connection pool exhausted",
+		},
+		{
+			"clients wait for the pool", func() world { return goodDay().during(start, end, "postgres.pool_waiting{source=database}", 4) },
+			fired{"database-connection-pool": alert.Critical},
+			30 * time.Second, "Database connection pool exhausted: clients wait for a connection",
+		},
+		{
+			"the site is slow", func() world { return goodDay().during(start, end, "http.response_time{source=site,check=home}", 400) },
+			fired{"api-response-time": alert.Warning},
+			2 * time.Minute, "API response time above 300ms (400ms) for home",
+		},
+		{
+			"the application is very slow", func() world {
+				return goodDay().during(start, end, "app.response_time_p95{source=web,instance=a}", 1500)
+			},
+			fired{"api-response-time-p95": alert.Critical},
+			2 * time.Minute, "API response time above 1000ms",
+		},
+		{
+			"requests fail", func() world { return goodDay().during(start, end, "app.error_rate{source=web,instance=a}", 3) },
+			fired{"api-error-rate": alert.Warning},
+			6 * time.Minute, "Error rate above 0.1%",
+		},
+		{
+			"some checks fail", func() world { return goodDay().during(start, end, "http.error_rate{source=site,check=home}", 10) },
+			fired{"http-error-rate": alert.Warning},
+			11 * time.Minute, "Error rate above 0.1% for check home (10%)",
+		},
 		{"memory is short", func() world {
 			return goodDay().during(start, end, "app.memory_usage{source=web,instance=a}", 80).during(start, end, "app.memory_used{source=web,instance=a}", 800*mb)
 		}, fired{"memory-usage": alert.Warning}, 2 * time.Minute, "Memory usage above 75%"},
@@ -414,8 +468,11 @@ func TestEachIncidentBringsItsAlert(t *testing.T) {
 		{"much memory where no limit is known", func() world {
 			return goodDay().silent(0, 5*hour, "app.memory_usage{source=web,instance=a}").during(start, end, "app.memory_used{source=web,instance=a}", 1100*mb)
 		}, fired{"memory-used": alert.Critical}, time.Minute, "Memory usage above 1GB (1.1GB)"},
-		{"memory grows", func() world { return goodDay().during(start, end, "app.memory_used{source=web,instance=a}", 600*mb) },
-			fired{"memory-change": alert.Info}, 6 * time.Minute, "Memory usage increased to 600MB"},
+		{
+			"memory grows", func() world { return goodDay().during(start, end, "app.memory_used{source=web,instance=a}", 600*mb) },
+			fired{"memory-change": alert.Info},
+			6 * time.Minute, "Memory usage increased to 600MB",
+		},
 		{"the hit rate changes", func() world {
 			return goodDay().during(0, start, "cache.hit_rate{source=cache}", 99).during(start, 5*hour, "cache.hit_rate{source=cache}", 88)
 		}, fired{"cache-hit-rate-change": alert.Info}, 6 * time.Minute, "Cache hit rate decreased to 88% (an hour ago 99%)"},
@@ -531,8 +588,10 @@ func TestEveryRowOfTheTargetsHasItsRule(t *testing.T) {
 					value float64
 					want  alert.Severity
 				}{
-					{warning.value, alert.OK}, {warning.beyond(), alert.Warning},
-					{critical.value, alert.Warning}, {critical.beyond(), alert.Critical},
+					{warning.value, alert.OK},
+					{warning.beyond(), alert.Warning},
+					{critical.value, alert.Warning},
+					{critical.beyond(), alert.Critical},
 				} {
 					if got := holdSteady(t, j.rule, j.series, step.value); got != step.want {
 						t.Errorf("%s = %v: %s, want %s", j.series, step.value, got, step.want)

@@ -25,10 +25,8 @@ type step struct {
 
 const interval = 30 * time.Second
 
-var (
-	series = alert.LabelsOf("source", "cache", "strategy", "A")
-	beside = alert.LabelsOf("source", "cache")
-)
+func series() alert.Labels { return alert.LabelsOf("source", "cache", "strategy", "A") }
+func beside() alert.Labels { return alert.LabelsOf("source", "cache") }
 
 func histories() *rapid.Generator[[]step] {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
@@ -61,10 +59,10 @@ func specs() *rapid.Generator[Spec] {
 func (s *step) samples(at time.Time) []alert.Sample {
 	var out []alert.Sample
 	if s.hasOther {
-		out = append(out, alert.Sample{Metric: "redis.up", Labels: beside, Value: s.other, At: at})
+		out = append(out, alert.Sample{Metric: "redis.up", Labels: beside(), Value: s.other, At: at})
 	}
 	if s.has {
-		out = append(out, alert.Sample{Metric: "cache.hit_rate", Labels: series, Value: s.value, At: at})
+		out = append(out, alert.Sample{Metric: "cache.hit_rate", Labels: series(), Value: s.value, At: at})
 	}
 	return out
 }
@@ -290,10 +288,11 @@ func (o *truthOf) observe(truth Truth, at time.Time) {
 	if !o.last.IsZero() {
 		credit = min(at.Sub(o.last), interval*3/2)
 	}
-	switch {
-	case truth == False:
+	switch truth {
+	case False:
 		o.held, o.polls = 0, 0
-	case truth == True:
+	case Unknown:
+	case True:
 		if o.polls > 0 {
 			o.held += credit
 		}
