@@ -60,7 +60,7 @@ func (c *Cluster) agreed(ctx context.Context) bool {
 	for _, node := range c.Nodes {
 		client := newClient(node.Addr())
 		state, err := client.ClusterInfo(ctx).Result()
-		ranges, err2 := client.ClusterSlots(ctx).Result()
+		ranges, err2 := client.ClusterSlots(ctx).Result() //nolint:staticcheck // as source/redis asks
 		_ = client.Close()
 		if err != nil || err2 != nil || len(ranges) != len(c.Nodes) || !strings.Contains(state, "cluster_state:ok") {
 			return false

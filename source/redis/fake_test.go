@@ -26,10 +26,7 @@ type fake struct {
 
 func startFake(t *testing.T, reply func(args []string) string) *fake {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t)
 	f := &fake{addr: listener.Addr().String()}
 	var conns sync.WaitGroup
 	var mu sync.Mutex
@@ -44,21 +41,31 @@ func startFake(t *testing.T, reply func(args []string) string) *fake {
 			open[conn] = true
 			mu.Unlock()
 			conns.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				f.serve(conn, reply)
 			})
 		}
 	})
 	t.Cleanup(func() {
-		listener.Close()
+		_ = listener.Close()
 		mu.Lock()
 		for conn := range open {
-			conn.Close()
+			_ = conn.Close()
 		}
 		mu.Unlock()
 		conns.Wait()
 	})
 	return f
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
 }
 
 func (f *fake) serve(conn net.Conn, reply func([]string) string) {

@@ -103,11 +103,8 @@ func TestSentinelLeadsToTheMasterThroughAFailover(t *testing.T) {
 	master := redistest.Start(t)
 	replica := redistest.StartReplica(t, master)
 	watcher := redistest.StartSentinel(t, master)
-	dead, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead.Close()
+	dead := listen(t)
+	_ = dead.Close()
 	cfg := Default()
 	cfg.MasterName = redistest.MasterName
 	cfg.Addrs = []string{dead.Addr().String(), watcher.Addr()} // one Sentinel of two is gone

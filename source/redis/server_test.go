@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -188,7 +187,7 @@ func TestAWrongPasswordBlindsTheMonitorAndIsNotTold(t *testing.T) {
 func TestAFullServerSaysSo(t *testing.T) {
 	server := redistest.Start(t, "--maxclients", "1")
 	other := server.Client(t).Conn()
-	defer other.Close()
+	defer func() { _ = other.Close() }()
 	if err := other.Ping(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -279,17 +278,14 @@ func TestAUnixSocket(t *testing.T) {
 
 func TestNewDoesNotConnectAndCloseLeavesNothing(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
+	listener := listen(t)
+	defer func() { _ = listener.Close() }()
 	accepted := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if conn, err := listener.Accept(); err == nil { // it takes the connection and says nothing
 			close(accepted)
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			_, _ = conn.Read(make([]byte, 1<<10))
 			_, _ = conn.Read(make([]byte, 1))
 		}
@@ -315,17 +311,18 @@ func TestNewDoesNotConnectAndCloseLeavesNothing(t *testing.T) {
 	if err := <-polled; err == nil { // Close ends a poll that hangs
 		t.Error("a poll without answer succeeds")
 	}
-	listener.Close()
+	_ = listener.Close()
 	wg.Wait()
 }
 
-// By the server's own account: the time of the commands, and of the process.
+// By the server's own account. The CPU time is judged: the commands' time is
+// the clock's, and counts whatever else a busy machine did meanwhile.
 func TestAPollCostsTheServerLessThanAMillisecond(t *testing.T) {
 	server := redistest.Start(t)
 	usec, cpu := pollCost(t, server, 300)
-	t.Logf("a poll costs the server %.0f µs in commands and %.0f µs of CPU, reading and writing included", usec, cpu)
-	if usec >= 1000 {
-		t.Errorf("a poll takes the server %.0f µs, want less than 1000", usec)
+	t.Logf("a poll costs the server %.0f µs within commands and %.0f µs of CPU, reading and writing included", usec, cpu)
+	if cpu >= 1000 {
+		t.Errorf("a poll takes the server %.0f µs, want less than 1000", cpu)
 	}
 }
 
@@ -359,7 +356,7 @@ func pollCost(t testing.TB, server *redistest.Server, polls int) (commandsMicros
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	if _, err := s.Poll(ctx); err != nil { // connects
 		t.Fatal(err)
 	}
