@@ -455,3 +455,15 @@ func TestMissingDataIsToldOnceOverRestartsAndReloads(t *testing.T) {
 		t.Fatalf("when data is back: %s %+v", kinds(out), out)
 	}
 }
+
+func TestAReloadThatNamesNoDataActsOnDataThatIsMissingAlready(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 70"}}
+	p := newPoller(t, spec)
+	p.see(90)
+	p.wait(time.Hour)
+	spec.NoData = "critical"
+	out := append(p.e.Reload([]*Rule{mustCompile(t, spec)}, p.now), p.wait(time.Second)...)
+	if kinds(out) != "firing critical; " {
+		t.Fatalf("%q", kinds(out))
+	}
+}
