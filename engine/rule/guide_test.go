@@ -480,7 +480,7 @@ func TestEachIncidentBringsItsAlert(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got := tc.world().run(t, 4*hour, nil)
+			got := tc.world().run(t, 3*hour, nil)
 			if diff := cmp.Diff(tc.want, got.fired); diff != "" {
 				t.Errorf("fired at %v %v\n%s", got.first, got.messages, diff)
 			}

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -388,5 +389,81 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 	r.Describe(&a)
 	if a.Message != "a=1 b=2 unknown unknown 1MB" {
 		t.Errorf("message %q", a.Message)
+	}
+}
+
+// feed observes what a source gives at a moment: the rate, and whether Redis
+// is up; NaN is no sample.
+func feed(t *testing.T, e *Evaluator, second int, rate, up float64) []Transition {
+	t.Helper()
+	now := epoch.Add(time.Duration(second) * time.Second)
+	out := clock(t, e, now)
+	batch := []alert.Sample{
+		{Metric: "cache.hit_rate", Labels: alert.LabelsOf("source", "cache"), Value: rate, At: now},
+		{Metric: "redis.up", Labels: alert.LabelsOf("source", "cache"), Value: up, At: now},
+	}
+	return append(out, e.Observe(batch, Context{Interval: interval}, now)...)
+}
+
+func TestUnknownTimeDoesNotCountTowardsAFor(t *testing.T) {
+	gated := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: `value < 70 and metric("redis.up").avg(10s) == 1`, For: duration(time.Minute)}}
+	e := NewEvaluator([]*Rule{mustCompile(t, gated)})
+	unknown := math.NaN()
+	feed(t, e, 0, 60, 1)
+	for s := 30; s <= 300; s += 30 {
+		feed(t, e, s, 60, unknown)
+	}
+	if out := feed(t, e, 330, 60, 1); strings.Contains(kinds(out), "firing") {
+		t.Fatalf("two good looks in five minutes made a minute: %s", kinds(out))
+	}
+	if out := feed(t, e, 360, 60, 1); kinds(out) != "firing warning; " {
+		t.Fatalf("after a minute that was seen: %q", kinds(out))
+	}
+}
+
+func TestTheClockAloneDoesNotResolve(t *testing.T) {
+	e := NewEvaluator([]*Rule{mustCompile(t, Spec{
+		ID: "r", Metric: "cache.hit_rate", Warning: When{When: `value < 70 and metric("redis.up") == 1`},
+		Critical: When{When: `value < 50 and metric("redis.up") == 1`, For: duration(40 * time.Second)},
+	})})
+	feed(t, e, 0, 40, 1)
+	feed(t, e, 30, math.NaN(), 0)
+	if out := clock(t, e, epoch.Add(45*time.Second)); len(out) > 0 {
+		t.Fatalf("without a sample of its own: %s", kinds(out))
+	}
+	if out := feed(t, e, 50, 40, 0); kinds(out) != "resolved warning; " {
+		t.Fatalf("with one: %q", kinds(out))
+	}
+}
+
+func TestMissingDataIsToldOnceOverRestartsAndReloads(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 70"}}
+	p := newPoller(t, spec)
+	p.see(60)
+	if got := kinds(p.wait(time.Minute)); got != "held warning; " {
+		t.Fatal(got)
+	}
+	if out := append(p.e.Reload([]*Rule{mustCompile(t, spec)}, p.now), p.wait(time.Hour)...); len(out) > 0 {
+		t.Fatalf("after a reload: %+v", out)
+	}
+	alerts := p.e.Alerts()
+	p.e = NewEvaluator([]*Rule{mustCompile(t, spec)})
+	if out := append(p.e.Restore(alerts, p.now), p.wait(time.Hour)...); len(out) > 0 {
+		t.Fatalf("after a restart: %+v", out)
+	}
+	if out := p.see(60); kinds(out) != " warning; " || out[0].Alert.Reason != "value < 70 holds" {
+		t.Fatalf("when data is back: %s %+v", kinds(out), out)
+	}
+}
+
+func TestAReloadThatNamesNoDataActsOnDataThatIsMissingAlready(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 70"}}
+	p := newPoller(t, spec)
+	p.see(90)
+	p.wait(time.Hour)
+	spec.NoData = "critical"
+	out := append(p.e.Reload([]*Rule{mustCompile(t, spec)}, p.now), p.wait(time.Second)...)
+	if kinds(out) != "firing critical; " {
+		t.Fatalf("%q", kinds(out))
 	}
 }

@@ -143,6 +143,10 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 			for _, inst := range t.instances {
 				inst.takeOver(carried)
 				e.schedule(inst, now)
+				if inst.rule.noData.name != noDataKeep && inst.dataMissing(now) { // its no_data may be new
+					inst.want = now.Add(time.Millisecond).UnixNano()
+					e.wake(inst)
+				}
 			}
 		}
 	}
