@@ -23,8 +23,8 @@ const (
 // Config is one source of type redis.
 type Config struct {
 	// URL names the server: redis://user:password@host:port/db, rediss:// for
-	// TLS, unix:///path?db=0. In cluster mode it is one more seed; in sentinel
-	// mode it can give user, password and database only by their own fields.
+	// TLS, unix:///path?db=0. In a cluster it is one more seed; with Sentinel it
+	// is not used.
 	URL secret.URL `yaml:"url"`
 	// Mode is standalone, sentinel or cluster; empty means sentinel with a
 	// master_name, cluster with addrs, and else standalone.

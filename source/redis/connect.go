@@ -59,9 +59,9 @@ func (c *connector) client(e endpoint, onConnect func()) *redis.Client {
 			}
 			return nil
 		},
-		// Each of these costs error replies on some version when left alone:
-		// CLIENT SETINFO before 7.2, HELLO 3 before 6.0, CLIENT
-		// MAINT_NOTIFICATIONS on all but the managed ones.
+		// Left alone, these send CLIENT SETINFO, an error reply before 7.2 and
+		// to a user without it, and CLIENT MAINT_NOTIFICATIONS, one everywhere
+		// but on some managed services.
 		DisableIdentity:          true,
 		Protocol:                 2,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},

@@ -219,4 +219,7 @@ func TestAProxyThatEndsEveryConnectionIsDown(t *testing.T) {
 	if source.KindOf(err) != source.Down || values(r)["redis.up"] != 0 || len(r.Samples) != 1 {
 		t.Errorf("%v, %v", r.Samples, err)
 	}
+	if n := server.count("PING"); n != 1 {
+		t.Errorf("%d PINGs on new connections, want one and no retries that nobody sees", n)
+	}
 }

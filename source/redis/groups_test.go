@@ -75,22 +75,22 @@ func TestACluster(t *testing.T) {
 		}
 	})
 	t.Run("is degraded while a primary is gone, and down when it fails for it", func(t *testing.T) {
-		servers.Nodes[2].Kill()
-		r, err := poll(t, s)
-		if err == nil {
-			got := values(r)
-			if r.Health != source.Degraded || got["redis.up"] != 1 || len(r.Problems) == 0 {
-				t.Errorf("%q, %v, %v", r.Health, got, r.Problems)
-			}
-			if _, ok := got["redis.keys"]; ok {
-				t.Error("a sum over a part of the cluster")
-			}
+		servers.Nodes[2].Stop()
+		r, err := pollWithin(t, s, 400*time.Millisecond)
+		if err != nil || r.Health != source.Degraded || values(r)["redis.up"] != 1 || len(r.Problems) == 0 {
+			t.Errorf("%v, %q, %v, %v", err, r.Health, r.Samples, r.Problems)
 		}
-		eventually(t, "the cluster to fail", func() bool {
-			r, err := poll(t, s)
+		if _, ok := values(r)["redis.keys"]; ok {
+			t.Error("a sum over a part of the cluster")
+		}
+		fails := func() bool {
+			r, err := pollWithin(t, s, 400*time.Millisecond)
 			return source.KindOf(err) == source.Down && err != nil && values(r)["redis.up"] == 0 &&
 				strings.Contains(err.Error(), "cluster_state:fail")
-		})
+		}
+		eventually(t, "the cluster to fail for a silent primary", fails)
+		servers.Nodes[2].Kill()
+		eventually(t, "the cluster to fail for a dead primary", fails)
 		servers.Nodes[0].Kill()
 		servers.Nodes[1].Kill()
 		if r, err := poll(t, s); err == nil || values(r)["redis.up"] != 0 {

@@ -128,6 +128,13 @@ func (s *Source) Poll(ctx context.Context) (source.Reading, error) {
 // look polls the servers side by side: one that is silent takes no time from
 // the others.
 func look(ctx context.Context, servers layout) []view {
+	if deadline, ok := ctx.Deadline(); ok && len(servers) > 1 {
+		// A silent primary would take all the time, and none would be left to
+		// ask the others what its silence means for the cluster.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)*3/4)
+		defer cancel()
+	}
 	views := make([]view, len(servers))
 	var wg sync.WaitGroup
 	for i := 1; i < len(servers); i++ {
