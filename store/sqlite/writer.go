@@ -131,7 +131,7 @@ func (w *writer) rollback() {
 // forget drops what was remembered of rows that may not have been written.
 func (w *writer) forget() { clear(w.series) }
 
-// run1 runs a statement that has no result. No context: the drivers watches
+// run1 runs a statement that has no result. No context: the driver watches
 // one with a goroutine per statement, and a write is not broken off halfway.
 func (w *writer) run1(stmt *sql.Stmt, args ...any) error {
 	_, err := stmt.ExecContext(context.Background(), args...)
