@@ -23,7 +23,8 @@ func (p *round) readStatements(ctx context.Context) error {
 	// extensions before 1.9 do not tell: they never give a number.
 	p.unlisted = len(snap.hidden) > 0 && snap.info == nil
 	p.window = p.statements.observe(snap)
-	p.db.Query.SlowestMs, p.db.Query.SlowestLifetime = lifetime(snap), true
+	p.db.Query.SlowestMs = lifetime(snap)
+	p.db.Query.SlowestLifetime = p.db.Query.SlowestMs != nil
 	return p.readTexts(ctx)
 }
 
