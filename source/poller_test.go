@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -22,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	t              *testing.T
 	poll           func(ctx context.Context, n int) (Reading, error)
-	polls          int
+	polls          atomic.Int32
 	active, closed atomic.Int32
 }
 
@@ -31,22 +33,51 @@ func (f *fake) Poll(ctx context.Context) (Reading, error) {
 		f.t.Error("two polls at a time")
 	}
 	defer f.active.Add(-1)
-	f.polls++
-	return f.poll(ctx, f.polls)
+	return f.poll(ctx, int(f.polls.Add(1)))
 }
 
 func (f *fake) Close() error { f.closed.Add(1); return nil }
 
 // basket is a sink.
-type basket struct{ batches []Batch }
+type basket struct {
+	mu      sync.Mutex
+	batches []Batch
+}
 
 func (b *basket) Ingest(_ context.Context, batch Batch) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.batches = append(b.batches, batch)
 	return nil
 }
 
+func (b *basket) all() []Batch {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.batches)
+}
+
+// journal is a log that may be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 func (b *basket) last(metric string) float64 {
-	for _, s := range b.batches[len(b.batches)-1].Samples {
+	all := b.all()
+	for _, s := range all[len(all)-1].Samples {
 		if s.Metric == metric {
 			return s.Value
 		}
@@ -55,10 +86,10 @@ func (b *basket) last(metric string) float64 {
 }
 
 // play polls the source every 5 s with a deadline of 2 s, in fake time.
-func play(t *testing.T, poll func(ctx context.Context, n int) (Reading, error), body func(f *fake, b *basket, board *Board, log *bytes.Buffer)) {
+func play(t *testing.T, poll func(ctx context.Context, n int) (Reading, error), body func(f *fake, b *basket, board *Board, log *journal)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f, b, board, log := &fake{t: t, poll: poll}, &basket{}, NewBoard(), &bytes.Buffer{}
+		f, b, board, log := &fake{t: t, poll: poll}, &basket{}, NewBoard(), &journal{}
 		spec := Spec{Name: "cache", Type: "redis", Interval: 5 * time.Second, Timeout: 2 * time.Second, Labels: alert.LabelsOf("env", "prod")}
 		p := NewPoller(spec, f, b, board, slog.New(slog.NewTextHandler(log, nil)))
 		ctx, stop := context.WithCancel(t.Context())
@@ -78,10 +109,11 @@ func TestSamplesGetLabelsAndTime(t *testing.T) {
 		r := Reading{StartedAt: time.Unix(1, 0)}
 		r.Add("redis.up", 1, "source", "other", "role", "master")
 		return r, nil
-	}, func(_ *fake, b *basket, board *Board, _ *bytes.Buffer) {
+	}, func(_ *fake, b *basket, board *Board, _ *journal) {
 		now := time.Now()
 		time.Sleep(4 * time.Second)
-		got := b.batches[0]
+		synctest.Wait()
+		got := b.all()[0]
 		if s := got.Samples[0]; s.Labels.String() != `{env="prod", role="master", source="cache"}` || !s.At.Equal(now) {
 			t.Errorf("sample %+v", s)
 		}
@@ -105,7 +137,7 @@ func TestAFailedPollIsUpZeroAndLoggedOnce(t *testing.T) {
 			return Reading{}, &Fault{Kind: Blind, Err: errors.New("NOPERM")}
 		}
 		return Reading{Facts: Facts{Cache: &Cache{Status: "connected"}}}, nil
-	}, func(_ *fake, b *basket, board *Board, log *bytes.Buffer) {
+	}, func(_ *fake, b *basket, board *Board, log *journal) {
 		for _, age := range []float64{0, 5, 10, 15, 0} {
 			up := map[bool]float64{true: 1, false: 0}[age == 0]
 			if b.last("source.up") != up || b.last("source.age") != age || b.last("source.blind") != 1-up {
@@ -129,18 +161,19 @@ func TestAPollThatIgnoresItsDeadlineIsAbandonedAndNeverOverlapped(t *testing.T) 
 			time.Sleep(12 * time.Second)
 		}
 		return Reading{}, nil
-	}, func(f *fake, b *basket, board *Board, _ *bytes.Buffer) {
+	}, func(f *fake, b *basket, board *Board, _ *journal) {
 		time.Sleep(3 * time.Second)
-		if b.last("source.up") != 0 || f.polls != 1 {
-			t.Errorf("after the deadline: up %v, %d polls", b.last("source.up"), f.polls)
+		synctest.Wait()
+		if b.last("source.up") != 0 || f.polls.Load() != 1 {
+			t.Errorf("after the deadline: up %v, %d polls", b.last("source.up"), f.polls.Load())
 		}
 		time.Sleep(8 * time.Second) // the ticks at 5 and 10 s are skipped
-		if s := board.All()[0]; f.polls != 1 || s.Skipped != 2 || s.Polls != 1 || b.last("source.polls_skipped") != 2 {
-			t.Errorf("%d polls, status %+v", f.polls, s)
+		if s := board.All()[0]; f.polls.Load() != 1 || s.Skipped != 2 || s.Polls != 1 || b.last("source.polls_skipped") != 2 {
+			t.Errorf("%d polls, status %+v", f.polls.Load(), s)
 		}
 		time.Sleep(5 * time.Second) // it returned at 12 s: the gate is free
-		if s := board.All()[0]; f.polls != 2 || !s.Up || s.Skipped != 2 {
-			t.Errorf("%d polls, status %+v", f.polls, s)
+		if s := board.All()[0]; f.polls.Load() != 2 || !s.Up || s.Skipped != 2 {
+			t.Errorf("%d polls, status %+v", f.polls.Load(), s)
 		}
 	})
 }
@@ -157,11 +190,13 @@ func TestTicksDuringASlowPollAreCounted(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx) }()
 		time.Sleep(8700 * time.Millisecond) // polls at 0, 3 and 6 s
-		if s := board.All()[0]; f.polls != 3 || s.Skipped != 4 {
-			t.Errorf("%d polls, %d skipped", f.polls, s.Skipped)
+		if s := board.All()[0]; f.polls.Load() != 3 || s.Skipped != 4 {
+			t.Errorf("%d polls, %d skipped", f.polls.Load(), s.Skipped)
 		}
 		stop()
-		<-done
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	})
 }
 
@@ -171,7 +206,7 @@ func TestAPanicInAPollIsAFault(t *testing.T) {
 			panic("answer with hunter2")
 		}
 		return Reading{}, nil
-	}, func(_ *fake, b *basket, board *Board, log *bytes.Buffer) {
+	}, func(_ *fake, b *basket, board *Board, log *journal) {
 		if s := board.All()[0]; s.Up || s.Health != Degraded || !strings.Contains(s.Error, "panicked") || b.last("source.up") != 0 {
 			t.Errorf("status %+v", s)
 		}
@@ -187,17 +222,17 @@ func TestAPanicInAPollIsAFault(t *testing.T) {
 }
 
 func TestAStopWaitsForThePollBeforeItCloses(t *testing.T) {
-	var f *fake
+	var f atomic.Pointer[fake]
 	play(t, func(ctx context.Context, _ int) (Reading, error) {
 		<-ctx.Done()
 		time.Sleep(time.Second) // putting its things away
-		if f.closed.Load() != 0 {
+		if f.Load().closed.Load() != 0 {
 			t.Error("closed under its poll")
 		}
 		return Reading{}, ctx.Err()
-	}, func(poller *fake, b *basket, _ *Board, _ *bytes.Buffer) {
-		f = poller
-		if len(b.batches) != 0 {
+	}, func(poller *fake, b *basket, _ *Board, _ *journal) {
+		f.Store(poller)
+		if len(b.all()) != 0 {
 			t.Error("a batch before the poll ended")
 		}
 	})

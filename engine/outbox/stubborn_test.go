@@ -95,7 +95,9 @@ func TestNothingIsGivenUpBeforeTheReceiversAreKnown(t *testing.T) {
 			t.Errorf("after: %q", got)
 		}
 		stop()
-		<-done
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 		o.Enqueue([]alert.Delivery{delivery("late", "g", 1)}) // starts nothing
 	})
 }
