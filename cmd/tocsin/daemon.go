@@ -286,7 +286,7 @@ func (d *daemon) tryReload(ctx context.Context) error {
 		return err
 	}
 	old := d.plan.config
-	if p.config.Server.Listen != old.Server.Listen || p.config.Store != old.Store {
+	if p.config.Server.Listen != old.Server.Listen || !reflect.DeepEqual(p.config.Store, old.Store) {
 		d.log.Warn("server.listen and store take effect at the next start")
 	}
 	if err := d.buildSources(p.config); err != nil {

@@ -9,11 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-<<<<<<< HEAD
 	"sync/atomic"
-=======
 	"syscall"
->>>>>>> main
 	"testing"
 	"testing/synctest"
 	"time"
