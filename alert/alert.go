@@ -131,6 +131,9 @@ type Alert struct {
 	ID string `json:"id"`
 	// Fingerprint is that of Labels; the next occurrence has the same one.
 	Fingerprint Fingerprint `json:"fingerprint"`
+	// Series is the fingerprint of the series' own labels, by which a restart
+	// finds the series again when the rule's labels were changed meanwhile.
+	Series Fingerprint `json:"series,omitempty"`
 
 	Rule     string `json:"rule"`
 	Category string `json:"category"`

@@ -51,12 +51,17 @@ type Notification struct {
 	GroupLabels Labels `json:"group_labels"`
 	// Seq counts the group's notifications to this receiver from 1.
 	Seq int64 `json:"seq"`
-	// Status is Firing while any alert of it fires, else Resolved.
+	// Status is Firing while any alert of the group fires, listed or not, else
+	// Resolved.
 	Status State `json:"status"`
 	// Reason says why it is sent now: "new alert", "severity raised", …
 	Reason string `json:"reason"`
-	// Alerts are sorted worst first, resolved ones last. At least one.
+	// Alerts are those that the receiver has news of, or on a repeat all that
+	// fire: worst first, resolved ones last. At least one.
 	Alerts []Alert `json:"alerts"`
+	// StillFiring counts the group's firing alerts that are not listed, because
+	// the receiver knows of them.
+	StillFiring int `json:"still_firing"`
 	// Truncated counts the alerts that were left out of Alerts.
 	Truncated int `json:"truncated"`
 	// ExternalURL is where Tocsin's own pages are reached, without a slash at
@@ -79,6 +84,16 @@ func (n *Notification) Severity() Severity {
 		return worstFiring
 	}
 	return worst
+}
+
+// Fires says whether any of the listed alerts fires.
+func (n *Notification) Fires() bool {
+	for i := range n.Alerts {
+		if n.Alerts[i].Active() {
+			return true
+		}
+	}
+	return false
 }
 
 // Firing returns the alerts that fire, Resolved the others.

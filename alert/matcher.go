@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // MatchOp is the operator of a Matcher.
@@ -31,6 +32,10 @@ type Matcher struct {
 func NewMatcher(name string, op MatchOp, value string) (Matcher, error) {
 	m := Matcher{Name: name, Op: op, Value: value}
 	if op == MatchRegexp || op == MatchNotRegexp {
+		// The value is read alone first: a)|(b would close the anchors' group.
+		if _, err := regexp.Compile(value); err != nil {
+			return m, fmt.Errorf("matcher %s: %w", m, err)
+		}
 		re, err := regexp.Compile("^(?:" + value + ")$")
 		if err != nil {
 			return m, fmt.Errorf("matcher %s: %w", m, err)
@@ -55,7 +60,7 @@ func ParseMatcher(text string) (Matcher, error) {
 	if name == "" {
 		return Matcher{}, fmt.Errorf("matcher %q: no label name before the operator", text)
 	}
-	if strings.ContainsAny(name, " \t\"'{},") {
+	if strings.ContainsFunc(name, notInName) {
 		return Matcher{}, fmt.Errorf("matcher %q: %q is not a label name", text, name)
 	}
 	op, rest, err := cutOperator(text, text[at:])
@@ -71,6 +76,12 @@ func ParseMatcher(text string) (Matcher, error) {
 		value = unquoted
 	}
 	return NewMatcher(name, op, value)
+}
+
+// notInName tells the runes that a label's name cannot have: those that String
+// could not write bare for ParseMatcher to read back.
+func notInName(r rune) bool {
+	return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar || strings.ContainsRune("\"'`{},=!~\\", r)
 }
 
 func cutOperator(text, from string) (MatchOp, string, error) {

@@ -7,6 +7,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -34,7 +35,11 @@ type Store interface {
 
 // Outbox is what the engine needs of the outbox.
 type Outbox interface {
+	// Enqueue takes deliveries that the store has.
 	Enqueue(deliveries []alert.Delivery)
+	// EnqueueUnstored takes deliveries that the store refuses for now: they are
+	// sent all the same, and their outcomes wait until stored is closed.
+	EnqueueUnstored(deliveries []alert.Delivery, stored <-chan struct{})
 }
 
 // Setup is what can be replaced while the engine runs.
@@ -64,6 +69,7 @@ type Engine struct {
 	batches chan source.Batch
 	reloads chan reload
 	ready   chan struct{} // closed when the state is loaded
+	stopped chan struct{} // closed when Run has returned
 
 	mu         sync.Mutex // guards what follows
 	evaluator  *rule.Evaluator
@@ -73,8 +79,9 @@ type Engine struct {
 	evaluated  map[string]time.Time // by rule
 
 	// The loop's own.
-	backlog store.Change // what the store has not taken yet
-	retryAt time.Time    // when it is asked again; zero while it takes everything
+	backlog store.Change  // what the store has not taken yet
+	retryAt time.Time     // when it is asked again; zero while it takes everything
+	stored  chan struct{} // closed when the store has taken the backlog; nil for no backlog
 	samples []alert.Sample
 }
 
@@ -102,19 +109,29 @@ type Stats struct {
 func New(o Options) *Engine {
 	e := &Engine{
 		store: o.Store, outbox: o.Outbox, log: o.Log,
-		batches: make(chan source.Batch, 64), reloads: make(chan reload), ready: make(chan struct{}),
+		batches: make(chan source.Batch, 64), reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
 		evaluator: rule.NewEvaluator(o.Rules), dispatcher: route.New(o.Route), evaluated: map[string]time.Time{},
 	}
 	e.retention.history, e.retention.samples = o.HistoryRetention, o.SamplesRetention
 	return e
 }
 
+// ErrStopped is returned for what is handed to an engine that has stopped.
+var ErrStopped = errors.New("the engine has stopped")
+
 // Ingest hands a batch to the loop. It waits while the loop is behind, until
-// ctx ends.
+// ctx ends or the engine stops.
 func (e *Engine) Ingest(ctx context.Context, b source.Batch) error {
+	select {
+	case <-e.stopped: // there may be room, and nobody to take it
+		return ErrStopped
+	default:
+	}
 	select {
 	case e.batches <- b:
 		return nil
+	case <-e.stopped:
+		return ErrStopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -126,6 +143,8 @@ func (e *Engine) Reload(ctx context.Context, s Setup) error {
 	r := reload{setup: s, done: make(chan struct{})}
 	select {
 	case e.reloads <- r:
+	case <-e.stopped:
+		return ErrStopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}

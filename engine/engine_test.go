@@ -111,6 +111,8 @@ func (m *memory) happened() []string {
 type tray struct {
 	mu   sync.Mutex
 	sent []string
+	// unstored is of the last deliveries that came before the store had them.
+	unstored <-chan struct{}
 }
 
 func (o *tray) Enqueue(deliveries []alert.Delivery) {
@@ -121,6 +123,11 @@ func (o *tray) Enqueue(deliveries []alert.Delivery) {
 			o.sent = append(o.sent, a.Rule+" "+string(a.State)+" "+a.Severity.String())
 		}
 	}
+}
+
+func (o *tray) EnqueueUnstored(deliveries []alert.Delivery, stored <-chan struct{}) {
+	o.Enqueue(deliveries)
+	o.unstored = stored
 }
 
 func (o *tray) take() []string {
@@ -256,6 +263,11 @@ func TestAStoreThatRefusesLosesNothing(t *testing.T) {
 		wantEvents := []string{"pending", "firing", "grouped", "queued"}
 		if diff := cmp.Diff(wantEvents, m.happened()); diff != "" {
 			t.Error(diff)
+		}
+		select {
+		case <-o.unstored:
+		default:
+			t.Error("the outbox does not know that the store has the deliveries")
 		}
 		if e.Stats().StoreDown {
 			t.Error("the store counts as down after it took the change")

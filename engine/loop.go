@@ -27,6 +27,7 @@ const (
 // returns ctx's error, or why the state could not be loaded. The last commit
 // is waited for.
 func (e *Engine) Run(ctx context.Context) error {
+	defer close(e.stopped)
 	if err := e.load(ctx); err != nil {
 		return err
 	}
@@ -187,7 +188,7 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
 		return
 	}
 	if !e.retryAt.IsZero() && now.Before(e.retryAt) {
-		e.outbox.Enqueue(deliveries)
+		e.outbox.EnqueueUnstored(deliveries, e.stored)
 		return
 	}
 	started := time.Now()
@@ -196,9 +197,19 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
 	cancel()
 	e.noteCommit(err, time.Since(started))
 	if err != nil {
-		e.retryAt = now.Add(retryCommit)
-	} else {
-		e.retryAt, e.backlog = time.Time{}, store.Change{}
+		// A store that hangs must not take up the loop: it is given as much
+		// time to recover as it took to refuse.
+		e.retryAt = time.Now().Add(max(retryCommit, time.Since(started)))
+		if e.stored == nil {
+			e.stored = make(chan struct{})
+		}
+		e.outbox.EnqueueUnstored(deliveries, e.stored)
+		return
+	}
+	e.retryAt, e.backlog = time.Time{}, store.Change{}
+	if e.stored != nil {
+		close(e.stored)
+		e.stored = nil
 	}
 	e.outbox.Enqueue(deliveries)
 }

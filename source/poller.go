@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -50,37 +51,74 @@ type outcome struct {
 }
 
 // Run polls until ctx ends and closes the source. It returns ctx's error, and
-// waits for the last poll as long as that poll's own deadline.
+// waits for the last poll at most a little longer than that poll's own
+// deadline.
 func (p *Poller) Run(ctx context.Context) error {
 	defer p.board.Remove(p.spec.Name)
+	started := time.Now()
 	ticker := time.NewTicker(p.spec.Interval)
 	defer ticker.Stop()
 	var stuck chan outcome // an abandoned poll that has not returned
-	for {
+	for ctx.Err() == nil {
+		began := time.Since(started) / p.spec.Interval
 		stuck = p.round(ctx, stuck)
+		if late := time.Since(started)/p.spec.Interval - began; late > 0 {
+			// Ticks passed while the poll was at work: they are left out, not
+			// made up for.
+			p.status.Skipped += uint64(late)
+			select {
+			case <-ticker.C:
+			default:
+			}
+		}
 		select {
 		case <-ctx.Done():
-			p.close(stuck)
-			return ctx.Err()
 		case <-ticker.C:
 		}
 	}
+	p.close(stuck)
+	return ctx.Err()
 }
 
-// close ends the source; one that is stuck in a poll is closed under it, which
-// is what frees it.
+// close ends the source, once its last poll has returned. One that is stuck in
+// a poll in spite of its deadline is closed under it, which may free it.
 func (p *Poller) close(stuck chan outcome) {
+	returned := wait(stuck, p.spec.Timeout)
 	if err := p.src.Close(); err != nil {
 		p.log.Warn("source did not close", "error", err)
 	}
-	if stuck == nil {
-		return
-	}
-	select {
-	case <-stuck:
-	case <-time.After(p.spec.Timeout):
+	if !returned && !wait(stuck, p.spec.Timeout/4) {
 		p.log.Warn("source is stuck in a poll that ignores its deadline")
 	}
+}
+
+// wait says whether the poll returned in time; nil is no poll.
+func wait(poll chan outcome, limit time.Duration) bool {
+	if poll == nil {
+		return true
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-poll:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// poll calls the source; one that panics has failed, and takes nothing else
+// with it. The panic's text may quote an answer of the source, so that only
+// the stack is logged.
+func (p *Poller) poll(ctx context.Context) (got outcome) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.log.Error("source panicked in a poll", "panic_type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			got = outcome{err: &Fault{Kind: Garbled, Err: errPanic}}
+		}
+	}()
+	reading, err := p.src.Poll(ctx)
+	return outcome{reading, err}
 }
 
 // round is one tick: a poll, or a skip while an abandoned one still runs.
@@ -90,7 +128,8 @@ func (p *Poller) round(ctx context.Context, stuck chan outcome) chan outcome {
 		case <-stuck:
 		default:
 			p.status.Skipped++
-			p.publish(ctx, time.Now(), Reading{}, errStuck)
+			p.status.Polls-- // publish counts it: nothing was polled
+			p.publish(ctx, time.Now(), Reading{}, &Fault{Kind: Down, Err: errStuck})
 			return stuck
 		}
 	}
@@ -98,10 +137,7 @@ func (p *Poller) round(ctx context.Context, stuck chan outcome) chan outcome {
 	done := make(chan outcome, 1)
 	pollCtx, cancel := context.WithTimeout(ctx, p.spec.Timeout)
 	defer cancel()
-	go func() {
-		reading, err := p.src.Poll(pollCtx)
-		done <- outcome{reading, err}
-	}()
+	go func() { done <- p.poll(pollCtx) }()
 	// A source that honours its context returns shortly after the deadline and
 	// says what it was waiting for; grace lets it.
 	grace := time.NewTimer(p.spec.Timeout + p.spec.Timeout/4)
@@ -122,7 +158,10 @@ func (p *Poller) round(ctx context.Context, stuck chan outcome) chan outcome {
 	}
 }
 
-var errStuck = &Fault{Kind: Down, Err: errors.New("the poll before is still at work; skipped")}
+var (
+	errStuck = errors.New("the poll before is still at work; skipped")
+	errPanic = errors.New("the poll panicked; the log has the stack")
+)
 
 func (p *Poller) publish(ctx context.Context, at time.Time, r Reading, err error) {
 	p.record(at, r, err)
@@ -144,7 +183,10 @@ func (p *Poller) publish(ctx context.Context, at time.Time, r Reading, err error
 
 func (p *Poller) record(at time.Time, r Reading, err error) {
 	s := &p.status
-	s.LastPoll, s.PollTime, s.Polls = at, time.Since(at), s.Polls+1
+	s.LastPoll, s.Polls = at, s.Polls+1
+	if !errors.Is(err, errStuck) { // a poll that was left out took no time
+		s.PollTime = time.Since(at)
+	}
 	s.Problems, s.Samples = r.Problems, len(r.Samples)
 	s.Up, s.Blind = err == nil, err != nil && KindOf(err) == Blind
 	if err == nil {

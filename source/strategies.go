@@ -1,6 +1,7 @@
 package source
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -11,10 +12,16 @@ import (
 // one or many instances of the application, into the cache.* samples. Each
 // source that reads such counters owns one. It is not safe for concurrent use.
 type StrategyTracker struct {
-	instances map[string]*Rates
-	latest    map[string]Strategies
-	changes   map[string]strategyChange
-	from      time.Time // changes are counted since
+	instances map[string]*instanceCounters
+}
+
+// instanceCounters is what is known of one instance: its last counters, and
+// what changed since the last Flush in the time that the changes took.
+type instanceCounters struct {
+	rates   Rates
+	latest  Strategies
+	changes map[string]strategyChange
+	elapsed time.Duration
 }
 
 type strategyChange struct{ hits, misses, sets, deletes, invalidations, errors float64 }
@@ -23,43 +30,42 @@ type strategyChange struct{ hits, misses, sets, deletes, invalidations, errors f
 // it changes, or any counter fell, the instance is rebased and adds no change.
 func (t *StrategyTracker) Observe(instance, run string, at time.Time, s Strategies) {
 	if t.instances == nil {
-		t.instances, t.latest, t.changes = map[string]*Rates{}, map[string]Strategies{}, map[string]strategyChange{}
-		t.from = at
+		t.instances = map[string]*instanceCounters{}
 	}
-	rates := t.instances[instance]
-	if rates == nil {
-		rates = &Rates{}
-		t.instances[instance] = rates
+	in := t.instances[instance]
+	if in == nil {
+		in = &instanceCounters{changes: map[string]strategyChange{}}
+		t.instances[instance] = in
 	}
-	t.latest[instance] = s
-	if !rates.Observe(run, at, counters(s)) {
+	in.latest = s
+	if !in.rates.Observe(run, at, counters(s)) {
 		return
 	}
+	in.elapsed += in.rates.elapsed
 	for name := range s {
-		c := t.changes[name]
+		c := in.changes[name]
 		for field, into := range map[string]*float64{
 			"hits": &c.hits, "misses": &c.misses, "sets": &c.sets,
 			"deletes": &c.deletes, "invalidations": &c.invalidations, "errors": &c.errors,
 		} {
-			if d, ok := rates.Delta(name + "/" + field); ok {
+			if d, ok := in.rates.Delta(name + "/" + field); ok {
 				*into += d
 			}
 		}
-		t.changes[name] = c
+		in.changes[name] = c
 	}
 }
 
 // Forget drops an instance that is gone.
 func (t *StrategyTracker) Forget(instance string) {
 	delete(t.instances, instance)
-	delete(t.latest, instance)
 }
 
 // Totals returns the strategies' counters summed over the instances.
 func (t *StrategyTracker) Totals() Strategies {
 	total := Strategies{}
-	for _, strategies := range t.latest {
-		for name, s := range strategies {
+	for _, in := range t.instances {
+		for name, s := range in.latest {
 			sum := total[name]
 			sum.TTL = max(sum.TTL, s.TTL)
 			sum.Hits += s.Hits
@@ -76,45 +82,69 @@ func (t *StrategyTracker) Totals() Strategies {
 
 // Flush returns the samples of everything that changed since the last Flush,
 // and begins anew. A strategy without lookups has no hit rate, and a tracker
-// that has seen one snapshot only has no samples at all.
-func (t *StrategyTracker) Flush(now time.Time) []alert.Sample {
-	seconds := now.Sub(t.from).Seconds()
-	if len(t.changes) == 0 || seconds <= 0 {
+// that has seen one snapshot only has no samples at all. Rates are over the
+// time between the snapshots of each instance, summed over the instances: an
+// instance that was rebased makes the others' no slower. The loop
+// gives the samples their time.
+func (t *StrategyTracker) Flush(time.Time) []alert.Sample {
+	sums := map[string]strategySum{}
+	for _, in := range t.instances {
+		for name, c := range in.changes {
+			sum := sums[name]
+			sum.add(c, in.elapsed.Seconds())
+			sums[name] = sum
+		}
+		clear(in.changes)
+		in.elapsed = 0
+	}
+	if len(sums) == 0 {
 		return nil
 	}
-	var r Reading
-	var all strategyChange
-	names := make([]string, 0, len(t.changes))
-	for name := range t.changes {
-		names = append(names, name)
+	r, all := Reading{}, strategySum{}
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		sum := sums[name]
+		sum.report(&r, "strategy", name)
+		all.addSum(sum)
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		c := t.changes[name]
-		addStrategy(&r, c, seconds, "strategy", name)
-		all.hits += c.hits
-		all.misses += c.misses
-		all.sets += c.sets
-		all.deletes += c.deletes
-		all.invalidations += c.invalidations
-		all.errors += c.errors
-	}
-	addStrategy(&r, all, seconds)
-	r.Add("cache.ops_per_sec", (all.hits+all.misses)/seconds, "op", "get")
-	r.Add("cache.ops_per_sec", all.sets/seconds, "op", "set")
-	r.Add("cache.ops_per_sec", all.deletes/seconds, "op", "delete")
-	r.Add("cache.ops_per_sec", all.invalidations/seconds, "op", "invalidate")
-	clear(t.changes)
-	t.from = now
+	all.report(&r)
+	r.Add("cache.ops_per_sec", all.rate.hits+all.rate.misses, "op", "get")
+	r.Add("cache.ops_per_sec", all.rate.sets, "op", "set")
+	r.Add("cache.ops_per_sec", all.rate.deletes, "op", "delete")
+	r.Add("cache.ops_per_sec", all.rate.invalidations, "op", "invalidate")
 	return r.Samples
 }
 
-func addStrategy(r *Reading, c strategyChange, seconds float64, labels ...string) {
-	if lookups := c.hits + c.misses; lookups > 0 {
-		r.Add("cache.hit_rate", 100*c.hits/lookups, labels...)
+// strategySum sums changes over instances: lookups as they are, for the ratio,
+// and everything a second.
+type strategySum struct {
+	hits, misses float64
+	rate         strategyChange
+}
+
+func (s *strategySum) add(c strategyChange, seconds float64) {
+	s.addSum(strategySum{hits: c.hits, misses: c.misses, rate: strategyChange{
+		hits: c.hits / seconds, misses: c.misses / seconds, sets: c.sets / seconds,
+		deletes: c.deletes / seconds, invalidations: c.invalidations / seconds, errors: c.errors / seconds,
+	}})
+}
+
+func (s *strategySum) addSum(o strategySum) {
+	s.hits += o.hits
+	s.misses += o.misses
+	s.rate.hits += o.rate.hits
+	s.rate.misses += o.rate.misses
+	s.rate.sets += o.rate.sets
+	s.rate.deletes += o.rate.deletes
+	s.rate.invalidations += o.rate.invalidations
+	s.rate.errors += o.rate.errors
+}
+
+func (s *strategySum) report(r *Reading, labels ...string) {
+	if lookups := s.hits + s.misses; lookups > 0 {
+		r.Add("cache.hit_rate", 100*s.hits/lookups, labels...)
 	}
-	r.Add("cache.lookups_per_sec", (c.hits+c.misses)/seconds, labels...)
-	r.Add("cache.errors_per_sec", c.errors/seconds, labels...)
+	r.Add("cache.lookups_per_sec", s.rate.hits+s.rate.misses, labels...)
+	r.Add("cache.errors_per_sec", s.rate.errors, labels...)
 }
 
 func counters(s Strategies) map[string]float64 {

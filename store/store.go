@@ -6,6 +6,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -19,7 +20,9 @@ var ErrBadCursor = errors.New("bad cursor")
 
 // Change is everything that was decided at one moment. A driver writes it in
 // one transaction, durably, or not at all: when Commit returns nil, no crash
-// and no power loss undoes it.
+// and no power loss undoes it. The drops come first: what is both dropped and
+// written is there afterwards, but a member of a group that is only dropped
+// goes with it.
 type Change struct {
 	Alerts     []alert.Alert // inserted, or replaced by id
 	Events     []alert.Event // appended; Seq is given by the store
@@ -37,15 +40,32 @@ func (c *Change) Empty() bool {
 		len(c.Members)+len(c.DropMembers)+len(c.Deliveries) == 0
 }
 
-// Append adds another change's parts after this one's.
-func (c *Change) Append(other Change) {
-	c.Alerts = append(c.Alerts, other.Alerts...)
-	c.Events = append(c.Events, other.Events...)
-	c.Groups = append(c.Groups, other.Groups...)
-	c.DropGroups = append(c.DropGroups, other.DropGroups...)
-	c.Members = append(c.Members, other.Members...)
-	c.DropMembers = append(c.DropMembers, other.DropMembers...)
-	c.Deliveries = append(c.Deliveries, other.Deliveries...)
+// Append adds a later change to this one, so that writing the sum has the
+// outcome of writing both in turn: what the later one drops is not written by
+// the earlier one.
+func (c *Change) Append(later Change) {
+	if len(later.DropMembers) > 0 && len(c.Members) > 0 {
+		dropped := make(map[MemberKey]bool, len(later.DropMembers))
+		for _, key := range later.DropMembers {
+			dropped[key] = true
+		}
+		c.Members = slices.DeleteFunc(c.Members, func(m Member) bool { return dropped[m.MemberKey] })
+	}
+	if len(later.DropGroups) > 0 {
+		dropped := make(map[string]bool, len(later.DropGroups))
+		for _, key := range later.DropGroups {
+			dropped[key] = true
+		}
+		c.Groups = slices.DeleteFunc(c.Groups, func(g Group) bool { return dropped[g.Key] })
+		c.Members = slices.DeleteFunc(c.Members, func(m Member) bool { return dropped[m.Group] })
+	}
+	c.Alerts = append(c.Alerts, later.Alerts...)
+	c.Events = append(c.Events, later.Events...)
+	c.Groups = append(c.Groups, later.Groups...)
+	c.DropGroups = append(c.DropGroups, later.DropGroups...)
+	c.Members = append(c.Members, later.Members...)
+	c.DropMembers = append(c.DropMembers, later.DropMembers...)
+	c.Deliveries = append(c.Deliveries, later.Deliveries...)
 }
 
 // Group is one notification group's memory. Times that have not come are zero.

@@ -2,12 +2,15 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/notifiers"
+	"github.com/tocsin-dev/tocsin/store"
 )
 
 // lane is one receiver's queue: groups in parallel, one delivery at a time
@@ -19,29 +22,37 @@ type lane struct {
 	log    *slog.Logger
 
 	mu       sync.Mutex
+	named    bool      // receiver was set
 	receiver *Receiver // nil: no such receiver is configured
 	groups   map[string]*queue
 	inFlight int
 	status   Status
 	wake     chan struct{} // 1 deep
+	// outcomes are what the store has not taken yet, by delivery, oldest first.
+	outcomes map[string][]store.Settlement
+	// unstored are the deliveries that the store may not have yet.
+	unstored map[string]<-chan struct{}
 }
 
 // queue is one group's deliveries, oldest first.
 type queue struct {
 	rows []*alert.Delivery
 	busy bool
+	// stuck is closed when a call returns that was abandoned; nil for none.
+	stuck chan struct{}
 }
 
 func newLane(name string, s Store, p Policy, log *slog.Logger) *lane {
 	return &lane{
 		name: name, store: s, policy: p, log: log.With("receiver", name),
 		groups: map[string]*queue{}, status: Status{Name: name}, wake: make(chan struct{}, 1),
+		outcomes: map[string][]store.Settlement{}, unstored: map[string]<-chan struct{}{},
 	}
 }
 
 func (l *lane) setReceiver(r *Receiver) {
 	l.mu.Lock()
-	l.receiver = r
+	l.receiver, l.named = r, true
 	if r != nil {
 		l.status.Type = r.Type
 	}
@@ -49,8 +60,11 @@ func (l *lane) setReceiver(r *Receiver) {
 	l.nudge()
 }
 
-func (l *lane) push(d *alert.Delivery) {
+func (l *lane) push(d *alert.Delivery, stored <-chan struct{}) {
 	l.mu.Lock()
+	if stored != nil {
+		l.unstored[d.Notification.ID] = stored
+	}
 	key := d.Notification.GroupKey
 	q := l.groups[key]
 	if q == nil {
@@ -114,6 +128,9 @@ func (l *lane) due(now time.Time) ([]*alert.Delivery, time.Duration) {
 	defer l.mu.Unlock()
 	var out []*alert.Delivery
 	next := idle
+	if !l.named {
+		return nil, next
+	}
 	for _, q := range l.groups {
 		if q.busy {
 			continue
@@ -163,7 +180,7 @@ func (l *lane) attempt(run, ctx context.Context, d *alert.Delivery) {
 	}
 	call, cancel := context.WithTimeout(ctx, receiver.Timeout)
 	started := time.Now()
-	receipt, err := notify(call, receiver.Notifier, d.Notification)
+	receipt, err := l.call(call, receiver, d)
 	cancel()
 	took := time.Since(started)
 	if err == nil {
@@ -176,3 +193,47 @@ func (l *lane) attempt(run, ctx context.Context, d *alert.Delivery) {
 	}
 	l.failed(run, d, err)
 }
+
+// call calls the notifier, and abandons it when it does not return shortly
+// after its deadline: a notifier that ignores its context holds up its own
+// group alone, and no stop. It is not called for that group again before it
+// has returned.
+func (l *lane) call(ctx context.Context, receiver *Receiver, d *alert.Delivery) (notifiers.Receipt, error) {
+	l.mu.Lock()
+	q := l.groups[d.Notification.GroupKey]
+	l.mu.Unlock()
+	select {
+	case <-q.stuck:
+	default:
+		if q.stuck != nil {
+			return notifiers.Receipt{}, errStuck
+		}
+	}
+	type answer struct {
+		receipt notifiers.Receipt
+		err     error
+	}
+	answered, returned := make(chan answer, 1), make(chan struct{})
+	go func() {
+		defer close(returned)
+		receipt, err := l.notify(ctx, receiver.Notifier, d.Notification)
+		answered <- answer{receipt, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.receipt, a.err
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(receiver.Timeout/4 + time.Second)
+	defer grace.Stop()
+	select {
+	case a := <-answered:
+		return a.receipt, a.err
+	case <-grace.C:
+		// The group is busy with this delivery: nobody else touches its field.
+		q.stuck = returned
+		return notifiers.Receipt{}, fmt.Errorf("no answer within %s, and the call does not end", receiver.Timeout)
+	}
+}
+
+var errStuck = errors.New("the call before has not ended yet")

@@ -66,11 +66,13 @@ type Outbox struct {
 
 	mu    sync.Mutex
 	lanes map[string]*lane
-	run   context.Context // of Run; nil before it
+	run   context.Context // of Run; nil before it and once it stops
+	named bool            // SetReceivers was called
 	wg    sync.WaitGroup
 }
 
-// New makes an outbox. Run starts it; what is handed to it before waits.
+// New makes an outbox. Run starts it; what is handed to it before waits, and
+// nothing is given up for want of a receiver before SetReceivers is called.
 func New(s Store, p Policy, log *slog.Logger) *Outbox {
 	return &Outbox{store: s, policy: p, log: log, lanes: map[string]*lane{}}
 }
@@ -82,6 +84,7 @@ func New(s Store, p Policy, log *slog.Logger) *Outbox {
 func (o *Outbox) SetReceivers(receivers []Receiver) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.named = true
 	named := map[string]bool{}
 	for _, r := range receivers {
 		named[r.Name] = true
@@ -96,11 +99,17 @@ func (o *Outbox) SetReceivers(receivers []Receiver) {
 
 // Enqueue takes deliveries that are in the store. They are tried at once, or
 // at their NextAt.
-func (o *Outbox) Enqueue(deliveries []alert.Delivery) {
+func (o *Outbox) Enqueue(deliveries []alert.Delivery) { o.EnqueueUnstored(deliveries, nil) }
+
+// EnqueueUnstored takes deliveries that are not in the store yet. They are
+// tried all the same; their outcomes wait until stored is closed, for a store
+// passes over the outcome of a delivery that it does not know, and would have
+// the next process send it again. A nil channel means that they are stored.
+func (o *Outbox) EnqueueUnstored(deliveries []alert.Delivery, stored <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range deliveries {
-		o.laneOf(deliveries[i].Notification.Receiver).push(&deliveries[i])
+		o.laneOf(deliveries[i].Notification.Receiver).push(&deliveries[i], stored)
 	}
 }
 
@@ -109,6 +118,9 @@ func (o *Outbox) laneOf(name string) *lane {
 	l := o.lanes[name]
 	if l == nil {
 		l = newLane(name, o.store, o.policy, o.log)
+		if o.named {
+			l.setReceiver(nil)
+		}
 		o.lanes[name] = l
 		if o.run != nil {
 			o.start(l)
@@ -132,6 +144,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 	}
 	o.mu.Unlock()
 	<-ctx.Done()
+	o.mu.Lock()
+	o.run = nil // no lane starts any more, or the wait below would miss it
+	o.mu.Unlock()
 	o.wg.Wait()
 	return ctx.Err()
 }

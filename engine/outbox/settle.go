@@ -2,9 +2,11 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -14,11 +16,12 @@ import (
 )
 
 // notify calls the notifier; one that panics has failed, and takes nobody else
-// with it.
-func notify(ctx context.Context, n notifiers.Notifier, what alert.Notification) (receipt notifiers.Receipt, err error) {
+// with it. The stack is for the log, not for the history.
+func (l *lane) notify(ctx context.Context, n notifiers.Notifier, what alert.Notification) (receipt notifiers.Receipt, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("notifier panicked: %v\n%s", p, debug.Stack())
+			l.log.Error("notifier panicked", "delivery", what.ID, "panic_type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = errors.New("the notifier panicked; the log has the stack")
 		}
 	}()
 	return n.Notify(ctx, what)
@@ -112,25 +115,80 @@ func settlement(d *alert.Delivery, happened []alert.Event) store.Settlement {
 // delivery that was sent and is not settled would be sent again by the next
 // process. A stop ends the trying. The lane goes on meanwhile: a store that is
 // full must not silence it.
+//
+// The outcomes of one delivery reach the store in their order: the attempt
+// that finds an older outcome waiting leaves its own to whoever is at it, or a
+// late "failed" would bury a "sent".
 func (l *lane) settle(run context.Context, s store.Settlement) {
+	l.mu.Lock()
+	waiting := append(l.outcomes[s.ID], s)
+	l.outcomes[s.ID] = waiting
+	stored := l.unstored[s.ID]
+	l.mu.Unlock()
+	if len(waiting) > 1 {
+		return
+	}
+	if stored != nil {
+		select {
+		case <-stored:
+			l.mu.Lock()
+			delete(l.unstored, s.ID)
+			l.mu.Unlock()
+		case <-run.Done(): // the attempt below is the last
+		}
+	}
 	for complained := false; ; {
-		// The write itself is not cut off by a stop: it is short.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(run), l.policy.Drain)
-		err := l.store.Settle(ctx, []store.Settlement{s})
-		cancel()
+		stopping := run.Err() != nil
+		err := l.settleWaiting(run, s.ID)
 		if err == nil {
-			return
+			if l.settled(s.ID) {
+				return
+			}
+			continue
 		}
 		if !complained {
 			l.log.Error("outcome of a notification was not stored, it is tried again", "delivery", s.ID, "error", err)
 			complained = true
 		}
-		select {
-		case <-run.Done():
+		if stopping {
+			l.mu.Lock()
+			delete(l.outcomes, s.ID)
+			l.mu.Unlock()
 			return
+		}
+		select {
+		case <-run.Done(): // once more, with what came meanwhile
 		case <-time.After(settleEvery):
 		}
 	}
+}
+
+// settleWaiting offers the store everything that waits for a delivery. The
+// write itself is not cut off by a stop: it is short.
+func (l *lane) settleWaiting(run context.Context, id string) error {
+	l.mu.Lock()
+	batch := slices.Clone(l.outcomes[id])
+	l.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(run), l.policy.Drain)
+	defer cancel()
+	if err := l.store.Settle(ctx, batch); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.outcomes[id] = l.outcomes[id][len(batch):]
+	l.mu.Unlock()
+	return nil
+}
+
+// settled says whether nothing waits for the delivery any more.
+func (l *lane) settled(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.outcomes[id]) > 0 {
+		return false
+	}
+	delete(l.outcomes, id)
+	return true
 }
 
 func events(d *alert.Delivery, kind alert.EventKind, reason string, now time.Time) []alert.Event {

@@ -37,7 +37,12 @@ type Dispatcher struct {
 	receivers map[string]Receiver
 	alerts    map[string]*alert.Alert // firing, or ended and not told to all yet
 	groups    map[string]*group
-	homes     map[string]map[string]bool // alert id to the keys of its groups
+	homes     map[string]map[string]int // alert id to the keys of its groups, with the number of its members there
+	// ended are the alerts that do not fire any more and are not told to all
+	// yet, by fingerprint.
+	ended map[alert.Fingerprint]map[string]bool
+	// fires has the alert of each fingerprint that fires.
+	fires map[alert.Fingerprint]string
 }
 
 // group is one notification group.
@@ -45,6 +50,14 @@ type group struct {
 	record  store.Group
 	route   *Route // nil while it only drains: its route is gone
 	members map[store.MemberKey]*store.Member
+	// leaving are the members whose alert still fires and takes another way
+	// now, while no other group tells their receiver: they are told of the end
+	// and of nothing before it.
+	leaving map[store.MemberKey]bool
+}
+
+func newGroup(record store.Group) *group {
+	return &group{record: record, members: map[store.MemberKey]*store.Member{}, leaving: map[store.MemberKey]bool{}}
 }
 
 // MaxAlerts is how many alerts one notification carries; the worst stand
@@ -55,7 +68,8 @@ const MaxAlerts = 1000
 func New(o Options) *Dispatcher {
 	d := &Dispatcher{
 		options: o, receivers: map[string]Receiver{}, alerts: map[string]*alert.Alert{},
-		groups: map[string]*group{}, homes: map[string]map[string]bool{},
+		groups: map[string]*group{}, homes: map[string]map[string]int{}, ended: map[alert.Fingerprint]map[string]bool{},
+		fires: map[alert.Fingerprint]string{},
 	}
 	for _, r := range o.Receivers {
 		d.receivers[r.Name] = r
@@ -73,17 +87,24 @@ func (d *Dispatcher) Restore(s store.Snapshot, now time.Time) store.Change {
 		d.alerts[a.ID] = &a
 	}
 	for _, record := range s.Groups {
-		d.groups[record.Key] = &group{record: record, members: map[store.MemberKey]*store.Member{}}
+		d.groups[record.Key] = newGroup(record)
 	}
 	for _, m := range s.Members {
 		d.adopt(m, &out)
 	}
-	for _, id := range sortedKeys(d.alerts) {
-		a := d.alerts[id]
-		if a.State == alert.Firing {
-			d.place(a, false, now, &out)
-		} else if len(d.homes[id]) == 0 {
+	for id, a := range d.alerts {
+		switch {
+		case a.Active():
+			d.fires[a.Fingerprint] = id
+		case len(d.homes[id]) == 0:
 			delete(d.alerts, id)
+		default:
+			d.end(a)
+		}
+	}
+	for _, id := range sortedKeys(d.alerts) {
+		if a := d.alerts[id]; a.Active() {
+			d.place(a, false, now, &out)
 		}
 	}
 	for _, key := range sortedKeys(d.groups) {
@@ -91,9 +112,22 @@ func (d *Dispatcher) Restore(s store.Snapshot, now time.Time) store.Change {
 		if g.route == nil {
 			g.route = d.options.Root.find(g.record.Route)
 		}
+		if g.hasEnded(d.alerts) { // its route's times may have been edited
+			d.hasten(g, now, &out)
+		}
 		d.retire(g, &out)
 	}
 	return out
+}
+
+// hasEnded says whether an alert of the group does not fire any more.
+func (g *group) hasEnded(alerts map[string]*alert.Alert) bool {
+	for key := range g.members {
+		if !alerts[key.AlertID].Active() {
+			return true
+		}
+	}
+	return false
 }
 
 // adopt puts a stored member back, unless its receiver or alert is gone.
@@ -130,14 +164,52 @@ func (d *Dispatcher) Apply(a alert.Alert, kind alert.EventKind, now time.Time) s
 		before := d.alerts[a.ID]
 		raised := before != nil && before.Severity < a.Severity
 		d.alerts[a.ID] = &a
+		d.fires[a.Fingerprint] = a.ID
 		d.place(&a, raised, now, &out)
 	case a.State == alert.Resolved && d.alerts[a.ID] != nil:
 		d.alerts[a.ID] = &a
+		d.end(&a)
 		for key := range d.homes[a.ID] {
 			d.hasten(d.groups[key], now, &out)
 		}
 	}
 	return out
+}
+
+// endBefore sees that the end of an alert's last occurrence is told before the
+// next one, where they stand in different groups: a receiver that knows alerts
+// by fingerprint would take the new one for ended.
+func (d *Dispatcher) endBefore(a *alert.Alert, now time.Time, out *store.Change) {
+	for id := range d.ended[a.Fingerprint] {
+		for key := range d.homes[id] {
+			if d.homes[a.ID][key] == 0 {
+				g := d.groups[key]
+				g.record.FlushAt = now
+				d.touch(g, out)
+			}
+		}
+	}
+}
+
+func (d *Dispatcher) end(a *alert.Alert) {
+	if d.fires[a.Fingerprint] == a.ID {
+		delete(d.fires, a.Fingerprint)
+	}
+	if d.ended[a.Fingerprint] == nil {
+		d.ended[a.Fingerprint] = map[string]bool{}
+	}
+	d.ended[a.Fingerprint][a.ID] = true
+}
+
+// forget drops an alert that every receiver knows the end of.
+func (d *Dispatcher) forget(id string) {
+	fp := d.alerts[id].Fingerprint
+	delete(d.ended[fp], id)
+	if len(d.ended[fp]) == 0 {
+		delete(d.ended, fp)
+	}
+	delete(d.homes, id)
+	delete(d.alerts, id)
 }
 
 // Refresh takes an alert's newest value and message, so that the next
@@ -153,28 +225,50 @@ func (d *Dispatcher) Refresh(a alert.Alert) {
 // that none of its groups reaches any more is told of the end by the old one.
 func (d *Dispatcher) place(a *alert.Alert, raised bool, now time.Time, out *store.Change) {
 	labels := a.AllLabels()
-	entries := map[string]store.Member{} // by receiver: what it was told
-	for key := range d.homes[a.ID] {
-		for mk, m := range d.groups[key].members {
-			if mk.AlertID == a.ID {
-				entries[mk.Receiver] = *m
-			}
-		}
-	}
+	entries := d.entries(a.ID)
 	stays := map[store.MemberKey]bool{}
+	reached := map[string]bool{}
 	for _, r := range d.options.Root.Take(labels) {
+		if !slices.ContainsFunc(r.Receivers, func(name string) bool { return !reached[name] }) {
+			continue
+		}
 		g := d.group(r, labels, now)
 		if raised { // a severity that moves up is sent at once
 			g.record.FlushAt = now
 			d.touch(g, out)
 		}
 		for _, receiver := range r.Receivers {
+			// With continue, several routes may name a receiver: the first that
+			// does tells it.
+			if reached[receiver] {
+				continue
+			}
+			reached[receiver] = true
 			key := store.MemberKey{Group: g.record.Key, Receiver: receiver, AlertID: a.ID}
 			stays[key] = true
 			d.join(g, key, entries, a, now, out)
 		}
 	}
-	d.leave(a, stays, out)
+	d.leave(a, stays, reached, out)
+	d.endBefore(a, now, out)
+}
+
+// entries returns what each receiver knows of an alert. Where two groups tell
+// one receiver, as an older store may have it, the greater knowledge counts.
+func (d *Dispatcher) entries(id string) map[string]store.Member {
+	entries := map[string]store.Member{}
+	for _, groupKey := range sortedKeys(d.homes[id]) {
+		for key, m := range d.groups[groupKey].members {
+			if key.AlertID != id {
+				continue
+			}
+			known, twice := entries[key.Receiver]
+			if !twice || m.Told == alert.Firing && (known.Told == "" || m.Severity > known.Severity) {
+				entries[key.Receiver] = *m
+			}
+		}
+	}
+	return entries
 }
 
 // group finds or makes the group of an alert on a route.
@@ -182,9 +276,9 @@ func (d *Dispatcher) group(r *Route, labels alert.Labels, now time.Time) *group 
 	key := r.GroupKey(labels)
 	g := d.groups[key]
 	if g == nil {
-		g = &group{members: map[store.MemberKey]*store.Member{}, record: store.Group{
+		g = newGroup(store.Group{
 			Key: key, Route: r.Path, Labels: r.GroupLabels(labels), CreatedAt: now, FlushAt: now.Add(r.GroupWait),
-		}}
+		})
 		d.groups[key] = g
 	}
 	g.route, g.record.Receivers = r, r.Receivers
@@ -194,6 +288,7 @@ func (d *Dispatcher) group(r *Route, labels alert.Labels, now time.Time) *group 
 // join makes the alert a member of the group for one receiver, and sees that
 // the group is flushed in time.
 func (d *Dispatcher) join(g *group, key store.MemberKey, told map[string]store.Member, a *alert.Alert, now time.Time, out *store.Change) {
+	delete(g.leaving, key)
 	m, here := g.members[key]
 	if !here {
 		fresh := store.Member{MemberKey: key, At: now}
@@ -253,37 +348,41 @@ func later(a, b time.Time) time.Time {
 
 // leave takes the alert out of the groups that it does not belong to any more,
 // but for the receivers that were told it fires and that no group tells now.
-func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, out *store.Change) {
-	reached := map[string]bool{}
-	for key := range stays {
-		reached[key.Receiver] = true
-	}
+func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, reached map[string]bool, out *store.Change) {
 	for _, groupKey := range sortedKeys(d.homes[a.ID]) {
 		g := d.groups[groupKey]
-		left := 0
 		for key, m := range g.members {
 			if key.AlertID != a.ID {
 				continue
 			}
 			if stays[key] || m.Told == alert.Firing && !reached[key.Receiver] {
-				left++
+				if !stays[key] {
+					g.leaving[key] = true
+				}
 				continue
 			}
-			delete(g.members, key)
+			d.remove(g, key)
 			out.DropMembers = append(out.DropMembers, key)
-		}
-		if left == 0 {
-			delete(d.homes[a.ID], groupKey)
 		}
 		d.retire(g, out)
 	}
 }
 
+func (d *Dispatcher) remove(g *group, key store.MemberKey) {
+	delete(g.members, key)
+	delete(g.leaving, key)
+	if home := d.homes[key.AlertID]; home[key.Group] > 1 {
+		home[key.Group]--
+	} else {
+		delete(home, key.Group)
+	}
+}
+
 func (d *Dispatcher) home(id, groupKey string) {
 	if d.homes[id] == nil {
-		d.homes[id] = map[string]bool{}
+		d.homes[id] = map[string]int{}
 	}
-	d.homes[id][groupKey] = true
+	d.homes[id][groupKey]++
 }
 
 // retire drops a group without members.

@@ -14,49 +14,110 @@ import (
 // not been told. The notifications are in the change's Deliveries.
 func (d *Dispatcher) Flush(now time.Time) store.Change {
 	var out store.Change
+	var due []*group
 	for _, key := range sortedKeys(d.groups) {
-		g := d.groups[key]
-		if !g.record.FlushAt.IsZero() && !g.record.FlushAt.After(now) {
-			d.flush(g, now, &out)
+		if g := d.groups[key]; !g.record.FlushAt.IsZero() && !g.record.FlushAt.After(now) {
+			due = append(due, g)
 		}
+	}
+	// Ends go before next occurrences, over all groups: a receiver that knows
+	// alerts by fingerprint would take the new one for ended.
+	for _, g := range due {
+		d.flushEnds(g, now, &out)
+	}
+	for _, g := range due {
+		d.flush(g, now, &out)
 	}
 	return out
 }
 
-// flush is one look at one group.
-func (d *Dispatcher) flush(g *group, now time.Time, out *store.Change) {
+// flushEnds tells the ends of the alerts that fire again already.
+func (d *Dispatcher) flushEnds(g *group, now time.Time, out *store.Change) {
+	for _, name := range sortedKeys(g.byReceiver()) {
+		if d.receivers[name].SkipResolved {
+			continue
+		}
+		p := plan{reason: "resolved, and fires again"}
+		for _, m := range g.byReceiver()[name] {
+			a := d.alerts[m.AlertID]
+			switch {
+			case a.Active():
+				p.known++
+			case d.fires[a.Fingerprint] != "":
+				p.add(m, a)
+			}
+		}
+		if len(p.alerts) == 0 {
+			continue
+		}
+		d.queue(g, name, p, now, out)
+		for _, m := range p.tell {
+			d.drop(g, m.MemberKey, out)
+		}
+	}
+}
+
+// byReceiver sorts the group's members by receiver, each in the order of the
+// alerts' ids.
+func (g *group) byReceiver() map[string][]*store.Member {
 	receivers := map[string][]*store.Member{}
 	for key, m := range g.members {
 		receivers[key.Receiver] = append(receivers[key.Receiver], m)
 	}
-	repeat := g.route != nil && !g.record.SentAt.IsZero() && !now.Before(g.record.SentAt.Add(g.route.RepeatInterval))
-	held := false
+	for _, members := range receivers {
+		slices.SortFunc(members, func(a, b *store.Member) int { return strings.Compare(a.AlertID, b.AlertID) })
+	}
+	return receivers
+}
+
+// flush is one look at one group.
+func (d *Dispatcher) flush(g *group, now time.Time, out *store.Change) {
+	receivers, held := g.byReceiver(), false
 	for _, name := range sortedKeys(receivers) {
-		p := d.plan(receivers[name], repeat, now, out)
+		repeatAt := d.repeatAt(g, receivers[name])
+		p := d.plan(g, receivers[name], !repeatAt.IsZero() && !now.Before(repeatAt), now, out)
 		held = held || p.held
-		for _, part := range p.split() {
-			if part.reason != "" {
-				g.record.SentAt = now
-				d.queue(g, name, part, now, out)
-			}
+		if p.reason != "" {
+			d.queue(g, name, p, now, out)
 		}
 	}
 	d.settle(g, out)
-	g.record.FlushAt = g.nextLook(held, now)
+	g.record.FlushAt = d.nextLook(g, held, now)
 	d.touch(g, out)
 	d.retire(g, out)
 }
 
 // nextLook is when the group must be looked at though nothing changes: for its
 // repeat, and soon where an inhibition holds something back.
-func (g *group) nextLook(held bool, now time.Time) time.Time {
-	switch {
-	case g.route != nil && held:
-		return now.Add(g.route.GroupInterval)
-	case g.route == nil || g.record.SentAt.IsZero():
+func (d *Dispatcher) nextLook(g *group, held bool, now time.Time) time.Time {
+	var look time.Time
+	if held && g.route != nil {
+		look = now.Add(g.route.GroupInterval)
+	}
+	for _, members := range g.byReceiver() {
+		if at := d.repeatAt(g, members); !at.IsZero() && (look.IsZero() || at.Before(look)) {
+			look = at
+		}
+	}
+	return look
+}
+
+// repeatAt is when a receiver is told again what it knows: one repeat_interval
+// after it was last told of anything in the group. Zero when it knows of
+// nothing that fires, or the group only drains. It is counted by receiver and
+// member, not by group: what another receiver is told puts off no repeat, and
+// an alert that came from another group brings its time along.
+func (d *Dispatcher) repeatAt(g *group, members []*store.Member) time.Time {
+	var last time.Time
+	for _, m := range members {
+		if m.Told == alert.Firing && d.alerts[m.AlertID].Active() && !g.leaving[m.MemberKey] {
+			last = later(last, m.At)
+		}
+	}
+	if g.route == nil || last.IsZero() {
 		return time.Time{}
 	}
-	return g.record.SentAt.Add(g.route.RepeatInterval)
+	return last.Add(g.route.RepeatInterval)
 }
 
 // plan is what one receiver is to be told.
@@ -64,41 +125,25 @@ type plan struct {
 	alerts []alert.Alert
 	tell   []*store.Member
 	reason string // empty: nothing to tell
+	known  int    // alerts that fire and that the receiver knows of
 	held   bool   // an inhibition holds something back
 }
 
-// split makes two of a plan in which an alert that ended stands beside its next
-// occurrence: the end goes first, or the receiver would take the new one for
-// ended.
-func (p *plan) split() []plan {
-	fires := map[alert.Fingerprint]bool{}
-	for i := range p.alerts {
-		if p.alerts[i].Active() {
-			fires[p.alerts[i].Fingerprint] = true
-		}
-	}
-	first, rest := plan{reason: "resolved, and fires again"}, plan{reason: p.reason}
-	for i := range p.alerts {
-		part := &rest
-		if !p.alerts[i].Active() && fires[p.alerts[i].Fingerprint] {
-			part = &first
-		}
-		part.alerts, part.tell = append(part.alerts, p.alerts[i]), append(part.tell, p.tell[i])
-	}
-	if len(first.alerts) == 0 {
-		return []plan{rest}
-	}
-	return []plan{first, rest}
+func (p *plan) add(m *store.Member, a *alert.Alert) {
+	p.alerts, p.tell = append(p.alerts, *a), append(p.tell, m)
 }
 
 // plan sorts a receiver's members: what it has not been told, in order of
 // weight, gives the reason.
-func (d *Dispatcher) plan(members []*store.Member, repeat bool, now time.Time, out *store.Change) plan {
+func (d *Dispatcher) plan(g *group, members []*store.Member, repeat bool, now time.Time, out *store.Change) plan {
 	var p plan
+	var known []*store.Member // that fire, and that the receiver knows of
 	counts := map[string]int{}
-	slices.SortFunc(members, func(a, b *store.Member) int { return strings.Compare(a.AlertID, b.AlertID) })
 	for _, m := range members {
 		a := d.alerts[m.AlertID]
+		if a.Active() && g.leaving[m.MemberKey] {
+			continue
+		}
 		why := d.why(m, a)
 		if why == reasonNew {
 			if by := d.inhibitedBy(a); by != "" {
@@ -116,13 +161,24 @@ func (d *Dispatcher) plan(members []*store.Member, repeat bool, now time.Time, o
 			}
 			continue
 		}
-		if why != "" {
-			counts[why]++
+		if why == "" {
+			known = append(known, m)
+			continue
 		}
-		p.alerts = append(p.alerts, *a)
-		p.tell = append(p.tell, m)
+		counts[why]++
+		p.add(m, a)
 	}
-	p.reason = phrase(counts, repeat && slices.ContainsFunc(p.alerts, func(a alert.Alert) bool { return a.Active() }))
+	p.reason = phrase(counts)
+	if repeat && len(known) > 0 {
+		if p.reason == "" {
+			p.reason = "repeat"
+		}
+		for _, m := range known {
+			p.add(m, d.alerts[m.AlertID])
+		}
+		known = nil
+	}
+	p.known = len(known)
 	return p
 }
 
@@ -153,15 +209,12 @@ func (d *Dispatcher) why(m *store.Member, a *alert.Alert) string {
 	return reasonMissed
 }
 
-func phrase(counts map[string]int, repeat bool) string {
+func phrase(counts map[string]int) string {
 	var parts []string
 	for _, why := range [...]string{reasonRaised, reasonNew, reasonResolved, reasonMissed} {
 		if n := counts[why]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, why))
 		}
-	}
-	if len(parts) == 0 && repeat {
-		return "repeat"
 	}
 	return strings.Join(parts, ", ")
 }
@@ -174,10 +227,14 @@ func (d *Dispatcher) inhibitedBy(a *alert.Alert) string {
 		if !in.Target.Matches(labels) {
 			continue
 		}
+		by := ""
 		for _, other := range d.alerts {
-			if other.Active() && other.ID != a.ID && in.holds(other.AllLabels(), labels) {
-				return other.Rule
+			if other.Active() && other.ID != a.ID && (by == "" || other.Rule < by) && in.holds(other.AllLabels(), labels) {
+				by = other.Rule
 			}
+		}
+		if by != "" {
+			return by
 		}
 	}
 	return ""
@@ -199,13 +256,14 @@ func (d *Dispatcher) recordHeld(m *store.Member, a *alert.Alert, by string, now 
 
 // queue makes the delivery and notes what the receiver knows then.
 func (d *Dispatcher) queue(g *group, receiver string, p plan, now time.Time, out *store.Change) {
+	g.record.SentAt = now
 	g.record.Seq++
 	n := alert.Notification{
 		ID: d.options.NewID(), Receiver: receiver, GroupKey: g.record.Key, GroupLabels: g.record.Labels,
-		Seq: g.record.Seq, Status: alert.Resolved, Reason: p.reason, Alerts: p.alerts, ExternalURL: d.options.ExternalURL, At: now,
+		Seq: g.record.Seq, Status: alert.Resolved, Reason: p.reason, Alerts: p.alerts, StillFiring: p.known, ExternalURL: d.options.ExternalURL, At: now,
 	}
 	slices.SortStableFunc(n.Alerts, worstFirst)
-	if n.Alerts[0].Active() {
+	if n.Alerts[0].Active() || p.known > 0 {
 		n.Status = alert.Firing
 	}
 	for _, m := range p.tell {
@@ -239,39 +297,23 @@ func worstFirst(a, b alert.Alert) int {
 	return a.StartsAt.Compare(b.StartsAt)
 }
 
-// settle drops the members that nothing more is to be told of, and forgets
-// the alerts that are in no group any more.
+// settle drops the members that nothing more is to be told of.
 func (d *Dispatcher) settle(g *group, out *store.Change) {
-	var ended []string
 	for key, m := range g.members {
 		a := d.alerts[key.AlertID]
 		if a.Active() || m.Told == alert.Firing && !d.receivers[key.Receiver].SkipResolved {
 			continue
 		}
-		delete(g.members, key)
-		out.DropMembers = append(out.DropMembers, key)
-		out.Members = slices.DeleteFunc(out.Members, func(x store.Member) bool { return x.MemberKey == key })
-		if !slices.Contains(ended, key.AlertID) {
-			ended = append(ended, key.AlertID)
-		}
-	}
-	for _, id := range ended {
-		if g.has(id) {
-			continue
-		}
-		delete(d.homes[id], g.record.Key)
-		if len(d.homes[id]) == 0 {
-			delete(d.homes, id)
-			delete(d.alerts, id)
-		}
+		d.drop(g, key, out)
 	}
 }
 
-func (g *group) has(id string) bool {
-	for key := range g.members {
-		if key.AlertID == id {
-			return true
-		}
+// drop takes an ended alert's member out of its group, and forgets the alert
+// when it was the last.
+func (d *Dispatcher) drop(g *group, key store.MemberKey, out *store.Change) {
+	d.remove(g, key)
+	out.DropMembers = append(out.DropMembers, key)
+	if len(d.homes[key.AlertID]) == 0 {
+		d.forget(key.AlertID)
 	}
-	return false
 }

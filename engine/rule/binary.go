@@ -29,6 +29,8 @@ func (c *compiler) binary(n *ast.BinaryNode) node {
 		return c.comparison(n, left, right)
 	case "+", "-", "*", "/", "%", "**", "^":
 		return c.arithmetic(n, left, right)
+	case "??":
+		return c.otherwise(n, left, right)
 	case "contains", "startsWith", "endsWith":
 		return c.textual(n, left, right)
 	}
@@ -107,15 +109,46 @@ func compareNumbers(op string, a, b func(*frame) float64) func(*frame) Truth {
 	return compare(func(x, y float64) bool { return x != y })
 }
 
-// remember keeps a comparison with a constant, whose threshold messages show.
+// remember keeps a comparison, whose threshold messages show. What stands on
+// the other side of the series is the threshold.
 func (c *compiler) remember(op string, left, right node, cond func(*frame) Truth) {
-	switch {
-	case right.constant != nil && left.constant == nil:
-		c.terms = append(c.terms, term{cond: cond, left: left, threshold: *right.constant, op: op})
-	case left.constant != nil && right.constant == nil:
-		mirrored := map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}[op]
-		c.terms = append(c.terms, term{cond: cond, left: right, threshold: *left.constant, op: mirrored})
+	if left.constant != nil || left.from == originOther && right.from != originOther {
+		left, right, op = right, left, mirrored(op)
 	}
+	if left.constant == nil {
+		c.terms = append(c.terms, term{cond: cond, left: left, threshold: right.num, op: op})
+	}
+}
+
+func mirrored(op string) string {
+	return map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}[op]
+}
+
+// negated is the comparison that holds when t does not.
+func (t term) negated() term {
+	cond := t.cond
+	t.cond = func(f *frame) Truth { return not(cond(f)) }
+	t.op = map[string]string{"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}[t.op]
+	return t
+}
+
+// otherwise is a ?? b: a, and b while a is unknown.
+func (c *compiler) otherwise(n *ast.BinaryNode, left, right node) node {
+	if left.kind != number || right.kind != number {
+		return c.fail(n, "", "?? gives a number for an unknown number; left is %s, right is %s", left.kind, right.kind)
+	}
+	left, right, ok := c.align(n, left, right)
+	if !ok {
+		return node{}
+	}
+	a, b := left.num, right.num
+	out := node{kind: number, unit: left.unit, from: left.from, base: left.base, num: func(f *frame) float64 {
+		if v := a(f); !math.IsNaN(v) {
+			return v
+		}
+		return b(f)
+	}}
+	return c.fold(out, left, right)
 }
 
 func (c *compiler) compareTexts(n *ast.BinaryNode, left, right node) node {

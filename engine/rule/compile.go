@@ -96,13 +96,14 @@ type compiler struct {
 	problems problem.List
 	windows  map[string]time.Duration // by metric; the rule's own under its name
 	terms    []term
+	usesAge  bool
 }
 
 // term is one comparison of the series with a threshold.
 type term struct {
 	cond      func(*frame) Truth
 	left      node
-	threshold float64
+	threshold func(*frame) float64
 	op        string
 }
 
@@ -176,6 +177,7 @@ func (c *compiler) identifier(n *ast.IdentifierNode) node {
 	case "value":
 		return node{kind: number, unit: unitOf(c.metric), from: originSeries, num: lastValue}
 	case "age":
+		c.usesAge = true
 		return node{kind: number, unit: secondsUnit(), num: lastAge}
 	case "labels":
 		return c.fail(n, "", "labels is a mapping; write labels.NAME or labels[\"NAME\"]")
@@ -222,11 +224,15 @@ func (c *compiler) member(n *ast.MemberNode) node {
 		}
 		return c.fail(n, hint, "unknown name %s", quote(full))
 	}
+	if _, isQuantity := c.scanned.literals[property.Location().From]; isQuantity {
+		return c.fail(n.Property, "write labels[\"…\"]", "a label's name is not a quantity")
+	}
 	name := property.Value
 	return node{kind: text, str: func(f *frame) string { return f.series.Labels.Get(name) }}
 }
 
 func (c *compiler) unary(n *ast.UnaryNode) node {
+	before := len(c.terms)
 	operand := c.compile(n.Node)
 	if operand.bad() {
 		return operand
@@ -236,6 +242,9 @@ func (c *compiler) unary(n *ast.UnaryNode) node {
 		if operand.kind != boolean {
 			return c.fail(n, "", "%s wants a condition, not %s", n.Operator, operand.kind)
 		}
+		for i := before; i < len(c.terms); i++ {
+			c.terms[i] = c.terms[i].negated()
+		}
 		return node{kind: boolean, cond: func(f *frame) Truth { return not(operand.cond(f)) }}
 	case "-", "+":
 		if operand.kind != number {
@@ -244,7 +253,11 @@ func (c *compiler) unary(n *ast.UnaryNode) node {
 		if n.Operator == "+" {
 			return operand
 		}
-		return c.fold(node{kind: number, unit: operand.unit, literal: operand.literal, num: func(f *frame) float64 { return -operand.num(f) }}, operand)
+		out := node{kind: number, unit: operand.unit, literal: operand.literal, num: func(f *frame) float64 { return -operand.num(f) }}
+		if operand.from == originChange { // a fall is a change, too
+			out.from, out.base = originChange, operand.base
+		}
+		return c.fold(out, operand)
 	}
 	return c.fail(n, "", "operator %s is not part of the condition language", n.Operator)
 }

@@ -24,6 +24,9 @@ type Condition struct {
 	// windows maps each metric that the condition looks at to the longest
 	// window over it; 0 for its last value only.
 	windows map[string]time.Duration
+	// usesAge marks a condition over the age of the data: it must be judged by
+	// the clock while no data comes.
+	usesAge bool
 }
 
 // maxConditionBytes bounds what is parsed.
@@ -54,7 +57,7 @@ func CompileCondition(text string, metric source.Metric, catalog source.Catalog)
 	case root.kind != boolean:
 		return nil, problem.List{{Message: "this is " + string(root.kind) + ", not a condition", Hint: "compare it with something, as in value < 70"}}
 	}
-	return &Condition{Text: text, eval: root.cond, terms: c.terms, windows: c.windows}, nil
+	return &Condition{Text: text, eval: root.cond, terms: c.terms, windows: c.windows, usesAge: c.usesAge}, nil
 }
 
 // parserConfig makes expr-lang parse every function as a plain call: its own
@@ -86,25 +89,26 @@ type finding struct {
 }
 
 // explain finds the comparison that speaks for the condition: the first that
-// holds and looks at the rule's own series, else the first that looks at it.
-func (c *Condition) explain(f *frame) finding {
-	best := -1
+// holds and looks at the rule's own series. When the condition holds without
+// any such, it is another metric that made it hold, and there is no threshold
+// to name; otherwise the first that looks at the series says what is compared.
+func (c *Condition) explain(f *frame, holds bool) finding {
+	first := -1
 	for i := range c.terms {
 		if c.terms[i].left.from == originOther {
 			continue
 		}
 		if c.terms[i].cond(f) == True {
-			best = i
-			break
+			return c.terms[i].finding(f)
 		}
-		if best < 0 {
-			best = i
+		if first < 0 {
+			first = i
 		}
 	}
-	if best < 0 {
+	if first < 0 || holds {
 		return finding{value: lastValue(f), threshold: math.NaN()}
 	}
-	return c.terms[best].finding(f)
+	return c.terms[first].finding(f)
 }
 
 func (t *term) finding(f *frame) finding {
@@ -118,7 +122,7 @@ func (t *term) finding(f *frame) finding {
 		}
 		return out
 	}
-	return finding{value: t.left.num(f), threshold: t.threshold, verb: verbOf(t.op)}
+	return finding{value: t.left.num(f), threshold: t.threshold(f), verb: verbOf(t.op)}
 }
 
 func verbOf(op string) string {

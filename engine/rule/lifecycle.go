@@ -3,6 +3,7 @@ package rule
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -19,20 +20,27 @@ type Verdict struct {
 	// NoData says that the series has had no sample for NoDataFor.
 	NoData    bool
 	NoDataFor time.Duration
+	// Stale says that the next sample is overdue, though not missing yet.
+	Stale bool
 	// Warming says that the watched process has just started.
 	Warming bool
+	// Unconfirmed marks the severities whose condition only one sample has
+	// held for yet: their `for` cannot end.
+	Unconfirmed [3]bool
+	// Step is the time between the newest sample and the one before it, as far
+	// as that one spoke for it, and Gap the rest; both are zero when the
+	// verdict is the clock's. The gap does not count towards a `for`, nor does
+	// the step where the condition is unknown.
+	Step, Gap time.Duration
 }
 
 // quiet says whether nothing holds and nothing is unknown.
 func (v *Verdict) quiet() bool { return v.Levels == [3]Truth{} && !v.NoData }
 
-// doubt turns what held into what cannot be judged.
+// doubt says that nothing can be judged.
 func (v *Verdict) doubt() {
-	for i := range v.Levels {
-		if v.Levels[i] == True {
-			v.Levels[i] = Unknown
-		}
-	}
+	v.Stale = true
+	v.Levels, v.Clear = [3]Truth{Unknown, Unknown, Unknown}, Unknown
 }
 
 // Next is the life cycle: the alert that follows a, given a verdict at a
@@ -43,13 +51,17 @@ func (v *Verdict) doubt() {
 //
 // The rules: a severity is taken only when its condition has held for its
 // `for`, and the highest such counts. Firing, an alert moves between
-// severities in the same way, and stays as it is while any condition is
-// unknown or waits for its `for`, or while `clear` does not hold. It resolves
-// when every condition is false and `clear` holds. Missing data changes
-// nothing unless no_data says so.
+// severities in the same way. It does not move down past a condition that is
+// unknown or waits for its `for`, and does not resolve while there is one, or
+// while `clear` does not hold. Time in which a condition was unknown does not
+// count towards its `for`. Missing data changes nothing unless no_data says
+// so, and never makes an alert milder.
 func (r *Rule) Next(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 	if v.NoData {
 		return r.nextWithoutData(a, v, now)
+	}
+	if !v.Stale && (isMissing(a.Reason) || isHeld(a.Reason)) {
+		a.Reason = r.reasonWithData(&a)
 	}
 	if v.Warming {
 		return holdWarming(a)
@@ -63,17 +75,24 @@ func (r *Rule) Next(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 }
 
 // advanceTimers starts the timer of each condition that holds and stops that
-// of each that does not; an unknown one keeps its timer.
+// of each that does not. The timer of a severity that waits stands still over
+// a gap, and while its condition is unknown.
 func (r *Rule) advanceTimers(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 	for i := range v.Levels {
+		since := &a.Levels[i].Since
+		pause := v.Gap
 		switch v.Levels[i] {
 		case True:
-			if a.Levels[i].Since.IsZero() {
-				a.Levels[i].Since = now
+			if since.IsZero() || since.After(now) { // it was set when the clock was ahead
+				*since = now
 			}
 		case False:
-			a.Levels[i].Since = time.Time{}
+			*since = time.Time{}
 		case Unknown:
+			pause += v.Step
+		}
+		if pause > 0 && !since.IsZero() && !taken(&a, alert.Severity(i+1)) {
+			*since = since.Add(min(pause, max(0, now.Sub(*since))))
 		}
 	}
 	return a
@@ -89,7 +108,10 @@ func (r *Rule) target(a *alert.Alert, v Verdict, now time.Time) alert.Severity {
 		if since.IsZero() || now.Sub(since) < r.levels[i].hold {
 			continue
 		}
-		if v.Levels[i] == True || v.Levels[i] == Unknown && a.State == alert.Firing && a.Severity >= severity {
+		if v.Unconfirmed[i] && r.levels[i].hold > 0 && !taken(a, severity) {
+			continue
+		}
+		if v.Levels[i] == True || v.Levels[i] == Unknown && taken(a, severity) {
 			return severity
 		}
 	}
@@ -134,12 +156,13 @@ func (r *Rule) waiting(a *alert.Alert) alert.Severity {
 func (r *Rule) nextFiring(a alert.Alert, v Verdict, target alert.Severity, now time.Time) alert.Alert {
 	switch {
 	case target == a.Severity:
+	case r.open(&a, v, target):
+		// Something above the target still holds or cannot be judged: that is
+		// no recovery.
 	case target != alert.OK:
 		a.Reason = fmt.Sprintf("%s moved to %s: %s", a.Severity, target, r.firingReason(target))
 		a.Severity, a.SeverityAt, a.UpdatedAt = target, now, now
 		a.Worst = max(a.Worst, target)
-	case r.waiting(&a) != alert.OK || v.Levels[0] == Unknown || v.Levels[1] == Unknown || v.Levels[2] == Unknown:
-		// Something still holds or cannot be judged: that is no recovery.
 	case v.Clear != True:
 		// Hysteresis: the alert stays until clear holds.
 	default:
@@ -149,11 +172,27 @@ func (r *Rule) nextFiring(a alert.Alert, v Verdict, target alert.Severity, now t
 	return a
 }
 
+// open says whether the alert may not move to the target yet: a severity
+// between it and the one in force, or, for a resolution, any severity, is
+// unknown or waits for its `for`.
+func (r *Rule) open(a *alert.Alert, v Verdict, target alert.Severity) bool {
+	for _, severity := range alert.Severities() {
+		i := severity - 1
+		if severity <= target || target != alert.OK && severity > a.Severity {
+			continue
+		}
+		if v.Levels[i] == Unknown || !a.Levels[i].Since.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
 func (r *Rule) nextWithoutData(a alert.Alert, v Verdict, now time.Time) alert.Alert {
-	reason := "no data for " + units.Duration(v.NoDataFor)
+	reason := missingReason(v.NoDataFor)
 	severity := r.noData.severity
 	switch {
-	case severity != alert.OK && a.State == alert.Firing && a.Severity == severity:
+	case severity != alert.OK && taken(&a, severity):
 	case severity != alert.OK:
 		if a.PendingAt.IsZero() {
 			a.PendingAt = now
@@ -170,6 +209,35 @@ func (r *Rule) nextWithoutData(a alert.Alert, v Verdict, now time.Time) alert.Al
 		a.State, a.EndsAt, a.UpdatedAt, a.Reason = alert.Inactive, now, now, reason
 	}
 	return a
+}
+
+// Reasons of alerts without data. They are read back after a restart.
+const (
+	missingPrefix = "no data for "
+	heldSuffix    = "; the state is kept"
+)
+
+func missingReason(d time.Duration) string { return missingPrefix + units.Duration(d) }
+
+// isHeld knows the reason of an alert that missing data left as it was,
+// isMissing that of one which missing data made.
+func isHeld(reason string) bool {
+	return strings.HasPrefix(reason, missingPrefix) && strings.HasSuffix(reason, heldSuffix)
+}
+
+func isMissing(reason string) bool {
+	return strings.HasPrefix(reason, missingPrefix) && !strings.HasSuffix(reason, heldSuffix)
+}
+
+// reasonWithData is the reason of an alert whose data has come back.
+func (r *Rule) reasonWithData(a *alert.Alert) string {
+	switch {
+	case a.Severity == alert.OK || r.levels[a.Severity-1].when == nil || isMissing(a.Reason):
+		return "data is back"
+	case a.State == alert.Pending:
+		return r.waitingReason(a.Severity)
+	}
+	return r.firingReason(a.Severity)
 }
 
 // holdWarming keeps what fires and starts nothing: a cold cache after a

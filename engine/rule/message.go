@@ -24,7 +24,7 @@ type Quantity struct {
 // String returns the number without its unit, in the unit that suits it:
 // 85, 15.2, or "unknown".
 func (q Quantity) String() string {
-	if math.IsNaN(q.Float) {
+	if math.IsNaN(q.Float) || math.IsInf(q.Float, 0) {
 		return "unknown"
 	}
 	return units.Number(q.Float)
@@ -53,11 +53,27 @@ type MessageData struct {
 // Functions are the functions of message and annotation templates.
 func Functions() template.FuncMap {
 	return template.FuncMap{
-		"round":    func(q Quantity) string { return units.Number(math.Round(q.Float)) },
-		"bytes":    func(q Quantity) string { return units.Size(q.Float) },
-		"duration": func(q Quantity) string { return units.Duration(time.Duration(q.Float * 1e9)) },
-		"upper":    strings.ToUpper,
-		"lower":    strings.ToLower,
+		"round": known(func(q Quantity) string { return units.Number(math.Round(q.Float)) }),
+		"bytes": known(func(q Quantity) string { return units.Size(q.Float) }),
+		"duration": known(func(q Quantity) string {
+			seconds := q.Float
+			if dim, factor := units.Of(q.Unit); dim == units.Time {
+				seconds *= factor
+			}
+			return units.Duration(time.Duration(seconds * 1e9))
+		}),
+		"upper": strings.ToUpper,
+		"lower": strings.ToLower,
+	}
+}
+
+// known makes a function say unknown of what is not known.
+func known(write func(Quantity) string) func(Quantity) string {
+	return func(q Quantity) string {
+		if math.IsNaN(q.Float) || math.IsInf(q.Float, 0) {
+			return "unknown"
+		}
+		return write(q)
 	}
 }
 
@@ -73,21 +89,6 @@ func (r *Rule) setTemplates(spec Spec, problems *problem.List) {
 	}
 }
 
-// parseTemplate parses a template and runs it once, so that a wrong field is
-// found at load and not at three in the morning.
-func parseTemplate(path, text string, problems *problem.List) *template.Template {
-	t, err := template.New(path).Funcs(Functions()).Option("missingkey=zero").Parse(text)
-	if err == nil {
-		sample := MessageData{Labels: map[string]string{}, Value: Quantity{1, "%"}, Threshold: Quantity{2, "%"}}
-		err = t.Execute(&strings.Builder{}, sample)
-	}
-	if err != nil {
-		problems.Add(path, "bad template: %s", strings.TrimPrefix(err.Error(), "template: "))
-		return nil
-	}
-	return t
-}
-
 // Describe fills in the alert's message and annotations from its other fields.
 // A template that fails gives way to the default text, which says so.
 func (r *Rule) Describe(a *alert.Alert) {
@@ -101,7 +102,7 @@ func (r *Rule) Describe(a *alert.Alert) {
 		Reason:        a.Reason, StartsAt: a.StartsAt,
 	}
 	a.Message = r.defaultMessage(a, &data)
-	if r.message != nil && !strings.HasPrefix(a.Reason, "no data") {
+	if r.message != nil && !isMissing(a.Reason) {
 		a.Message = run(r.message, &data, a.Message)
 	}
 	if len(r.annotations) == 0 {
@@ -114,7 +115,7 @@ func (r *Rule) Describe(a *alert.Alert) {
 }
 
 func run(t *template.Template, data *MessageData, otherwise string) string {
-	var b strings.Builder
+	var b limited
 	if err := t.Execute(&b, *data); err != nil {
 		return strings.TrimSpace(fmt.Sprintf("%s (template %s failed: %v)", otherwise, t.Name(), err))
 	}
@@ -126,9 +127,7 @@ func (r *Rule) defaultMessage(a *alert.Alert, data *MessageData) string {
 	var b strings.Builder
 	b.WriteString(r.Metric.Name)
 	switch {
-	case strings.HasPrefix(a.Reason, "no data"):
-		b.WriteString(": " + a.Reason)
-	case !a.Value.Known():
+	case isMissing(a.Reason) || !a.Value.Known():
 		b.WriteString(": " + a.Reason)
 	case !a.Threshold.Known() || data.Verb == "":
 		b.WriteString(" is " + data.ValueText)

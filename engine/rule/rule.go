@@ -22,6 +22,7 @@ type Rule struct {
 	Match       alert.Matchers
 	levels      [3]level // by Severity-1
 	clear       *Condition
+	usesAge     bool // some condition looks at age
 	noData      noDataAction
 	NoDataAfter time.Duration
 	WarmUp      time.Duration
@@ -152,6 +153,9 @@ func (r *Rule) setLevels(spec Spec, catalog source.Catalog, metricKnown bool, pr
 	if spec.Clear != "" {
 		r.clear = compileAt("clear", spec.Clear, r.Metric, catalog, metricKnown, problems)
 	}
+	for i := range r.levels {
+		r.usesAge = r.usesAge || r.levels[i].when != nil && r.levels[i].when.usesAge
+	}
 }
 
 // compileAt compiles a condition, and keeps quiet about units and names when
@@ -159,7 +163,7 @@ func (r *Rule) setLevels(spec Spec, catalog source.Catalog, metricKnown bool, pr
 func compileAt(path, text string, metric source.Metric, catalog source.Catalog, metricKnown bool, problems *problem.List) *Condition {
 	compiled, mistakes := CompileCondition(text, metric, catalog)
 	for _, p := range mistakes {
-		if !metricKnown && strings.Contains(p.Message, "does not compare") {
+		if !metricKnown && (strings.Contains(p.Message, "does not compare") || strings.Contains(p.Message, "does not go with")) {
 			continue
 		}
 		p.Path = path
@@ -199,9 +203,12 @@ func (r *Rule) setNoData(text string, problems *problem.List) {
 }
 
 func (r *Rule) setTimes(spec Spec, problems *problem.List) {
-	for path, d := range map[string]time.Duration{"for": spec.For, "no_data_after": spec.NoDataAfter, "warm_up": spec.WarmUp} {
-		if d < 0 {
-			problems.Add(path, "a duration cannot be negative")
+	for _, given := range [...]struct {
+		path string
+		time.Duration
+	}{{"for", spec.For}, {"no_data_after", spec.NoDataAfter}, {"warm_up", spec.WarmUp}} {
+		if given.Duration < 0 {
+			problems.Add(given.path, "a duration cannot be negative")
 		}
 	}
 	for _, severity := range alert.Severities() {
@@ -248,8 +255,18 @@ func (r *Rule) Windows() map[string]time.Duration {
 	return windows
 }
 
-// Identity returns the labels of the alert that the rule makes of a series.
-func (r *Rule) Identity(series alert.Labels) alert.Labels { return series.Merge(r.labels) }
+// Identity returns the labels of the alert that the rule makes of a series. A
+// label of the series that the rule sets itself is kept as exported_NAME, as
+// Prometheus does, so that two series never make one identity; and so is
+// severity, which no identity has.
+func (r *Rule) Identity(series alert.Labels) alert.Labels {
+	for _, label := range series {
+		if r.labels.Has(label.Name) || label.Name == alert.LabelSeverity {
+			series = series.Without(label.Name).With("exported_"+label.Name, label.Value)
+		}
+	}
+	return series.Merge(r.labels)
+}
 
 // Condition returns one severity's condition as it is written, and its `for`;
 // false when the rule has none.

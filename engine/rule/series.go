@@ -45,9 +45,29 @@ func (s *Series) Append(at time.Time, value float64) bool {
 	s.last, s.seen = p, true
 	if s.keep > 0 {
 		s.expire(p.at)
-		s.push(p)
+		if s.size >= 2 && p.at-s.at(s.size-2).at < int64(s.keep/maxPoints) {
+			s.ring[(s.head+s.size-1)%len(s.ring)] = p
+		} else {
+			s.push(p)
+		}
 	}
 	return true
+}
+
+// maxPoints bounds the memory of a huge window: its samples are thinned to
+// that many, evenly in time, the newest always among them. At one sample in 5 s
+// that concerns windows of more than 22 hours.
+const maxPoints = 16384
+
+// rewind forgets the samples after a moment: the clock was set back, and they
+// lie in a future that would shut out the present.
+func (s *Series) rewind(moment int64) {
+	s.size = s.from(moment)
+	if s.size > 0 {
+		s.last = s.at(s.size - 1)
+	} else {
+		s.last = point{at: min(s.last.at, moment-1), value: s.last.value}
+	}
 }
 
 // Last returns the newest sample; false when there is none.

@@ -83,9 +83,10 @@ func Join(prefix, path string) string {
 }
 
 // Nearest returns the candidate that is most like the word, or "" when none is
-// near enough to suggest.
+// near enough to suggest: about a third of its letters may be wrong, and never
+// all of them.
 func Nearest(word string, candidates []string) string {
-	best, bestDistance := "", max(2, len(word)/3)+1
+	best, bestDistance := "", min(max(2, len(word)/3)+1, len(word))
 	for _, c := range candidates {
 		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < bestDistance {
 			best, bestDistance = c, d

@@ -112,7 +112,7 @@ func ParseDuration(text string) (time.Duration, error) {
 		total += n * factor
 		rest = tail
 	}
-	if total > math.MaxInt64/1e9 {
+	if total >= math.MaxInt64/1e9 { // MaxInt64 is 2^63 as a float64: too much already
 		return 0, fmt.Errorf("%q is longer than a duration can be (292 years)", text)
 	}
 	return time.Duration(math.Round(total * 1e9)), nil
@@ -122,11 +122,11 @@ func ParseDuration(text string) (time.Duration, error) {
 func ParseBytes(text string) (int64, error) {
 	number, unit, tail := cut(strings.TrimSpace(text))
 	n, err := strconv.ParseFloat(number, 64)
-	if unit == "" && tail == "" && err == nil {
-		return int64(n), nil
-	}
 	factor, dim, ok := Suffix(unit)
-	if err != nil || !ok || dim != Bytes || tail != "" || n*factor > math.MaxInt64 {
+	if unit == "" {
+		factor, dim, ok = 1, Bytes, true
+	}
+	if err != nil || !ok || dim != Bytes || tail != "" || n*factor >= math.MaxInt64 {
 		return 0, fmt.Errorf("%q is not a size; write for example 512MB or 1GB", text)
 	}
 	return int64(n * factor), nil
@@ -146,14 +146,20 @@ func cut(s string) (number, unit, rest string) {
 	return number, strings.TrimSpace(s[:i]), s[i:]
 }
 
-// Round1 rounds to one decimal.
-func Round1(v float64) float64 { return math.Round(v*10) / 10 }
+// Round1 rounds to one decimal; never to -0.
+func Round1(v float64) float64 {
+	if math.Abs(v) >= 1<<52 { // has no decimals to round
+		return v
+	}
+	return math.Round(v*10)/10 + 0
+}
 
 // Number writes a number with at most one decimal and no trailing .0; numbers
 // under 1 keep two significant digits.
 func Number(v float64) string {
 	if a := math.Abs(v); a > 0 && a < 0.95 {
-		return strconv.FormatFloat(v, 'g', 2, 64)
+		short, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 2, 64), 64)
+		return strconv.FormatFloat(short, 'f', -1, 64) // never 1e-05
 	}
 	return strconv.FormatFloat(Round1(v), 'f', -1, 64)
 }
@@ -167,18 +173,19 @@ func Megabytes(bytes float64) string { return Number(bytes/(1<<20)) + " MB" }
 // Size writes "2.1MB", as the guide writes tables: the unit that keeps the
 // number under 1024.
 func Size(bytes float64) string {
-	for _, u := range [...]suffix{{"TB", 1 << 40, Bytes}, {"GB", 1 << 30, Bytes}, {"MB", 1 << 20, Bytes}, {"KB", 1 << 10, Bytes}} {
-		if math.Abs(bytes) >= u.factor {
-			return Number(bytes/u.factor) + u.text
+	unit := suffix{"B", 1, Bytes}
+	for _, u := range [...]suffix{{"KB", 1 << 10, Bytes}, {"MB", 1 << 20, Bytes}, {"GB", 1 << 30, Bytes}, {"TB", 1 << 40, Bytes}} {
+		if math.Abs(Round1(bytes/unit.factor)) >= 1024 { // as it would be written
+			unit = u
 		}
 	}
-	return Number(bytes) + "B"
+	return Number(bytes/unit.factor) + unit.text
 }
 
 // Duration writes a duration with its two largest units, as in 1h5m or 2d3h.
 func Duration(d time.Duration) string {
 	if d < 0 {
-		return "-" + Duration(-d)
+		return "-" + Duration(-max(d, -math.MaxInt64)) // the least has no positive
 	}
 	if d < time.Second {
 		return d.Round(time.Millisecond).String()

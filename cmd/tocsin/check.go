@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tocsin-dev/tocsin/configs"
+	"github.com/tocsin-dev/tocsin/internal/yamlpos"
+	"github.com/tocsin-dev/tocsin/source"
+)
+
+func newCheck(w world) *cobra.Command {
+	var f files
+	cmd := &cobra.Command{
+		Use:   "check [--config FILE] [--rules FILE]…",
+		Short: "Find every mistake in a configuration and its rules",
+		Long: `Reads a configuration and its rule files and reports every mistake at once,
+each with file, line, column, the line itself and a suggestion. Nothing is
+connected or started.
+
+Exit status: 0 when all is well, 1 when there are mistakes, 2 when a file could
+not be read. The file - is standard input.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return check(f, w) },
+	}
+	cmd.Flags().StringVarP(&f.config, "config", "c", "", "the configuration; its rule files are checked with it")
+	cmd.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "a rule file, in the place of the configuration's own; may be repeated")
+	return cmd
+}
+
+func check(f files, w world) error {
+	if f.config == "" && len(f.rules) == 0 {
+		return &exitError{exitUnread, "nothing to check: give --config FILE or --rules FILE"}
+	}
+	var mistakes yamlpos.Mistakes
+	rules := 0
+	if f.config == "" {
+		compiled, _, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, source.NewCatalog(nil, false))
+		mistakes, rules = found, len(compiled)
+	} else {
+		p, found := load(f, w)
+		mistakes = found
+		if p != nil {
+			rules = len(p.places)
+		}
+	}
+	return report(mistakes, rules, w)
+}
+
+func report(mistakes yamlpos.Mistakes, rules int, w world) error {
+	mistakes.Write(w.stderr)
+	if mistakes.Err() == nil {
+		_, err := fmt.Fprintf(w.stdout, "OK: %s\n", count(rules, "rule"))
+		return err
+	}
+	errors := 0
+	unread := false
+	for _, m := range mistakes {
+		unread = unread || m.Unread
+		if !m.Warning {
+			errors++
+		}
+	}
+	if unread {
+		return &exitError{exitUnread, count(errors, "mistake")}
+	}
+	return &exitError{exitMistakes, count(errors, "mistake")}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

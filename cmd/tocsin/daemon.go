@@ -1,0 +1,304 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tocsin-dev/tocsin/api"
+	"github.com/tocsin-dev/tocsin/configs"
+	"github.com/tocsin-dev/tocsin/engine"
+	"github.com/tocsin-dev/tocsin/engine/outbox"
+	"github.com/tocsin-dev/tocsin/engine/route"
+	"github.com/tocsin-dev/tocsin/source"
+	"github.com/tocsin-dev/tocsin/source/push"
+	"github.com/tocsin-dev/tocsin/store/sqlite"
+)
+
+// daemon is everything that runs, put together.
+type daemon struct {
+	files files
+	world world
+	log   *slog.Logger
+
+	listener net.Listener
+	server   *http.Server
+	handler  atomic.Pointer[http.Handler]
+	registry *prometheus.Registry
+
+	store  *sqlite.Store
+	board  *source.Board
+	engine *engine.Engine
+	outbox *outbox.Outbox
+
+	mu      sync.Mutex // guards what a reload changes
+	plan    *plan
+	sources map[string]*running
+	runCtx  context.Context // of the sources; nil before run
+	reload  reloadState
+}
+
+// running is one source at work.
+type running struct {
+	config configs.Source
+	run    func(ctx context.Context) error
+	keys   api.KeyScanner // nil when the source lists none
+	hub    *push.Hub      // nil unless the source takes pushes
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// reloadState is how the last reload went.
+type reloadState struct {
+	at time.Time
+	ok bool
+	// err names every mistake of a refused edit.
+	err error
+}
+
+// newDaemon opens the store and the listening socket and builds everything;
+// nothing runs yet.
+func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger) (*daemon, error) {
+	d := &daemon{
+		files: f, world: w, log: log, plan: p, board: source.NewBoard(), sources: map[string]*running{},
+		registry: prometheus.NewRegistry(), reload: reloadState{at: time.Now(), ok: true},
+	}
+	receivers, err := d.buildReceivers(p.config)
+	if err != nil {
+		return nil, err
+	}
+	d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Server.Listen)
+	if err != nil {
+		return nil, fail("server", err)
+	}
+	d.store, err = sqlite.Open(ctx, p.config.Store.Path, sqlite.Options{}, log)
+	if err != nil {
+		return nil, errors.Join(fail("store", err), d.listener.Close())
+	}
+	d.outbox = outbox.New(d.store, outbox.DefaultPolicy(), log)
+	d.outbox.SetReceivers(receivers)
+	d.engine = engine.New(engine.Options{
+		Setup: d.setup(p), Store: d.store, Outbox: d.outbox, Log: log,
+		HistoryRetention: p.config.Store.Retention.History, SamplesRetention: p.config.Store.Retention.Samples,
+	})
+	if err := d.buildSources(p.config); err != nil {
+		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
+	}
+	d.registerMetrics()
+	d.rebuildHandler()
+	d.server = d.newAPI().HTTP(p.config.Server.Listen)
+	d.server.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		(*d.handler.Load()).ServeHTTP(rw, r)
+	})
+	return d, nil
+}
+
+func (d *daemon) setup(p *plan) engine.Setup {
+	options := route.Options{
+		Root: p.routes, Inhibitions: p.inhibit, ExternalURL: p.config.ExternalURL(), NewID: newMessageID,
+	}
+	for _, r := range p.config.Receivers {
+		options.Receivers = append(options.Receivers, route.Receiver{
+			Name: r.Name, SkipResolved: r.SendResolved != nil && !*r.SendResolved,
+		})
+	}
+	return engine.Setup{Rules: p.rules, Route: options}
+}
+
+func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
+	out := make([]outbox.Receiver, 0, len(c.Receivers))
+	for _, r := range c.Receivers {
+		n, err := d.world.kinds.receivers[r.Type].build(r.Settings, r.Timeout, d.world.stdout)
+		if err != nil {
+			return nil, fail(fmt.Sprintf("receiver %q", r.Name), err)
+		}
+		out = append(out, outbox.Receiver{Name: r.Name, Type: r.Type, Notifier: n, Timeout: r.Timeout})
+	}
+	return out, nil
+}
+
+// buildSources brings the sources in line with the configuration: those that
+// did not change go on, the others are stopped, and new ones are made. When
+// one cannot be made, nothing is changed.
+func (d *daemon) buildSources(c *configs.Config) error {
+	made := map[string]*running{}
+	for _, s := range c.Sources {
+		if old := d.sources[s.Name]; old != nil && reflect.DeepEqual(old.config, s) {
+			made[s.Name] = old
+			continue
+		}
+		r, err := d.buildSource(s)
+		if err != nil {
+			return fail(fmt.Sprintf("source %q", s.Name), err)
+		}
+		made[s.Name] = r
+	}
+	for name, old := range d.sources {
+		if made[name] != old {
+			old.stop()
+		}
+	}
+	d.sources = made
+	if d.runCtx != nil {
+		d.startSources(d.runCtx)
+	}
+	return nil
+}
+
+func (d *daemon) buildSource(s configs.Source) (*running, error) {
+	if s.Type == typePush {
+		c, err := as[push.Config](s.Settings)
+		if err != nil {
+			return nil, err
+		}
+		hub := push.NewHub(*c, s.Spec(), d.engine, d.board, d.log)
+		return &running{config: s, hub: hub, run: hub.Run}, nil
+	}
+	built, err := d.world.kinds.sources[s.Type].build(s.Settings, s.Name, d.log.With("source", s.Name))
+	if err != nil {
+		return nil, err
+	}
+	r := &running{config: s}
+	r.run = func(ctx context.Context) error {
+		return source.NewPoller(s.Spec(), built, d.engine, d.board, d.log).Run(ctx)
+	}
+	r.keys, _ = built.(api.KeyScanner)
+	return r, nil
+}
+
+func (r *running) stop() {
+	if r.cancel != nil {
+		r.cancel()
+		<-r.done
+	}
+}
+
+func (d *daemon) startSources(ctx context.Context) {
+	for name, r := range d.sources {
+		if r.cancel != nil {
+			continue
+		}
+		r.done = make(chan struct{})
+		var own context.Context
+		own, r.cancel = context.WithCancel(ctx)
+		go func() {
+			defer close(r.done)
+			if err := r.run(own); err != nil && own.Err() == nil {
+				d.log.Error("source ended", "source", name, "error", err)
+			}
+		}()
+	}
+}
+
+// run works until ctx ends, then drains: sources stop first, then the engine
+// commits what it has, then attempts under way end, then the store closes.
+func (d *daemon) run(ctx context.Context) error {
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	engineDone, outboxDone, serverDone := make(chan error, 1), make(chan error, 1), make(chan error, 1)
+	outboxCtx, stopOutbox := context.WithCancel(inner)
+	defer stopOutbox()
+	engineCtx, stopEngine := context.WithCancel(inner)
+	defer stopEngine()
+	go func() { serverDone <- d.server.Serve(d.listener) }()
+	go func() { engineDone <- d.engine.Run(engineCtx) }()
+	go func() { outboxDone <- d.outbox.Run(outboxCtx) }()
+
+	var failure error
+	select {
+	case <-d.engine.Ready():
+		d.mu.Lock()
+		d.runCtx = inner
+		d.startSources(inner)
+		d.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case err := <-serverDone:
+			failure = fail("server", err)
+		}
+	case err := <-engineDone:
+		failure = err
+		engineDone <- err
+	case <-ctx.Done():
+	}
+	d.log.Info("stopping: what is under way is finished")
+	d.stopSources()
+	stopEngine()
+	failure = errors.Join(failure, notCancelled(<-engineDone))
+	stopOutbox()
+	failure = errors.Join(failure, notCancelled(<-outboxDone))
+	shut, cancel := context.WithTimeout(inner, d.plan.config.Server.ShutdownTimeout)
+	defer cancel()
+	if err := d.server.Shutdown(shut); err != nil {
+		failure = errors.Join(failure, d.server.Close())
+	}
+	return errors.Join(failure, d.store.Close())
+}
+
+func (d *daemon) stopSources() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, r := range d.sources {
+		wg.Go(r.stop)
+	}
+	wg.Wait()
+	d.sources = map[string]*running{}
+}
+
+func notCancelled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Reload reads the configuration and the rules anew. All or nothing: with any
+// mistake the old ones go on, and the error names every mistake.
+func (d *daemon) Reload(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := d.tryReload(ctx)
+	d.reload = reloadState{at: time.Now(), ok: err == nil, err: err}
+	if err == nil {
+		d.log.Info("configuration reloaded", "rules", len(d.plan.rules), "sources", len(d.sources))
+	}
+	return err
+}
+
+func (d *daemon) tryReload(ctx context.Context) error {
+	p, mistakes := load(d.files, d.world)
+	if err := mistakes.Err(); err != nil {
+		return err
+	}
+	receivers, err := d.buildReceivers(p.config)
+	if err != nil {
+		return err
+	}
+	old := d.plan.config
+	if p.config.Server.Listen != old.Server.Listen || p.config.Store != old.Store {
+		d.log.Warn("server.listen and store take effect at the next start")
+	}
+	if err := d.buildSources(p.config); err != nil {
+		return err
+	}
+	d.outbox.SetReceivers(receivers)
+	if err := d.engine.Reload(ctx, d.setup(p)); err != nil {
+		return fail("rules", err)
+	}
+	d.plan = p
+	d.rebuildHandlerLocked()
+	return nil
+}
+
+func randomText() string { return rand.Text() }

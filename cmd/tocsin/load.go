@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/tocsin-dev/tocsin/configs"
+	"github.com/tocsin-dev/tocsin/engine/route"
+	"github.com/tocsin-dev/tocsin/engine/rule"
+	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/yamlpos"
+	"github.com/tocsin-dev/tocsin/source"
+)
+
+// files names what is read.
+type files struct {
+	config string
+	rules  []string // in the place of the configuration's own, when given
+}
+
+// plan is a configuration and its rules, read, checked and compiled: all that
+// a start or a reload works by. Nothing of it is connected or started.
+type plan struct {
+	config  *configs.Config
+	rules   []*rule.Rule
+	places  map[string]configs.Rule // where each rule is written, by id
+	routes  *route.Route
+	inhibit []route.Inhibition
+}
+
+// load reads everything and returns all mistakes of all files together.
+func load(f files, w world) (*plan, yamlpos.Mistakes) {
+	in := configs.Input{Environ: w.environ, Stdin: w.stdin}
+	config, mistakes := configs.Load(f.config, w.kinds.configs(), in)
+	if config == nil {
+		// The rules are checked all the same: one mistake never hides the next.
+		_, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true))
+		return nil, append(mistakes, more...)
+	}
+	paths := config.RuleFiles
+	if len(f.rules) > 0 {
+		paths = f.rules
+	}
+	p := &plan{config: config}
+	var more yamlpos.Mistakes
+	p.rules, p.places, more = loadRules(paths, in, config.Catalog())
+	mistakes = append(mistakes, more...)
+	if mistakes.Err() != nil {
+		return p, mistakes
+	}
+	p.rules = append(p.rules, builtinRules(config, p.rules)...)
+	var problems problem.List
+	p.routes, problems = route.Compile(config.Route, receiverNames(config))
+	inhibit, others := route.CompileInhibitions(config.Inhibit)
+	p.inhibit = inhibit
+	for _, left := range append(problems, others...) { // configs has looked for all of these
+		mistakes = append(mistakes, yamlpos.Mistake{File: f.config, Path: left.Path, Message: left.Message, Hint: left.Hint})
+	}
+	return p, mistakes
+}
+
+func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, yamlpos.Mistakes) {
+	compiled := map[string]*rule.Rule{}
+	written, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
+		r, problems := rule.Compile(spec, catalog)
+		compiled[spec.ID] = r
+		return problems
+	})
+	var rules []*rule.Rule
+	places := map[string]configs.Rule{}
+	for _, w := range written {
+		places[w.Spec.ID] = w
+		if r := compiled[w.Spec.ID]; r != nil && !w.Spec.Disabled {
+			rules = append(rules, r)
+		}
+	}
+	return rules, places, mistakes
+}
+
+func receiverNames(c *configs.Config) []string {
+	names := make([]string, 0, len(c.Receivers))
+	for _, r := range c.Receivers {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// builtinRules are the rules that no rule file needs to have: a source that
+// cannot be read, or may not be looked at, is an alert of its own, unless a
+// rule of the user's looks after that already.
+func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
+	named := map[string]bool{}
+	for _, r := range rules {
+		named[r.Metric.Name] = true
+		named[r.ID] = true
+	}
+	// Where a rule judges the service itself, its up metric tells that it is
+	// down: one incident is one alert. Only a source that does not even tell
+	// that much is ours.
+	down := `value < 1 and metric("source.blind") != 1`
+	for _, family := range [...]string{"redis", "postgres"} {
+		if named[family+".up"] {
+			down += fmt.Sprintf(` and (labels.type != %q or count(metric("%s.up"), 2m) == 0)`, family, family)
+		}
+	}
+	twice := 2 * c.LongestInterval()
+	specs := []rule.Spec{
+		{
+			ID: "source-down", Category: "monitoring", Metric: "source.up", Critical: rule.When{When: down}, For: twice,
+			Clear: "value == 1", Message: "Source {{ .Labels.source }} ({{ .Labels.type }}) cannot be read",
+		},
+		{
+			ID: "source-blind", Category: "monitoring", Metric: "source.blind", Warning: rule.When{When: "value == 1"}, For: twice,
+			Message: "Source {{ .Labels.source }} ({{ .Labels.type }}) does not let the monitor look: check its user, password and permissions",
+		},
+	}
+	var out []*rule.Rule
+	for _, spec := range specs {
+		if named[spec.Metric] || named[spec.ID] {
+			continue
+		}
+		if r, problems := rule.Compile(spec, c.Catalog()); problems.Err() == nil {
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,82 @@
+// Command tocsin watches a web application and the Redis and PostgreSQL under
+// it, judges what it sees by rules, and tells people. See the README.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run()) }
+
+// Exit codes of every subcommand.
+const (
+	exitOK       = 0
+	exitMistakes = 1 // what was asked for is wrong, or failed
+	exitUnread   = 2 // could not look: a file cannot be read, a flag is unknown
+)
+
+// exitError ends the program with a code; an empty text says nothing more.
+type exitError struct {
+	code int
+	text string
+}
+
+func (e *exitError) Error() string { return e.text }
+
+// world is what the process was started with.
+type world struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	environ        []string
+	kinds          kindTable
+}
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), kinds: kindsOf(nil)}
+	root := newRoot(w)
+	root.SetArgs(os.Args[1:])
+	err := root.ExecuteContext(ctx)
+	var exit *exitError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &exit):
+		if exit.text != "" {
+			fmt.Fprintln(w.stderr, "tocsin: "+exit.text)
+		}
+		return exit.code
+	}
+	fmt.Fprintln(w.stderr, "tocsin: "+err.Error())
+	return exitUnread
+}
+
+func newRoot(w world) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tocsin",
+		Short: "Watches an application, its Redis and its PostgreSQL, and tells people",
+		Long: `Tocsin polls a web application and the Redis and PostgreSQL under it, judges
+what it sees by rules in YAML, and tells people once: in Slack, by webhook and
+on the console.
+
+  tocsin serve --config configs/embedded.yaml    start
+  tocsin check --config configs/embedded.yaml    find every mistake
+  tocsin demo                                    watch an incident, with no server installed`,
+		SilenceUsage: true, SilenceErrors: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetIn(w.stdin)
+	root.SetOut(w.stdout)
+	root.SetErr(w.stderr)
+	root.AddCommand(newServe(w), newCheck(w), newMetrics(w), newDemo(w), newVersion(w))
+	return root
+}

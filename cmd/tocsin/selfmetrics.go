@@ -1,0 +1,124 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/tocsin-dev/tocsin/alert"
+)
+
+// registerMetrics puts the daemon's own metrics on its registry.
+func (d *daemon) registerMetrics() {
+	d.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		selfCollector{d: d, desc: newDescriptions()},
+	)
+}
+
+// selfCollector reads the daemon's state when it is asked, so that nothing is
+// counted twice.
+type selfCollector struct {
+	d    *daemon
+	desc descriptions
+}
+
+type descriptions struct {
+	build, alerts, rules                                    *prometheus.Desc
+	batches, samples, transitions, commits, commitErrors    *prometheus.Desc
+	storeUp, commitSeconds                                  *prometheus.Desc
+	sourceUp, sourcePolls, sourceSkipped, sourcePollSeconds *prometheus.Desc
+	pending, sent, failed, dead                             *prometheus.Desc
+	reloadOK, reloadAt                                      *prometheus.Desc
+}
+
+func newDescriptions() descriptions {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("tocsin_"+name, help, labels, nil)
+	}
+	return descriptions{
+		build:             desc("build_info", "1, with the version as a label.", "version"),
+		alerts:            desc("alerts", "Alerts by state and severity.", "state", "severity"),
+		rules:             desc("rules", "Rules that are judged."),
+		batches:           desc("batches_total", "Batches of samples taken."),
+		samples:           desc("samples_total", "Samples taken."),
+		transitions:       desc("alert_transitions_total", "Steps in the lives of alerts."),
+		commits:           desc("store_commits_total", "Transactions that the store has taken."),
+		commitErrors:      desc("store_commit_errors_total", "Transactions that the store has refused; each is tried again."),
+		storeUp:           desc("store_up", "1 while the store takes transactions."),
+		commitSeconds:     desc("store_last_commit_seconds", "How long the last transaction took."),
+		sourceUp:          desc("source_up", "1 while the source can be read.", "source", "type"),
+		sourcePolls:       desc("source_polls_total", "Polls of the source.", "source", "type"),
+		sourceSkipped:     desc("source_polls_skipped_total", "Polls left out because the one before still ran.", "source", "type"),
+		sourcePollSeconds: desc("source_poll_seconds", "How long the last poll took.", "source", "type"),
+		pending:           desc("notifications_pending", "Notifications that wait to be sent.", "receiver"),
+		sent:              desc("notifications_sent_total", "Notifications sent since the start.", "receiver"),
+		failed:            desc("notification_attempts_failed_total", "Attempts that failed; each is tried again unless the notification is dead.", "receiver"),
+		dead:              desc("notifications_dead_total", "Notifications given up.", "receiver"),
+		reloadOK:          desc("config_last_reload_successful", "1 when the last reading of the configuration was accepted."),
+		reloadAt:          desc("config_last_reload_timestamp_seconds", "When the configuration was last read."),
+	}
+}
+
+// Describe leaves the collector unchecked: which series there are depends on
+// the configuration.
+func (c selfCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads the daemon's state.
+func (c selfCollector) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge(c.desc.build, 1, versionText())
+	c.collectEngine(gauge, counter)
+	for _, s := range c.d.board.All() {
+		gauge(c.desc.sourceUp, oneIf(s.Up), s.Name, s.Type)
+		counter(c.desc.sourcePolls, s.Polls, s.Name, s.Type)
+		counter(c.desc.sourceSkipped, s.Skipped, s.Name, s.Type)
+		gauge(c.desc.sourcePollSeconds, s.PollTime.Seconds(), s.Name, s.Type)
+	}
+	for name, s := range c.d.outbox.Status() {
+		gauge(c.desc.pending, float64(s.Pending), name)
+		counter(c.desc.sent, s.Sent, name)
+		counter(c.desc.failed, s.Failed, name)
+		counter(c.desc.dead, s.Dead, name)
+	}
+	c.d.mu.Lock()
+	reload := c.d.reload
+	c.d.mu.Unlock()
+	gauge(c.desc.reloadOK, oneIf(reload.ok))
+	gauge(c.desc.reloadAt, float64(reload.at.UnixMilli())/1000)
+}
+
+func (c selfCollector) collectEngine(gauge func(*prometheus.Desc, float64, ...string), counter func(*prometheus.Desc, uint64, ...string)) {
+	stats := c.d.engine.Stats()
+	counter(c.desc.batches, stats.Batches)
+	counter(c.desc.samples, stats.Samples)
+	counter(c.desc.transitions, stats.Transitions)
+	counter(c.desc.commits, stats.Commits)
+	counter(c.desc.commitErrors, stats.CommitErrors)
+	gauge(c.desc.storeUp, oneIf(!stats.StoreDown))
+	gauge(c.desc.commitSeconds, stats.LastCommit.Seconds())
+	gauge(c.desc.rules, float64(len(c.d.engine.Rules())))
+	counts := map[[2]string]float64{}
+	for _, severity := range alert.Severities() {
+		counts[[2]string{string(alert.Pending), severity.String()}] = 0
+		counts[[2]string{string(alert.Firing), severity.String()}] = 0
+	}
+	for _, a := range c.d.engine.Alerts() {
+		counts[[2]string{string(a.State), a.Severity.String()}]++
+	}
+	for key, n := range counts {
+		gauge(c.desc.alerts, n, key[0], key[1])
+	}
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

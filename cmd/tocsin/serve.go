@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tocsin-dev/tocsin/configs"
+)
+
+func newServe(w world) *cobra.Command {
+	var f files
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "serve --config FILE [--rules FILE]… [--listen HOST:PORT]",
+		Short: "Watch, judge and tell, until stopped",
+		Long: `Starts the daemon. SIGHUP, or POST /-/reload, reads the configuration and the
+rules anew, all or nothing; SIGTERM ends it after what is under way is sent.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if listen != "" {
+				w.environ = append(w.environ, "TOCSIN_SERVER__LISTEN="+listen)
+			}
+			return serve(cmd.Context(), f, w)
+		},
+	}
+	cmd.Flags().StringVarP(&f.config, "config", "c", "", "the configuration (required)")
+	cmd.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "a rule file, in the place of the configuration's own; may be repeated")
+	cmd.Flags().StringVar(&listen, "listen", "", "host:port, in the place of server.listen")
+	_ = cmd.MarkFlagRequired("config")
+	return cmd
+}
+
+func serve(ctx context.Context, f files, w world) error {
+	p, mistakes := load(f, w)
+	if mistakes.Err() != nil {
+		return report(mistakes, 0, w)
+	}
+	mistakes.Write(w.stderr) // warnings
+	log := newLogger(p.config.Log, w)
+	d, err := newDaemon(ctx, f, w, p, log)
+	if err != nil {
+		return &exitError{exitMistakes, err.Error()}
+	}
+	d.announce(w.stdout)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	go func() {
+		for {
+			select {
+			case <-hangup:
+				if err := d.Reload(ctx); err != nil {
+					log.Error("reload refused; the old configuration goes on", "error", err)
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	if err := d.run(ctx); err != nil {
+		return &exitError{exitMistakes, err.Error()}
+	}
+	return nil
+}
+
+func newLogger(c configs.Log, w world) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(w.stderr, options))
+}
+
+// newMessageID makes a notification's id.
+func newMessageID() string { return "msg_" + randomText() }
+
+func fail(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }

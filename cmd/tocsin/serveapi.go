@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/api"
+	"github.com/tocsin-dev/tocsin/configs"
+	"github.com/tocsin-dev/tocsin/engine"
+)
+
+// newAPI makes the API over what runs now.
+func (d *daemon) newAPI() *api.Server {
+	c := d.plan.config
+	options := api.Options{
+		Board: d.board, Engine: engineView{d}, History: d.store, Keys: map[string]api.KeyScanner{},
+		Reloader: d, Ready: d.ready, Gatherer: d.registry, Registerer: d.registry, Log: d.log,
+		Listen: d.listener.Addr().String(), ExternalURL: c.ExternalURL(), Version: versionText(), Services: map[string]string{},
+	}
+	for _, t := range c.Server.Tokens {
+		options.Tokens = append(options.Tokens, api.Token{Name: t.Name, Token: t.Token, Scope: api.Scope(t.Scope)})
+	}
+	for name, r := range d.sources {
+		if r.keys != nil {
+			options.Keys[name] = r.keys
+		}
+		if r.config.Service != "" {
+			options.Services[name] = r.config.Service
+		}
+		if r.hub != nil {
+			options.Ingester = ingester{r}
+		}
+	}
+	return api.New(options)
+}
+
+func (d *daemon) rebuildHandler() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rebuildHandlerLocked()
+}
+
+func (d *daemon) rebuildHandlerLocked() {
+	var h http.Handler = d.newAPI().Handler()
+	d.handler.Store(&h)
+}
+
+// ingester adapts the push source to the API.
+type ingester struct{ r *running }
+
+// Ingest hands a pushed document to the source.
+func (i ingester) Ingest(ctx context.Context, body []byte) (any, error) {
+	return i.r.hub.Ingest(ctx, body)
+}
+
+// ready says why the daemon is not ready, or nil.
+func (d *daemon) ready(context.Context) error {
+	select {
+	case <-d.engine.Ready():
+	default:
+		return errors.New("the state of before the start is being loaded")
+	}
+	if d.engine.Stats().StoreDown {
+		return errors.New("the store does not take changes; see the log")
+	}
+	return nil
+}
+
+// engineView adapts engine and outbox to what the API reads.
+type engineView struct{ d *daemon }
+
+// Alerts returns the pending and the firing alerts.
+func (v engineView) Alerts() []alert.Alert { return v.d.engine.Alerts() }
+
+// Version rises whenever an alert or its value changes.
+func (v engineView) Version() uint64 { return v.d.engine.Version() }
+
+// Rules returns every rule with how it stands, the disabled ones left out.
+func (v engineView) Rules() []api.RuleStatus {
+	worst := map[string]alert.Severity{}
+	for _, a := range v.d.engine.Alerts() {
+		if a.Active() {
+			worst[a.Rule] = max(worst[a.Rule], a.Severity)
+		}
+	}
+	v.d.mu.Lock()
+	places := v.d.plan.places
+	v.d.mu.Unlock()
+	states := v.d.engine.Rules()
+	out := make([]api.RuleStatus, 0, len(states))
+	for _, s := range states {
+		out = append(out, ruleStatus(s, places[s.Rule.ID], worst[s.Rule.ID]))
+	}
+	return out
+}
+
+func ruleStatus(s engine.RuleState, place configs.Rule, worst alert.Severity) api.RuleStatus {
+	spec := s.Rule.Spec
+	out := api.RuleStatus{
+		ID: s.Rule.ID, Category: s.Rule.Category, Metric: s.Rule.Metric.Name, Unit: s.Rule.Metric.Unit,
+		Match: spec.Match, Conditions: map[alert.Severity]api.RuleCondition{}, Clear: spec.Clear, NoData: spec.NoData,
+		Message: spec.Message, File: place.File, Line: place.Line, State: worst, Series: s.Series, LastEval: s.LastEval,
+		Labels: spec.Labels, Annotations: spec.Annotations,
+	}
+	if out.NoData == "" {
+		out.NoData = "keep"
+	}
+	if out.File == "" {
+		out.File = "built in"
+	}
+	for _, severity := range alert.Severities() {
+		if text, hold, ok := s.Rule.Condition(severity); ok {
+			out.Conditions[severity] = api.RuleCondition{Expr: text, For: hold}
+		}
+	}
+	return out
+}
+
+// Receivers returns every configured receiver with how its deliveries fare.
+func (v engineView) Receivers() []api.ReceiverStatus {
+	v.d.mu.Lock()
+	configured := v.d.plan.config.Receivers
+	v.d.mu.Unlock()
+	standing := v.d.outbox.Status()
+	out := make([]api.ReceiverStatus, 0, len(configured))
+	for _, r := range configured {
+		s := standing[r.Name]
+		out = append(out, api.ReceiverStatus{
+			Name: r.Name, Type: r.Type, Pending: s.Pending, LastSuccess: s.LastSuccess,
+			LastError: s.LastError, LastErrorAt: s.LastFailure, ConsecutiveFailures: s.Failures,
+		})
+	}
+	return out
+}
+
+// announce prints what is watched, what is not and how to add it, and where to
+// look.
+func (d *daemon) announce(out interface{ Write([]byte) (int, error) }) {
+	c := d.plan.config
+	fmt.Fprintf(out, "tocsin %s\n", versionText())
+	for _, s := range c.Sources {
+		fmt.Fprintf(out, "  watching      %-12s %s every %s\n", s.Name, s.Type, s.Interval)
+	}
+	for _, s := range c.Skipped {
+		if !s.Receiver {
+			fmt.Fprintf(out, "  not watching  %-12s %s%s\n", s.Name, s.Type, howToAdd(s))
+		}
+	}
+	for _, r := range c.Receivers {
+		fmt.Fprintf(out, "  telling       %-12s %s\n", r.Name, r.Type)
+	}
+	for _, s := range c.Skipped {
+		if s.Receiver {
+			fmt.Fprintf(out, "  not telling   %-12s %s%s\n", s.Name, s.Type, howToAdd(s))
+		}
+	}
+	base := "http://" + d.listener.Addr().String()
+	fmt.Fprintf(out, "  judging       %s\n", count(len(d.plan.rules), "rule"))
+	if len(c.Server.Tokens) == 0 {
+		fmt.Fprintf(out, "  listening     %s, this machine only: no server.tokens are set\n", base)
+	} else {
+		fmt.Fprintf(out, "  listening     %s, with %s\n", base, count(len(c.Server.Tokens), "token"))
+	}
+	fmt.Fprintf(out, "  look at       %s/api/performance\n                %s/api/performance/alerts\n", base, base)
+}
+
+func howToAdd(s configs.Skipped) string {
+	if len(s.Variables) == 0 {
+		return ": enabled is false"
+	}
+	text := ": set " + s.Variables[0]
+	for _, v := range s.Variables[1:] {
+		text += " and " + v
+	}
+	return text
+}

@@ -1,0 +1,303 @@
+package route
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+// ledger is what one receiver was told of one alert.
+type ledger struct {
+	told     bool // at least once, as firing or as resolved
+	firing   bool // as firing
+	resolved int
+	severity alert.Severity
+	at       time.Time
+}
+
+// model drives a dispatcher with random events, keeps its changes as a store
+// would, and judges every delivery by what the receivers were told before.
+type model struct {
+	t       *rapid.T
+	d       *Dispatcher
+	tree    *Route
+	now     time.Time
+	ids     int
+	active  map[string]string // name to the id of the occurrence that fires
+	alerts  map[string]alert.Alert
+	wants   map[string]map[string]bool // alert to the receivers of its last route
+	ledgers map[string]map[string]*ledger
+	groups  map[string]store.Group
+	members map[store.MemberKey]store.Member
+}
+
+const repeatEvery = time.Hour
+
+// trees are the configurations that an operator may switch between.
+func trees() []Spec {
+	deep := simple()
+	deep.GroupBy = []string{"category"}
+	deep.Routes = []Spec{
+		{Match: []string{"severity = critical"}, Receivers: []string{"hooks"}, GroupBy: []string{"severity"}},
+		{Match: []string{`alertname =~ "a|b"`}, Receivers: []string{"quiet", "ops"}, Continue: true, GroupBy: []string{"..."}},
+		{Match: []string{"category = cache"}, Receivers: []string{"ops", "hooks"}, GroupWait: seconds(3)},
+	}
+	quiet := simple()
+	quiet.Receivers = []string{"quiet", "hooks"}
+	severity := simple()
+	severity.GroupBy = []string{"severity"}
+	split := simple()
+	split.Routes = []Spec{{Match: []string{"severity = critical"}, Receivers: []string{"ops", "hooks"}}}
+	return []Spec{simple(), deep, quiet, severity, split}
+}
+
+func (m *model) start(spec Spec) {
+	tree, problems := Compile(spec, []string{"ops", "hooks", "quiet"})
+	inhibitions, more := CompileInhibitions([]InhibitSpec{{Source: []string{"alertname = down"}, Target: []string{`alertname =~ "a|c"`}}})
+	if err := append(problems, more...).Err(); err != nil {
+		m.t.Fatal(err)
+	}
+	m.tree = tree
+	m.d = New(Options{
+		Root: tree, Inhibitions: inhibitions,
+		Receivers: []Receiver{{Name: "ops"}, {Name: "hooks"}, {Name: "quiet", SkipResolved: true}},
+		NewID:     func() string { m.ids++; return fmt.Sprint("msg_", m.ids) },
+	})
+}
+
+// restart makes a new dispatcher of what the store has.
+func (m *model) restart(spec Spec) {
+	snapshot := store.Snapshot{Groups: slices.Collect(maps.Values(m.groups)), Members: slices.Collect(maps.Values(m.members))}
+	for _, id := range slices.Sorted(maps.Keys(m.alerts)) {
+		inUse := m.alerts[id].State == alert.Firing
+		for key := range m.members {
+			inUse = inUse || key.AlertID == id
+		}
+		if inUse {
+			snapshot.Alerts = append(snapshot.Alerts, m.alerts[id])
+		}
+	}
+	m.start(spec)
+	m.take(m.d.Restore(snapshot, m.now))
+	for _, id := range m.active {
+		m.route(id)
+	}
+}
+
+// route notes whom the alert's present route reaches.
+func (m *model) route(id string) {
+	a := m.alerts[id]
+	m.wants[id] = map[string]bool{}
+	for _, r := range m.tree.Take(a.AllLabels()) {
+		for _, name := range r.Receivers {
+			m.wants[id][name] = true
+		}
+	}
+}
+
+func (m *model) apply(a alert.Alert, kind alert.EventKind) {
+	m.alerts[a.ID] = a
+	if a.Active() {
+		m.route(a.ID)
+	}
+	m.take(m.d.Apply(a, kind, m.now))
+}
+
+func (m *model) fire(name string, severity alert.Severity) {
+	m.ids++
+	labels := alert.LabelsOf("alertname", name, "category", map[bool]string{true: "cache", false: "host"}[name < "c"])
+	a := alert.Alert{
+		ID: fmt.Sprintf("%s#%d", name, m.ids), Rule: name, Labels: labels, Fingerprint: labels.Fingerprint(),
+		Severity: severity, State: alert.Firing, StartsAt: m.now,
+	}
+	m.active[name] = a.ID
+	m.apply(a, alert.EventFiring)
+}
+
+func (m *model) resolve(name string) {
+	a := m.alerts[m.active[name]]
+	delete(m.active, name)
+	a.State = alert.Resolved
+	m.apply(a, alert.EventResolved)
+}
+
+func (m *model) pass(d time.Duration) {
+	until := m.now.Add(d)
+	for {
+		due := m.d.NextDue()
+		if due.IsZero() || due.After(until) {
+			break
+		}
+		m.now = later(m.now, due)
+		m.take(m.d.Flush(m.now))
+		if after := m.d.NextDue(); !after.IsZero() && !after.After(m.now) {
+			m.t.Fatalf("flush at %s made no progress", m.now.Sub(epoch))
+		}
+	}
+	m.now = until
+}
+
+// take commits a change, drops first, and judges what is sent.
+func (m *model) take(c store.Change) {
+	for _, key := range c.DropGroups {
+		delete(m.groups, key)
+	}
+	for _, key := range c.DropMembers {
+		delete(m.members, key)
+	}
+	for _, g := range c.Groups {
+		m.groups[g.Key] = g
+	}
+	for _, member := range c.Members {
+		m.members[member.MemberKey] = member
+	}
+	m.same()
+	for i := range c.Deliveries {
+		m.judge(&c.Deliveries[i].Notification)
+	}
+}
+
+// same holds the store against the dispatcher's memory.
+func (m *model) same() {
+	s := m.d.Snapshot()
+	if len(s.Members) != len(m.members) || len(s.Groups) != len(m.groups) {
+		m.t.Fatalf("the store has %d members in %d groups, the dispatcher %d in %d", len(m.members), len(m.groups), len(s.Members), len(s.Groups))
+	}
+	for _, member := range s.Members {
+		if m.members[member.MemberKey] != member {
+			m.t.Fatalf("the store has %+v, the dispatcher %+v", m.members[member.MemberKey], member)
+		}
+	}
+	for _, g := range s.Groups {
+		if stored := m.groups[g.Key]; !stored.FlushAt.Equal(g.FlushAt) || stored.Seq != g.Seq {
+			m.t.Fatalf("the store has %+v, the dispatcher %+v", stored, g)
+		}
+	}
+}
+
+func (m *model) judge(n *alert.Notification) {
+	news := false
+	var last time.Time
+	for i := range n.Alerts {
+		a := &n.Alerts[i]
+		l := m.ledger(n.Receiver, a.ID)
+		news = news || !l.told || a.Active() && l.severity < a.Severity || !a.Active() && l.firing
+		if l.resolved > 0 {
+			m.t.Fatalf("%s is told of %s after its end", n.Receiver, a.ID)
+		}
+		if a.Active() {
+			last = later(last, l.at)
+			m.judgeFiring(n.Receiver, a, l)
+		}
+		l.told, l.severity, l.at = true, a.Severity, m.now
+		if a.Active() {
+			l.firing = true
+		} else {
+			l.resolved++
+			if n.Receiver == "quiet" {
+				m.t.Fatalf("quiet is told of the end of %s", a.ID)
+			}
+		}
+	}
+	if !news && (last.IsZero() || m.now.Sub(last) < repeatEvery) {
+		m.t.Fatalf("%s is told nothing new at %s: %q", n.Receiver, m.now.Sub(epoch), n.Reason)
+	}
+}
+
+func (m *model) judgeFiring(receiver string, a *alert.Alert, l *ledger) {
+	if m.active[a.Rule] != a.ID {
+		m.t.Fatalf("%s is told that %s fires, which ended", receiver, a.ID)
+	}
+	if !m.wants[a.ID][receiver] {
+		m.t.Fatalf("%s is told that %s fires, and is not on its route", receiver, a.ID)
+	}
+	if !l.told && (a.Rule == "a" || a.Rule == "c") && m.active["down"] != "" {
+		m.t.Fatalf("%s is told of %s, which is inhibited", receiver, a.ID)
+	}
+	for id, other := range m.ledgers[receiver] {
+		if id != a.ID && m.alerts[id].Rule == a.Rule && other.firing && other.resolved == 0 && receiver != "quiet" {
+			m.t.Fatalf("%s is told of %s before the end of %s", receiver, a.ID, id)
+		}
+	}
+}
+
+func (m *model) ledger(receiver, id string) *ledger {
+	if m.ledgers[receiver] == nil {
+		m.ledgers[receiver] = map[string]*ledger{}
+	}
+	if m.ledgers[receiver][id] == nil {
+		m.ledgers[receiver][id] = &ledger{}
+	}
+	return m.ledgers[receiver][id]
+}
+
+// end resolves everything, lets time pass and counts what is left.
+func (m *model) end() {
+	for _, name := range slices.Sorted(maps.Keys(m.active)) {
+		m.resolve(name)
+	}
+	m.pass(3 * time.Hour)
+	if len(m.d.groups)+len(m.d.alerts)+len(m.d.homes)+len(m.groups)+len(m.members) != 0 {
+		m.t.Fatalf("left behind: groups %v, alerts %v, homes %v, stored %v %v", m.d.Groups(), m.d.alerts, m.d.homes, m.groups, m.members)
+	}
+	for id, receivers := range m.wants {
+		for name := range receivers {
+			if name != "quiet" && !m.ledger(name, id).told {
+				m.t.Fatalf("%s was never told of %s", name, id)
+			}
+		}
+	}
+	for name, alerts := range m.ledgers {
+		for id, l := range alerts {
+			if want := map[bool]int{true: 0, false: 1}[name == "quiet"]; l.told && l.resolved != want {
+				m.t.Fatalf("%s was told %d ends of %s", name, l.resolved, id)
+			}
+		}
+	}
+}
+
+func TestNothingIsLostAndNothingIsToldTwice(t *testing.T) {
+	all := trees()
+	rapid.Check(t, func(t *rapid.T) {
+		m := &model{
+			t: t, now: epoch, active: map[string]string{}, alerts: map[string]alert.Alert{}, wants: map[string]map[string]bool{},
+			ledgers: map[string]map[string]*ledger{}, groups: map[string]store.Group{}, members: map[store.MemberKey]store.Member{},
+		}
+		present := rapid.SampledFrom(all).Draw(t, "tree")
+		m.start(present)
+		names := rapid.SampledFrom([]string{"a", "b", "c", "down"})
+		severities := rapid.SampledFrom([]alert.Severity{alert.Info, alert.Warning, alert.Critical})
+		t.Repeat(map[string]func(*rapid.T){
+			"fire or move": func(t *rapid.T) {
+				name, severity := names.Draw(t, "name"), severities.Draw(t, "severity")
+				id, fires := m.active[name]
+				if !fires {
+					m.fire(name, severity)
+				} else if a := m.alerts[id]; a.Severity != severity {
+					a.Severity = severity
+					m.apply(a, alert.EventSeverity)
+				}
+			},
+			"resolve": func(t *rapid.T) {
+				if name := names.Draw(t, "name"); m.active[name] != "" {
+					m.resolve(name)
+				}
+			},
+			"seconds": func(t *rapid.T) { m.pass(time.Duration(rapid.IntRange(1, 90).Draw(t, "s")) * time.Second) },
+			"hours":   func(t *rapid.T) { m.pass(time.Duration(rapid.IntRange(20, 200).Draw(t, "min")) * time.Minute) },
+			"restart": func(*rapid.T) { m.restart(present) },
+			"edit": func(t *rapid.T) {
+				present = rapid.SampledFrom(all).Draw(t, "tree")
+				m.restart(present)
+			},
+		})
+		m.end()
+	})
+}

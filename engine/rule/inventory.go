@@ -1,0 +1,159 @@
+package rule
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+)
+
+// other finds another metric's series for the labels of this one: the same
+// labels; else the one with the most of these labels and no others; else the
+// only one that is so but for its source; else the only one of another source
+// that has labels beside, such as the application's instance. Where several
+// are equally near there is none: a guess would be worse than unknown.
+func (e *Evaluator) other(metric string, labels alert.Labels) *Series {
+	byLabels := e.series[metric]
+	if t := byLabels[labels.Fingerprint()]; t != nil {
+		return &t.Series
+	}
+	var best [3]*Series // by nearness
+	var many [3]bool
+	for _, t := range byLabels {
+		near, ok := nearness(t.Labels, labels)
+		if !ok {
+			continue
+		}
+		found := best[near]
+		switch {
+		case found == nil || near == within && len(t.Labels) > len(found.Labels):
+			best[near], many[near] = &t.Series, false
+		case near != within || len(t.Labels) == len(found.Labels):
+			many[near] = true
+		}
+	}
+	for near := range best {
+		if many[near] {
+			return nil
+		}
+		if best[near] != nil {
+			return best[near]
+		}
+	}
+	return nil
+}
+
+// How near a series is to a label set, nearest first.
+const (
+	within = iota // all of its labels are in the set
+	aside         // so they are, but for the source
+	beyond        // another source's, with labels that the set does not have
+)
+
+func nearness(series, labels alert.Labels) (int, bool) {
+	extra, otherSource := false, false
+	for i := range series {
+		switch mine := labels.Get(series[i].Name); {
+		case mine == series[i].Value:
+		case series[i].Name == alert.LabelSource:
+			otherSource = true
+		case mine == "":
+			extra = true
+		default:
+			return 0, false
+		}
+	}
+	switch {
+	case !extra && !otherSource:
+		return within, true
+	case !extra:
+		return aside, true
+	}
+	return beyond, otherSource
+}
+
+// Alerts returns the alerts that there are, sorted: worst first, then by the
+// moment they fired, then by id.
+func (e *Evaluator) Alerts() []alert.Alert {
+	var all []alert.Alert
+	add := func(inst *instance) {
+		if inst.alert != nil {
+			all = append(all, *inst.alert)
+		}
+	}
+	for _, byLabels := range e.series {
+		for _, t := range byLabels {
+			for _, inst := range t.instances {
+				add(inst)
+			}
+		}
+	}
+	for _, inst := range e.restored {
+		add(inst)
+	}
+	slices.SortFunc(all, func(a, b alert.Alert) int {
+		if a.Severity != b.Severity {
+			return int(b.Severity) - int(a.Severity)
+		}
+		if c := b.PendingAt.Compare(a.PendingAt); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return all
+}
+
+// SeriesCount returns how many series a rule judges.
+func (e *Evaluator) SeriesCount(rule string) int {
+	n := 0
+	for _, r := range e.rules {
+		if r.ID != rule {
+			continue
+		}
+		for _, t := range e.series[r.Metric.Name] {
+			if t.seen && r.Match.Matches(t.Labels) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Sweep forgets the series that have had no sample for long and carry no
+// alert, so that label sets that come and go do not fill the memory. An alert
+// whose series has not come back since a restart stays: missing data is not
+// recovery.
+func (e *Evaluator) Sweep(now time.Time) {
+	for metric, byLabels := range e.series {
+		limit := max(time.Hour, 2*e.windows[metric])
+		for fp, t := range byLabels {
+			if now.Sub(t.heard()) <= limit || t.hasAlert() {
+				continue
+			}
+			delete(byLabels, fp)
+			for _, inst := range t.instances {
+				e.drop(inst)
+			}
+		}
+		if len(byLabels) == 0 {
+			delete(e.series, metric)
+		}
+	}
+	for key, inst := range e.restored {
+		if inst.alert == nil {
+			inst.due = 0
+			delete(e.restored, key)
+		}
+	}
+}
+
+// drop takes an instance out of the evaluator; its timer counts no more.
+func (e *Evaluator) drop(inst *instance) {
+	inst.due = 0
+	delete(e.live, inst.key)
+}
+
+func (t *tracked) hasAlert() bool {
+	return slices.ContainsFunc(t.instances, func(inst *instance) bool { return inst.alert != nil })
+}

@@ -1,0 +1,196 @@
+package notifiers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/internal/httpx"
+	"github.com/tocsin-dev/tocsin/internal/secret"
+)
+
+const (
+	// maxAnswerBytes is how much of an answer is read, whatever a receiver
+	// sends.
+	maxAnswerBytes = 16 << 10
+	// maxErrorRunes is how much of it stands in an error: it is stored with
+	// every attempt.
+	maxErrorRunes = 300
+	// MaxRetryAfter caps what a receiver may ask us to wait, so that a wrong
+	// header does not silence it for days.
+	MaxRetryAfter = time.Hour
+)
+
+// Request is one message on its way to a receiver by HTTP.
+type Request struct {
+	Method      string // empty is POST
+	URL         secret.URL
+	ContentType string // empty is application/json
+	Body        []byte
+	// Options authorize the request and add the operator's headers.
+	Options httpx.Options
+	// Header is the adapter's own and wins over the operator's.
+	Header http.Header
+	// Secrets are texts beside those of URL and Options that no error may hold.
+	Secrets []secret.String
+	// UserAgent is used when the operator's headers give none; empty is
+	// "tocsin".
+	UserAgent string
+}
+
+// AnswerError is an answer that is not a success. It wraps nothing; Post
+// marks it Permanent or adds a RetryAfter.
+type AnswerError struct {
+	Host   string // scheme://host of the receiver
+	Status int
+	// Text is the beginning of the body on one line, without the request's
+	// secrets; may be empty.
+	Text string
+}
+
+// Error says who answered what.
+func (e *AnswerError) Error() string {
+	s := fmt.Sprintf("%s answered %d %s", e.Host, e.Status, http.StatusText(e.Status))
+	if e.Status >= 300 && e.Status < 400 {
+		return s + ": a redirect, which is not followed; give the URL that it leads to"
+	}
+	if e.Text != "" {
+		s += ": " + e.Text
+	}
+	return strings.TrimSpace(s)
+}
+
+// Post sends one message and sorts the answer; ctx carries the deadline. One
+// policy for every receiver:
+//
+//   - 2xx is told, whatever becomes of the body after the status;
+//   - 408, 425, 429, 5xx and every failure of the network may pass: the error
+//     is not Permanent, and on 429 and 503 Retry-After is passed on (RFC 9110,
+//     seconds or a date), at most MaxRetryAfter;
+//   - redirects are not followed: a message with secrets goes where the
+//     operator sent it, and nowhere else. They and every other status are
+//     Permanent.
+//
+// No error holds the URL beyond its host, nor a credential, even when the
+// receiver echoes them. client is not changed and may be shared.
+func Post(ctx context.Context, client *http.Client, req Request) (Receipt, error) {
+	hr, err := req.build(ctx)
+	if err != nil {
+		return Receipt{}, Permanent(err)
+	}
+	noRedirects := *client
+	noRedirects.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := noRedirects.Do(hr)
+	if err != nil {
+		return Receipt{}, req.networkError(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	receipt := Receipt{Status: resp.StatusCode}
+	// A body that breaks off changes nothing: the status was the answer.
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		return receipt, nil
+	}
+	return receipt, sortAnswer(&AnswerError{
+		Host:   req.URL.Redacted(),
+		Status: resp.StatusCode,
+		Text:   req.clean(string(answer)),
+	}, resp.Header.Get("Retry-After"), time.Now())
+}
+
+func (r *Request) build(ctx context.Context) (*http.Request, error) {
+	method := r.Method
+	if method == "" {
+		method = http.MethodPost
+	}
+	hr, err := http.NewRequestWithContext(ctx, method, r.URL.Reveal(), bytes.NewReader(r.Body))
+	if err != nil {
+		// net/http's error quotes the URL.
+		return nil, errors.New("cannot make a request of the method and URL")
+	}
+	agent, contentType := r.UserAgent, r.ContentType
+	if agent == "" {
+		agent = "tocsin"
+	}
+	if contentType == "" {
+		contentType = "application/json"
+	}
+	hr.Header.Set("User-Agent", agent)
+	hr.Header.Set("Content-Type", contentType)
+	r.Options.Authorize(hr)
+	for name, values := range r.Header {
+		hr.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	return hr, nil
+}
+
+func sortAnswer(e *AnswerError, retryAfter string, now time.Time) error {
+	switch {
+	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable:
+		if wait, ok := parseRetryAfter(retryAfter, now); ok {
+			return RetryAfter(e, wait)
+		}
+		return e
+	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooEarly, e.Status >= 500:
+		return e
+	}
+	return Permanent(e)
+}
+
+// parseRetryAfter reads RFC 9110's delay in seconds or date. A time that has
+// passed is no wish at all.
+func parseRetryAfter(text string, now time.Time) (time.Duration, bool) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return 0, false
+	}
+	if strings.Trim(text, "0123456789") == "" {
+		seconds, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || seconds > int64(MaxRetryAfter/time.Second) {
+			return MaxRetryAfter, true // more digits than fit are a long time too
+		}
+		return time.Duration(seconds) * time.Second, seconds > 0
+	}
+	at, err := http.ParseTime(text)
+	if err != nil || !at.After(now) {
+		return 0, false
+	}
+	return min(at.Sub(now), MaxRetryAfter), true
+}
+
+// networkError gives err a text that may be stored.
+func (r *Request) networkError(err error) error {
+	err = secret.CleanError(err)
+	text := r.URL.Redacted() + ": " + r.clean(err.Error())
+	if errors.Is(err, context.DeadlineExceeded) {
+		text = r.URL.Redacted() + ": no answer before the deadline"
+	}
+	return &networkError{text: text, err: err}
+}
+
+// networkError answers errors.Is for what happened, and nothing unwraps it:
+// the texts of net/http's errors quote what the server sent.
+type networkError struct {
+	text string
+	err  error
+}
+
+func (e *networkError) Error() string        { return e.text }
+func (e *networkError) Is(target error) bool { return errors.Is(e.err, target) }
+
+// UserAgent returns "tocsin/" and the version that the binary was built from.
+// It reads the build's record each time: call it once and keep it.
+func UserAgent() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "tocsin/devel"
+	}
+	return "tocsin/" + strings.TrimPrefix(info.Main.Version, "v")
+}

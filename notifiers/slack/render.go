@@ -1,0 +1,262 @@
+package slack
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/slack-go/slack"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/units"
+	"github.com/tocsin-dev/tocsin/notifiers"
+)
+
+// Slack's limits, and ours where they are narrower.
+// https://docs.slack.dev/reference/block-kit/blocks: 50 blocks a message, 150
+// characters a header, 3,000 a section, 10 fields of 2,000. Not in the manual:
+// about 13,200 characters of blocks in all are refused as msg_blocks_too_long,
+// and more than 20 blocks in one attachment as invalid_attachments.
+const (
+	maxHeader     = 150
+	maxAlerts     = 10 // two blocks each: 20 in an attachment, 22 in all
+	maxBlocks     = 12_000
+	maxFallback   = 600
+	maxMessage    = 600
+	maxNote       = 300 // an annotation
+	maxNotes      = 3
+	maxLabelValue = 120
+	maxLabels     = 800 // all labels of an alert
+	maxLinks      = 4
+	maxField      = 400
+)
+
+// render makes one message of a notification. It is pure: the same
+// notification gives the same bytes, whenever it is retried.
+//
+// The header stands at the top, so that Slack takes Text for notifications
+// only; the alerts stand in attachments because nothing else has a colour.
+func render(n alert.Notification) slack.WebhookMessage {
+	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType,
+		escape(icon(n.Fires(), n.Severity())+" "+notifiers.Title(&n), maxHeader), true, false))
+	attachments, shown := alertAttachments(&n)
+	attachments = append(attachments, footer(&n, len(n.Alerts)-shown+n.Truncated))
+	return slack.WebhookMessage{
+		Text:        fallback(&n),
+		Blocks:      &slack.Blocks{BlockSet: []slack.Block{header}},
+		Attachments: attachments,
+		Parse:       "none", // an @name in the text is a name, not a mention
+	}
+}
+
+// alertAttachments renders the first alerts, as many as fit, those of one
+// colour together. It returns how many.
+func alertAttachments(n *alert.Notification) (out []slack.Attachment, shown int) {
+	budget := maxBlocks
+	for i := range n.Alerts {
+		a := &n.Alerts[i]
+		blocks := alertBlocks(n, a)
+		size := jsonSize(blocks)
+		if shown == maxAlerts || (shown > 0 && size > budget) {
+			break
+		}
+		budget -= size
+		shown++
+		if c := colour(a); len(out) == 0 || out[len(out)-1].Color != c {
+			out = append(out, slack.Attachment{Color: c})
+		}
+		last := &out[len(out)-1].Blocks
+		last.BlockSet = append(last.BlockSet, blocks...)
+	}
+	return out, shown
+}
+
+func jsonSize(blocks []slack.Block) int {
+	data, err := json.Marshal(blocks)
+	if err != nil {
+		return maxBlocks // Notify marshals it again and says what is wrong
+	}
+	return utf8.RuneCount(data)
+}
+
+// fallback is the text of a push notification: what, where, how bad.
+func fallback(n *alert.Notification) string {
+	s := icon(n.Fires(), n.Severity()) + " " + notifiers.Title(n)
+	if len(n.Alerts) > 0 {
+		a := &n.Alerts[0]
+		s += ": " + notifiers.Message(a)
+		if a.Value.Known() {
+			s += ", now " + notifiers.Measured(a)
+		}
+	}
+	if more := len(n.Alerts) + n.Truncated - 1; more > 0 {
+		return escape(s, maxFallback-20) + fmt.Sprintf(" and %d more", more)
+	}
+	return escape(s, maxFallback)
+}
+
+// alertBlocks renders one alert: what and how much, then labels and links.
+func alertBlocks(n *alert.Notification, a *alert.Alert) []slack.Block {
+	text := icon(a.Active(), a.Severity) + " " + escape(notifiers.Message(a), maxMessage)
+	links, notes := annotations(a)
+	for _, note := range notes {
+		text += "\n" + note
+	}
+	blocks := []slack.Block{slack.NewSectionBlock(markdown(text), fields(n, a), nil)}
+	if url := link(notifiers.AlertURL(n, a), "Alert"); url != "" {
+		links = append(links, url)
+	}
+	var small []slack.MixedElement
+	if labels := labelLine(a); labels != "" {
+		small = append(small, markdown(labels))
+	}
+	if len(links) > 0 {
+		small = append(small, markdown(strings.Join(links, " · ")))
+	}
+	if len(small) > 0 {
+		blocks = append(blocks, slack.NewContextBlock("", small...))
+	}
+	return blocks
+}
+
+func fields(n *alert.Notification, a *alert.Alert) []*slack.TextBlockObject {
+	out := []*slack.TextBlockObject{
+		field("Value", escape(notifiers.Measured(a), maxField)),
+		since(n, a),
+		field("Severity", severity(a)),
+		field("Rule", escape(a.Rule, maxField)),
+	}
+	if !a.Active() && a.Peak.Known() {
+		out = append(out, field("Peak", escape(units.Quantity(float64(a.Peak), a.Unit), maxField)))
+	}
+	return out
+}
+
+func field(name, text string) *slack.TextBlockObject { return markdown("*" + name + "*\n" + text) }
+
+func severity(a *alert.Alert) string {
+	s := a.Severity.String()
+	if a.Worst > a.Severity {
+		s += " (was " + a.Worst.String() + ")"
+	}
+	return s
+}
+
+func since(n *alert.Notification, a *alert.Alert) *slack.TextBlockObject {
+	name, lasted := "Since", units.Duration(notifiers.Lasted(a, n.At))
+	if !a.Active() {
+		name, lasted = "Fired", "for "+lasted
+	}
+	began := notifiers.Began(a)
+	if began.IsZero() {
+		return field(name, "unknown")
+	}
+	return field(name, date(began)+" ("+lasted+")")
+}
+
+// labelLine shows the labels that tell this alert from others of its rule. A
+// label that does not fit any more is counted.
+func labelLine(a *alert.Alert) string {
+	var b strings.Builder
+	labels := notifiers.OwnLabels(a)
+	used := 0
+	for i, label := range labels {
+		piece := code(label.Name+"="+label.Value, maxLabelValue)
+		if used += length(piece) + 1; used > maxLabels {
+			fmt.Fprintf(&b, "and %d more labels", len(labels)-i)
+			break
+		}
+		b.WriteString(piece + " ")
+	}
+	return strings.TrimSuffix(b.String(), " ")
+}
+
+// annotations returns the links and the notes among an alert's annotations,
+// by name. What the message says already is left out.
+func annotations(a *alert.Alert) (links, notes []string) {
+	for _, name := range slices.Sorted(maps.Keys(a.Annotations)) {
+		text := a.Annotations[name]
+		if url := link(text, linkName(name)); url != "" {
+			if len(links) < maxLinks {
+				links = append(links, url)
+			}
+			continue
+		}
+		if text != "" && text != a.Message && len(notes) < maxNotes {
+			notes = append(notes, "*"+escape(name, 40)+":* "+escape(text, maxNote))
+		}
+	}
+	return links, notes
+}
+
+// linkName makes "Runbook" of runbook_url.
+func linkName(annotation string) string {
+	name := strings.ReplaceAll(strings.TrimSuffix(annotation, "_url"), "_", " ")
+	if name == "" {
+		return annotation
+	}
+	first, size := utf8.DecodeRuneInString(name)
+	return string(unicode.ToUpper(first)) + name[size:]
+}
+
+// footer says what was left out, why the message came, and its id: a retry
+// has the same one.
+func footer(n *alert.Notification, left int) slack.Attachment {
+	var blocks []slack.Block
+	if left > 0 {
+		text := fmt.Sprintf("and %d more", left)
+		if url := link(n.ExternalURL+"/api/v1/alerts", text); url != "" {
+			text = url
+		}
+		blocks = append(blocks, slack.NewSectionBlock(markdown(text), nil, nil))
+	}
+	why := escape(n.Reason, maxField)
+	if why != "" {
+		why += " · "
+	}
+	if n.StillFiring > 0 {
+		why += fmt.Sprintf("%d more still firing in this group · ", n.StillFiring)
+	}
+	why += "tocsin " + escape(n.ID, 100)
+	return slack.Attachment{Blocks: slack.Blocks{BlockSet: append(blocks, slack.NewContextBlock("", markdown(why)))}}
+}
+
+// markdown is verbatim: Slack makes no links and mentions of its own of
+// @names, #channels and URLs in it.
+func markdown(text string) *slack.TextBlockObject {
+	return slack.NewTextBlockObject(slack.MarkdownType, text, false, true)
+}
+
+func icon(firing bool, s alert.Severity) string {
+	if !firing {
+		return "✅"
+	}
+	switch s {
+	case alert.Critical:
+		return "🔥"
+	case alert.Warning:
+		return "⚠️"
+	case alert.Info, alert.OK:
+		return "ℹ️"
+	}
+	return "❔"
+}
+
+func colour(a *alert.Alert) string {
+	if !a.Active() {
+		return "#2eb886"
+	}
+	switch a.Severity {
+	case alert.Critical:
+		return "#a30200"
+	case alert.Warning:
+		return "#daa038"
+	case alert.Info, alert.OK:
+		return "#439fe0"
+	}
+	return "#439fe0"
+}

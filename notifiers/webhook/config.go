@@ -1,0 +1,143 @@
+package webhook
+
+import (
+	"encoding/base64"
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/tocsin-dev/tocsin/internal/httpx"
+	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/secret"
+)
+
+// The formats of a body.
+const (
+	// FormatAlertmanager is the payload of Alertmanager's webhook receiver,
+	// version 4, so that what receives it already works.
+	FormatAlertmanager = "alertmanager"
+	// FormatStandard is {type, timestamp, data} as the Standard Webhooks
+	// specification recommends; data is the whole alert.Notification.
+	FormatStandard = "standard"
+	// FormatTemplate is what Body makes of the notification.
+	FormatTemplate = "template"
+)
+
+const jsonType = "application/json"
+
+// Config is a receiver of type webhook.
+type Config struct {
+	URL secret.URL `yaml:"url"`
+	// Format is one of the formats above; empty is alertmanager, or template
+	// when there is a Body.
+	Format string `yaml:"format"`
+	Method string `yaml:"method"` // POST or PUT
+	// Body is a text/template over alert.Notification, with the functions
+	// json, quantity, duration, upper, lower and join.
+	Body        string `yaml:"body"`
+	ContentType string `yaml:"content_type"` // empty is application/json
+
+	// Secret signs by the Standard Webhooks specification, in every format:
+	// whsec_ and base64, or any other text as it is.
+	Secret secret.String `yaml:"secret"`
+	// PreviousSecret signs too, so that receivers can change over one by one.
+	PreviousSecret secret.String `yaml:"previous_secret"`
+
+	// MaxAlerts is how many alerts one message carries; the rest is counted.
+	// 0 is all of them.
+	MaxAlerts int `yaml:"max_alerts"`
+
+	httpx.Options `yaml:",inline"`
+}
+
+// Default returns the configuration before the operator's settings.
+func Default() Config { return Config{Method: http.MethodPost} }
+
+// format returns the format in force.
+func (c *Config) format() string {
+	switch {
+	case c.Format != "":
+		return c.Format
+	case c.Body != "":
+		return FormatTemplate
+	}
+	return FormatAlertmanager
+}
+
+func (c *Config) contentType() string {
+	if c.ContentType == "" {
+		return jsonType
+	}
+	return c.ContentType
+}
+
+// Validate returns what is wrong with the configuration, the template's
+// mistakes included: it is parsed, and executed with a sample.
+func (c *Config) Validate() problem.List {
+	var ps problem.List
+	if _, err := httpx.ParseURL(c.URL, "http", "https"); err != nil {
+		ps.AddHint("url", "write for example https://host/hook", "%s", err)
+	}
+	formats := []string{FormatAlertmanager, FormatStandard, FormatTemplate}
+	switch c.format() {
+	case FormatAlertmanager, FormatStandard:
+		if c.Body != "" {
+			ps.AddHint("body", "take format away, or write format: template", "format %s has a body of its own", c.Format)
+		}
+	case FormatTemplate:
+		if _, err := parseBody(c); err != nil {
+			ps.Add("body", "%s", err)
+		}
+	default:
+		ps.AddHint("format", problem.DidYouMean(c.Format, formats),
+			"unknown format %q; want %s", c.Format, strings.Join(formats, ", "))
+	}
+	if c.Method != "" && c.Method != http.MethodPost && c.Method != http.MethodPut {
+		ps.Add("method", "%q is not POST or PUT", c.Method)
+	}
+	if _, _, err := mime.ParseMediaType(c.contentType()); err != nil || !httpguts.ValidHeaderFieldValue(c.contentType()) {
+		ps.AddHint("content_type", "write for example text/plain", "%q is not a media type", c.ContentType)
+	}
+	if c.MaxAlerts < 0 {
+		ps.Add("max_alerts", "must not be negative; 0 is all")
+	}
+	ps = append(ps, c.validateSecrets()...)
+	ps = append(ps, c.Options.Validate()...)
+	return ps
+}
+
+func (c *Config) validateSecrets() problem.List {
+	var ps problem.List
+	if _, err := signer(c.Secret); err != nil {
+		ps.Add("secret", "%s", err)
+	}
+	if _, err := signer(c.PreviousSecret); err != nil {
+		ps.Add("previous_secret", "%s", err)
+	}
+	if c.Secret.Empty() && !c.PreviousSecret.Empty() {
+		ps.Add("previous_secret", "there is no secret beside it")
+	}
+	return ps
+}
+
+// signer makes the signer of a secret; nil when there is none.
+func signer(s secret.String) (*standardwebhooks.Webhook, error) {
+	text := s.Reveal()
+	if text == "" {
+		return nil, nil //nolint:nilnil // no secret is no mistake
+	}
+	key := []byte(text)
+	if encoded, ok := strings.CutPrefix(text, "whsec_"); ok {
+		decoded, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil || len(decoded) == 0 {
+			// The decoder's error would tell of the secret's bytes.
+			return nil, errors.New("what follows whsec_ is not base64")
+		}
+		key = decoded
+	}
+	return standardwebhooks.NewWebhookRaw(key)
+}

@@ -1,0 +1,134 @@
+package webhook
+
+import (
+	"encoding/json"
+	"maps"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/units"
+	"github.com/tocsin-dev/tocsin/notifiers"
+)
+
+// render makes the body of one message: the same notification gives the same
+// bytes.
+func (w *Notifier) render(n alert.Notification) ([]byte, error) {
+	switch w.cfg.format() {
+	case FormatTemplate:
+		return execute(w.body, &n)
+	case FormatStandard:
+		return json.Marshal(standardPayload(n))
+	}
+	return json.Marshal(alertmanagerPayload(n))
+}
+
+// message is Alertmanager's webhook message, version 4, field by field in its
+// order. https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+type message struct {
+	Receiver          string            `json:"receiver"`
+	Status            string            `json:"status"`
+	Alerts            []messageAlert    `json:"alerts"`
+	GroupLabels       map[string]string `json:"groupLabels"`
+	CommonLabels      map[string]string `json:"commonLabels"`
+	CommonAnnotations map[string]string `json:"commonAnnotations"`
+	ExternalURL       string            `json:"externalURL"`
+	Version           string            `json:"version"`
+	GroupKey          string            `json:"groupKey"`
+	TruncatedAlerts   int               `json:"truncatedAlerts"`
+}
+
+type messageAlert struct {
+	Status      string            `json:"status"`
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+	StartsAt    time.Time         `json:"startsAt"`
+	// EndsAt is year 1 while the alert fires, as Alertmanager writes it.
+	EndsAt       time.Time `json:"endsAt"`
+	GeneratorURL string    `json:"generatorURL"`
+	// Fingerprint is that of the identity, so without severity: receivers pair
+	// a resolution with its alert by it, and the severity may have moved in
+	// between. Alertmanager hashes every label; there, a severity that moves
+	// makes another alert.
+	Fingerprint string `json:"fingerprint"`
+}
+
+func alertmanagerPayload(n alert.Notification) message {
+	m := message{
+		Receiver:     n.Receiver,
+		Status:       string(n.Status),
+		Alerts:       make([]messageAlert, len(n.Alerts)),
+		GroupLabels:  n.GroupLabels.Map(),
+		CommonLabels: n.CommonLabels().Map(),
+		ExternalURL:  n.ExternalURL,
+		Version:      "4",
+		GroupKey:     n.GroupKey,
+
+		TruncatedAlerts: n.Truncated,
+	}
+	for i := range n.Alerts {
+		m.Alerts[i] = alertmanagerAlert(&n, &n.Alerts[i])
+	}
+	m.CommonAnnotations = commonAnnotations(m.Alerts)
+	return m
+}
+
+func alertmanagerAlert(n *alert.Notification, a *alert.Alert) messageAlert {
+	out := messageAlert{
+		Status:       string(alert.Resolved),
+		Labels:       a.AllLabels().Map(),
+		Annotations:  annotations(a),
+		StartsAt:     notifiers.Began(a).UTC(),
+		EndsAt:       a.EndsAt.UTC(),
+		GeneratorURL: notifiers.AlertURL(n, a),
+		Fingerprint:  a.Fingerprint.String(),
+	}
+	if a.Active() {
+		out.Status, out.EndsAt = string(alert.Firing), time.Time{}
+	}
+	return out
+}
+
+// annotations are the rule's, and what Alertmanager's format has no field for.
+// What the rule gives itself is left as it is.
+func annotations(a *alert.Alert) map[string]string {
+	out := map[string]string{}
+	text := notifiers.Message(a)
+	out["summary"], out["description"] = text, text
+	if a.Value.Known() {
+		out["value"] = units.Quantity(float64(a.Value), a.Unit)
+	}
+	if a.Threshold.Known() {
+		out["threshold"] = units.Quantity(float64(a.Threshold), a.Unit)
+	}
+	maps.Copy(out, a.Annotations)
+	return out
+}
+
+func commonAnnotations(alerts []messageAlert) map[string]string {
+	common := map[string]string{}
+	for i := range alerts {
+		if i == 0 {
+			maps.Copy(common, alerts[0].Annotations)
+		}
+		maps.DeleteFunc(common, func(k, v string) bool {
+			other, ok := alerts[i].Annotations[k]
+			return !ok || other != v
+		})
+	}
+	return common
+}
+
+// event is the payload that the Standard Webhooks specification recommends.
+type event struct {
+	Type      string             `json:"type"` // alert.firing or alert.resolved
+	Timestamp time.Time          `json:"timestamp"`
+	Data      alert.Notification `json:"data"`
+}
+
+func standardPayload(n alert.Notification) event {
+	kind := alert.Resolved
+	if n.Fires() {
+		kind = alert.Firing
+	}
+	return event{Type: "alert." + string(kind), Timestamp: n.At.UTC(), Data: n}
+}

@@ -1,0 +1,300 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/httpx"
+	"github.com/tocsin-dev/tocsin/internal/secret"
+	"github.com/tocsin-dev/tocsin/notifiers"
+	"github.com/tocsin-dev/tocsin/notifiers/notifiertest"
+)
+
+const (
+	present  = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	previous = "an older secret, as raw bytes"
+)
+
+func TestConformance(t *testing.T) {
+	configs := map[string]Config{
+		"alertmanager": {Secret: secret.New(present), PreviousSecret: secret.New(previous)},
+		"standard": {Format: FormatStandard, Options: httpx.Options{
+			BearerToken: secret.New("bearer-s3cr3t"),
+		}},
+		"template": {
+			Body:        `{{ .Status | upper }} {{ range .Alerts }}{{ .Severity }}: {{ .Message }}{{ "\n" }}{{ end }}`,
+			ContentType: "text/plain; charset=utf-8",
+			Options: httpx.Options{
+				BasicAuth: httpx.BasicAuth{Username: "ops", Password: secret.New("basic-s3cr3t")},
+				Headers:   map[string]secret.String{"X-Key": secret.New("header-s3cr3t")},
+			},
+		},
+		"put": {Method: http.MethodPut},
+	}
+	secrets := map[string][]string{
+		"alertmanager": {present, previous},
+		"standard":     {"bearer-s3cr3t"},
+		"template": {
+			"basic-s3cr3t", "header-s3cr3t", base64.StdEncoding.EncodeToString([]byte("ops:basic-s3cr3t")),
+		},
+	}
+	for name, cfg := range configs {
+		t.Run(name, func(t *testing.T) {
+			notifiertest.Run(t, func(t testing.TB, url string) notifiers.Notifier {
+				cfg.URL = secret.NewURL(url)
+				return newNotifier(t, cfg)
+			}, notifiertest.Secrets(secrets[name]...))
+		})
+	}
+}
+
+func newNotifier(t testing.TB, cfg Config) *Notifier {
+	t.Helper()
+	n, err := New(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// deliver sends n with the configuration to a receiver and returns what came.
+func deliver(t *testing.T, cfg Config, n alert.Notification) notifiertest.Message {
+	t.Helper()
+	r := notifiertest.NewReceiver(t)
+	cfg.URL = secret.NewURL(r.URL)
+	if _, err := newNotifier(t, cfg).Notify(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	return r.Messages()[0]
+}
+
+func TestPayloadsReadAsTheGoldenFilesShow(t *testing.T) {
+	mixed := notifiertest.Sample(alert.Firing, 3)
+	mixed.Alerts[2] = notifiertest.Sample(alert.Resolved, 3).Alerts[2]
+	mixed.Alerts[1].Annotations = map[string]string{"summary": "the rule's own"}
+	for _, format := range [...]string{FormatAlertmanager, FormatStandard} {
+		for name, n := range map[string]alert.Notification{
+			"firing":   notifiertest.Sample(alert.Firing, 1),
+			"resolved": notifiertest.Sample(alert.Resolved, 1),
+			"mixed":    mixed,
+		} {
+			m := deliver(t, Config{Format: format}, n)
+			if got := m.Header.Get("Content-Type"); got != "application/json" {
+				t.Errorf("Content-Type = %q", got)
+			}
+			notifiertest.GoldenJSON(t, format+"_"+name+".json", json.RawMessage(m.Body))
+		}
+	}
+}
+
+// What receivers of Alertmanager's webhooks decode, by the manual.
+func TestAlertmanagerPayloadHasVersionFoursFieldsAndNoOthers(t *testing.T) {
+	n := notifiertest.Sample(alert.Firing, 2)
+	n.Alerts[1] = notifiertest.Sample(alert.Resolved, 2).Alerts[1]
+	var got struct {
+		Version           string            `json:"version"`
+		GroupKey          string            `json:"groupKey"`
+		TruncatedAlerts   uint64            `json:"truncatedAlerts"`
+		Status            string            `json:"status"`
+		Receiver          string            `json:"receiver"`
+		GroupLabels       map[string]string `json:"groupLabels"`
+		CommonLabels      map[string]string `json:"commonLabels"`
+		CommonAnnotations map[string]string `json:"commonAnnotations"`
+		ExternalURL       string            `json:"externalURL"`
+		Alerts            []struct {
+			Status       string            `json:"status"`
+			Labels       map[string]string `json:"labels"`
+			Annotations  map[string]string `json:"annotations"`
+			StartsAt     time.Time         `json:"startsAt"`
+			EndsAt       string            `json:"endsAt"`
+			GeneratorURL string            `json:"generatorURL"`
+			Fingerprint  string            `json:"fingerprint"`
+		} `json:"alerts"`
+	}
+	m := deliver(t, Config{}, n)
+	dec := json.NewDecoder(bytes.NewReader(m.Body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Version != "4" || got.Status != "firing" || got.Receiver != "ops" || got.GroupLabels["team"] != "web" {
+		t.Errorf("%+v", got)
+	}
+	firing, resolved := got.Alerts[0], got.Alerts[1]
+	if firing.Status != "firing" || firing.EndsAt != "0001-01-01T00:00:00Z" {
+		t.Errorf("firing: %+v", firing)
+	}
+	if resolved.Status != "resolved" || resolved.EndsAt != "2024-01-15T10:00:00Z" {
+		t.Errorf("resolved: %+v", resolved)
+	}
+	if firing.Labels["alertname"] != "cache-hit-rate" || firing.Labels["severity"] != "critical" {
+		t.Errorf("labels: %v", firing.Labels)
+	}
+	if firing.Annotations["value"] != "62.1%" || firing.Annotations["threshold"] != "70%" ||
+		firing.Annotations["summary"] != n.Alerts[0].Message || firing.Annotations["description"] != n.Alerts[0].Message {
+		t.Errorf("annotations: %v", firing.Annotations)
+	}
+	if len(firing.Fingerprint) != 16 || !strings.HasPrefix(firing.GeneratorURL, "https://tocsin.example.com/api/v1/alerts/"+firing.Fingerprint) {
+		t.Errorf("fingerprint %q, generatorURL %q", firing.Fingerprint, firing.GeneratorURL)
+	}
+}
+
+func TestTheFingerprintStaysWhenTheSeverityMoves(t *testing.T) {
+	n := notifiertest.Sample(alert.Firing, 1)
+	before := alertmanagerPayload(n).Alerts[0]
+	n.Alerts[0].Severity = alert.Warning
+	after := alertmanagerPayload(n).Alerts[0]
+	if before.Fingerprint != after.Fingerprint || before.Labels["severity"] == after.Labels["severity"] {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+}
+
+func TestAnAlertThatFiresHasNoEndWhateverItRemembers(t *testing.T) {
+	n := notifiertest.Sample(alert.Firing, 1)
+	n.Alerts[0].EndsAt = n.At
+	if got := alertmanagerPayload(n).Alerts[0].EndsAt; !got.IsZero() {
+		t.Errorf("endsAt = %v", got)
+	}
+}
+
+func TestUnknownValuesHaveNoAnnotation(t *testing.T) {
+	n := notifiertest.Sample(alert.Firing, 1)
+	n.Alerts[0].Value, n.Alerts[0].Threshold = alert.Unknown(), alert.Unknown()
+	got := alertmanagerPayload(n).Alerts[0].Annotations
+	for _, name := range [...]string{"value", "threshold"} {
+		if text, ok := got[name]; ok {
+			t.Errorf("%s = %q", name, text)
+		}
+	}
+}
+
+func TestSignaturesVerifyWithTheLibraryOfTheSpecification(t *testing.T) {
+	old, err := standardwebhooks.NewWebhookRaw([]byte(previous))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := standardwebhooks.NewWebhook(present)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := notifiertest.Sample(alert.Firing, 2)
+	both := Config{Secret: secret.New(present), PreviousSecret: secret.New(previous)}
+	for name, row := range map[string]struct {
+		cfg        Config
+		now, older bool
+	}{
+		"present":          {Config{Secret: secret.New(present)}, true, false},
+		"raw":              {Config{Secret: secret.New(previous)}, false, true},
+		"rotation":         {both, true, true},
+		"standard format":  {Config{Format: FormatStandard, Secret: both.Secret}, true, false},
+		"template":         {Config{Body: "{{ .ID }}", ContentType: "text/plain", Secret: both.Secret}, true, false},
+		"no secret at all": {Config{}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := deliver(t, row.cfg, n)
+			if got := now.Verify(m.Body, m.Header) == nil; got != row.now {
+				t.Errorf("the present secret verifies: %t", got)
+			}
+			if got := old.Verify(m.Body, m.Header) == nil; got != row.older {
+				t.Errorf("the previous secret verifies: %t", got)
+			}
+			if got := m.Header.Get("webhook-id"); got != n.ID {
+				t.Errorf("webhook-id = %q, want %q", got, n.ID)
+			}
+			if now.Verify(append(m.Body, ' '), m.Header) == nil {
+				t.Error("a changed body verifies")
+			}
+		})
+	}
+}
+
+func TestTheOperatorsHeadersDoNotReplaceTheProtocols(t *testing.T) {
+	m := deliver(t, Config{Options: httpx.Options{Headers: map[string]secret.String{
+		"Webhook-Id": secret.New("forged"), "X-Team": secret.New("web"), "User-Agent": secret.New("tocsin at example"),
+	}}}, notifiertest.Sample(alert.Firing, 1))
+	if m.Header.Get("Webhook-Id") == "forged" || m.Header.Get("X-Team") != "web" || m.Header.Get("User-Agent") != "tocsin at example" {
+		t.Errorf("%v", m.Header)
+	}
+}
+
+func TestMaxAlertsCountsWhatItLeavesOut(t *testing.T) {
+	n := notifiertest.Sample(alert.Firing, 50)
+	n.Truncated = 7
+	for _, row := range []struct{ limit, alerts, truncated int }{{0, 50, 7}, {50, 50, 7}, {10, 10, 47}} {
+		var got message
+		if err := json.Unmarshal(deliver(t, Config{MaxAlerts: row.limit}, n).Body, &got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Alerts) != row.alerts || got.TruncatedAlerts != row.truncated {
+			t.Errorf("max_alerts %d: %d alerts, %d truncated", row.limit, len(got.Alerts), got.TruncatedAlerts)
+		}
+	}
+	if len(n.Alerts) != 50 {
+		t.Error("the caller's notification was changed")
+	}
+}
+
+func TestTemplateBody(t *testing.T) {
+	m := deliver(t, Config{Body: `{"text": {{ printf "%s %d" .Status (len .Alerts) | json }},
+"first": {{ with index .Alerts 0 }}{{ .Message | json }}, "value": "{{ quantity .Value .Unit }}",
+"strategy": {{ .Labels.Get "strategy" | json }}, "severity": "{{ upper .Severity }}"{{ end }}}`},
+		notifiertest.Sample(alert.Firing, 1))
+	want := `{"text": "firing 1",
+"first": "Cache hit rate below 70% for USER_RUNS strategy", "value": "62.1%",
+"strategy": "USER_RUNS", "severity": "CRITICAL"}`
+	if string(m.Body) != want {
+		t.Errorf("got  %s\nwant %s", m.Body, want)
+	}
+}
+
+func TestValidateNamesEveryMistake(t *testing.T) {
+	valid := func(change func(*Config)) Config {
+		cfg := Default()
+		cfg.URL = secret.NewURL("https://h/hook")
+		change(&cfg)
+		return cfg
+	}
+	for _, row := range []struct {
+		name   string
+		change func(*Config)
+		want   string // path: part of the message
+	}{
+		{"valid", func(*Config) {}, ""},
+		{"no url", func(c *Config) { c.URL = secret.URL{} }, "url: missing"},
+		{"other scheme", func(c *Config) { c.URL = secret.NewURL("file:///s3cr3t") }, "url: does not begin with http"},
+		{"format", func(c *Config) { c.Format = "standrad" }, `format: unknown format "standrad"; want alertmanager, standard, template; did you mean "standard"?`},
+		{"body beside format", func(c *Config) { c.Format, c.Body = "standard", "x" }, "body: format standard has a body of its own"},
+		{"no body", func(c *Config) { c.Format = "template" }, "body: missing"},
+		{"syntax", func(c *Config) { c.Body = "{{ .Alerts" }, "body: template: body:1: unclosed action"},
+		{"no such field", func(c *Config) { c.Body = `{"a": {{ .Sevrity | json }}}` }, "body: template: body:1:9: executing"},
+		{"no such function", func(c *Config) { c.Body = "{{ toJson . }}" }, `function "toJson" not defined`},
+		{"broken by quotes", func(c *Config) { c.Body = `{"text": "{{ (index .Alerts 0).Message }}"}` }, "body: a sample message is not JSON"},
+		{"quotes are fine in text", func(c *Config) { c.Body, c.ContentType = "{{ (index .Alerts 0).Message }}", "text/plain" }, ""},
+		{"flood", func(c *Config) {
+			c.Body, c.ContentType = `{{ range 100000000 }}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{{ end }}`, "text/plain"
+		}, "body: the template writes more than 32 MB"},
+		{"method", func(c *Config) { c.Method = "GET" }, `method: "GET" is not POST or PUT`},
+		{"content type", func(c *Config) { c.ContentType = "json please" }, "content_type: "},
+		{"secret", func(c *Config) { c.Secret = secret.New("whsec_s3cr3t!") }, "secret: what follows whsec_ is not base64"},
+		{"previous alone", func(c *Config) { c.PreviousSecret = secret.New("x") }, "previous_secret: there is no secret beside it"},
+		{"max_alerts", func(c *Config) { c.MaxAlerts = -1 }, "max_alerts: must not be negative"},
+		{"http options", func(c *Config) { c.BasicAuth.Password = secret.New("x") }, "basic_auth.username: missing"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			cfg := valid(row.change)
+			_, err := New(cfg, nil)
+			if text := fmt.Sprint(err); (err == nil) != (row.want == "") || !strings.Contains(text, row.want) || strings.Contains(text, "s3cr3t") {
+				t.Errorf("err = %v, want %q", err, row.want)
+			}
+		})
+	}
+}

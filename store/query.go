@@ -1,0 +1,43 @@
+package store
+
+import (
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+)
+
+// DeliveryQuery selects deliveries of the outbox, newest first. Zero fields
+// select everything.
+type DeliveryQuery struct {
+	States   []alert.DeliveryState
+	Receiver string
+	Limit    int // 1 to 1000
+}
+
+// MaxPage is the largest page of a history or of deliveries that a driver
+// gives; a limit that is 0 or larger is taken as MaxPage.
+const MaxPage = 1000
+
+// SampleStats is how many samples are kept, and over which time.
+type SampleStats struct {
+	Series, Samples int64
+	Oldest, Newest  time.Time // zero when there are none
+}
+
+// Stats is what a store holds, for the daemon's own metrics. A driver without
+// a file of its own leaves the sizes 0.
+type Stats struct {
+	FileBytes int64 // the database
+	WALBytes  int64 // its write-ahead log
+	FreeBytes int64 // of FileBytes, what deleted rows left to be used again
+
+	Alerts            int64
+	OpenAlerts        int64 // pending or firing
+	Events            int64
+	Groups            int64
+	Members           int64
+	Deliveries        int64
+	PendingDeliveries int64
+	Series            int64
+	Samples           int64
+}

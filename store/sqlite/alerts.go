@@ -1,0 +1,109 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+// Alert returns one alert, or store.ErrNotFound. The id may be a bare
+// fingerprint of 16 hexadecimal digits, for the newest occurrence.
+func (s *Store) Alert(ctx context.Context, id string) (alert.Alert, error) {
+	var a alert.Alert
+	doc, err := s.alertDoc(ctx, id)
+	if err == nil {
+		err = json.Unmarshal(doc, &a)
+	}
+	return a, s.fail("alert "+id, err)
+}
+
+func (s *Store) alertDoc(ctx context.Context, id string) (doc []byte, err error) {
+	err = s.readers.QueryRowContext(ctx, `SELECT doc FROM alerts WHERE id = ?`, id).Scan(&doc)
+	if fp, parseErr := alert.ParseFingerprint(id); isNoRows(err) && parseErr == nil {
+		err = s.readers.QueryRowContext(ctx, `SELECT doc FROM alerts WHERE fingerprint = ?
+			ORDER BY began DESC, seq DESC LIMIT 1`, int64(fp)).Scan(&doc) //nolint:gosec // the same 64 bits
+	}
+	if isNoRows(err) {
+		err = store.ErrNotFound
+	}
+	return doc, err
+}
+
+func selectAlerts(ctx context.Context, db querier, query string, args ...any) ([]alert.Alert, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []alert.Alert
+	for rows.Next() {
+		var doc sql.RawBytes
+		if err := rows.Scan(&doc); err != nil {
+			return nil, err
+		}
+		var a alert.Alert
+		if err := json.Unmarshal(doc, &a); err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, rows.Err()
+}
+
+// Events returns the events of one alert, oldest first, or store.ErrNotFound
+// when no such alert is stored.
+func (s *Store) Events(ctx context.Context, alertID string) ([]alert.Event, error) {
+	events, err := s.events(ctx, alertID)
+	return events, s.fail("events of alert "+alertID, err)
+}
+
+func (s *Store) events(ctx context.Context, alertID string) ([]alert.Event, error) {
+	// The left join tells an alert without events from no alert.
+	rows, err := s.readers.QueryContext(ctx, `SELECT e.seq, e.at, e.kind, e.severity, e.from_severity,
+			e.value, e.threshold, e.receiver, e.delivery, e.reason
+		FROM alerts a LEFT JOIN events e ON e.alert = a.seq WHERE a.id = ? ORDER BY e.seq`, alertID)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	known := false
+	var out []alert.Event
+	for rows.Next() {
+		known = true
+		e, ok, err := scanEvent(rows)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			e.AlertID = strings.Clone(alertID)
+			out = append(out, e)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if !known {
+		return nil, store.ErrNotFound
+	}
+	return out, nil
+}
+
+func scanEvent(row scanner) (e alert.Event, ok bool, err error) {
+	var (
+		seq, at                          sql.NullInt64
+		severity, from                   sql.Null[uint8]
+		value, threshold                 sql.NullFloat64
+		kind, receiver, delivery, reason sql.NullString
+	)
+	err = row.Scan(&seq, &at, &kind, &severity, &from, &value, &threshold, &receiver, &delivery, &reason)
+	return alert.Event{
+		Seq: seq.Int64, At: moment(at), Kind: alert.EventKind(kind.String),
+		Severity: alert.Severity(severity.V), From: alert.Severity(from.V),
+		Value: number(value), Threshold: number(threshold),
+		Receiver: receiver.String, DeliveryID: delivery.String, Reason: reason.String,
+	}, seq.Valid, err
+}

@@ -1,0 +1,185 @@
+package sqlite_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+// anAlert is one of a size that the engine makes, the n-th of them.
+func anAlert(n int) alert.Alert {
+	began := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second)
+	labels := alert.LabelsOf(alert.LabelName, "cache-hit-rate", alert.LabelCategory, "cache",
+		alert.LabelSource, "cache", "strategy", "STRATEGY_"+strconv.Itoa(n%1000), "team", "web")
+	return alert.Alert{
+		ID: alert.NewID(labels.Fingerprint(), began), Fingerprint: labels.Fingerprint(),
+		Rule: "rule-" + strconv.Itoa(n%20), Category: []string{"cache", "database", "app"}[n%3],
+		Metric: "cache.hit_rate", Unit: "%", Labels: labels, State: alert.Firing,
+		Severity: alert.Severity(1 + n/3%3), Worst: alert.Severity(1 + n/3%3),
+		Value: 68.25, Threshold: 70, Verb: "below", Peak: 61.5,
+		Message:     "Cache hit rate below 70% for USER_PROFILE strategy",
+		Annotations: map[string]string{"runbook_url": "https://example.com/runbooks/cache-hit-rate"},
+		Reason:      "value 68.25 < 70 for 1m",
+		PendingAt:   began, StartsAt: began, UpdatedAt: began, SeverityAt: began,
+	}
+}
+
+func resolved(a alert.Alert) alert.Alert {
+	a.State, a.EndsAt = alert.Resolved, a.StartsAt.Add(time.Minute)
+	return a
+}
+
+func alerts(from, n int) []alert.Alert {
+	out := make([]alert.Alert, n)
+	for i := range out {
+		out[i] = anAlert(from + i)
+	}
+	return out
+}
+
+// BenchmarkCommitBatch writes 1,000 alerts a change.
+func BenchmarkCommitBatch(b *testing.B) {
+	for _, kind := range []string{"new", "again"} {
+		b.Run(kind, func(b *testing.B) {
+			s := open(b, filepath.Join(b.TempDir(), "b.db"))
+			const size = 1000
+			n := 0
+			for b.Loop() {
+				from := n * size
+				if kind == "again" {
+					from %= 10 * size
+				}
+				if err := s.Commit(context.Background(), store.Change{Alerts: alerts(from, size)}); err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+			b.ReportMetric(float64(n*size)/b.Elapsed().Seconds(), "alerts/s")
+		})
+	}
+}
+
+// BenchmarkCommitTransition writes what one transition does: an alert, three
+// events, a group, a member and a delivery, from so many callers at once.
+func BenchmarkCommitTransition(b *testing.B) {
+	for _, callers := range []int{1, 8, 64} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			s := open(b, filepath.Join(b.TempDir(), "b.db"))
+			took := make([]time.Duration, b.N)
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for c := range callers {
+				wg.Go(func() {
+					for i := c; i < b.N; i += callers {
+						change := transition(i)
+						began := time.Now()
+						if err := s.Commit(context.Background(), change); err != nil {
+							b.Error(err)
+							return
+						}
+						took[i] = time.Since(began)
+					}
+				})
+			}
+			wg.Wait()
+			slices.Sort(took)
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
+			b.ReportMetric(float64(took[len(took)/2])/1e6, "p50-ms")
+			b.ReportMetric(float64(took[len(took)*99/100])/1e6, "p99-ms")
+		})
+	}
+}
+
+func transition(n int) store.Change {
+	a := anAlert(n)
+	group, id := "g"+strconv.Itoa(n%10), "d"+strconv.Itoa(n)
+	var events []alert.Event
+	for _, kind := range []alert.EventKind{alert.EventFiring, alert.EventGrouped, alert.EventQueued} {
+		events = append(events, alert.Event{
+			AlertID: a.ID, At: a.StartsAt, Kind: kind, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold,
+			Receiver: "ops", DeliveryID: id, Reason: "value 68.25 < 70 for 1m",
+		})
+	}
+	return store.Change{
+		Alerts: []alert.Alert{a}, Events: events,
+		Groups:  []store.Group{{Key: group, Route: "0", Receivers: []string{"ops"}, CreatedAt: a.StartsAt, FlushAt: a.StartsAt}},
+		Members: []store.Member{{MemberKey: store.MemberKey{Group: group, Receiver: "ops", AlertID: a.ID}, Told: alert.Firing, Severity: a.Severity, At: a.StartsAt}},
+		Deliveries: []alert.Delivery{{
+			Notification: alert.Notification{ID: id, Receiver: "ops", GroupKey: group, Seq: 1, Status: alert.Firing, Alerts: []alert.Alert{a}},
+			State:        alert.DeliveryPending, CreatedAt: a.StartsAt, NextAt: a.StartsAt,
+		}},
+	}
+}
+
+// BenchmarkHistory reads pages of 50 out of 100,000 alerts.
+func BenchmarkHistory(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "b.db"))
+	const n = 100_000
+	for from := 0; from < n; from += 1000 {
+		batch := alerts(from, 1000)
+		for i := range batch[:min(1000, n-100-from)] {
+			batch[i] = resolved(batch[i])
+		}
+		if err := s.Commit(b.Context(), store.Change{Alerts: batch}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	middle := anAlert(n / 2).StartsAt
+	for _, c := range []struct {
+		name  string
+		query store.HistoryQuery
+	}{
+		{"newest", store.HistoryQuery{}},
+		{"rule", store.HistoryQuery{Rule: "rule-7"}},
+		{"category_severity", store.HistoryQuery{Category: "cache", Severities: []alert.Severity{alert.Critical}}},
+		{"firing", store.HistoryQuery{States: []alert.State{alert.Firing}}},
+		{"since_until", store.HistoryQuery{Since: middle, Until: middle.Add(10 * time.Minute)}},
+		{"nothing_found", store.HistoryQuery{Category: "none"}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			c.query.Limit = 50
+			for b.Loop() {
+				if _, err := s.History(b.Context(), c.query); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("stats", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Stats(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkSamples appends 1,000 samples of 100 series at a time.
+func BenchmarkSamples(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "b.db"))
+	const size = 1000
+	batch := make([]alert.Sample, size)
+	for i := range batch {
+		batch[i] = alert.Sample{Metric: "m", Labels: alert.LabelsOf("series", strconv.Itoa(i%100)), Value: float64(i)}
+	}
+	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	n := 0
+	for b.Loop() {
+		for i := range batch {
+			batch[i].At = at.Add(time.Duration(n*size+i) * time.Second)
+		}
+		if err := s.AppendSamples(context.Background(), batch); err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
+	b.ReportMetric(float64(n*size)/b.Elapsed().Seconds(), "samples/s")
+}

@@ -1,0 +1,75 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// What can be wrong with the file, as an operator has to mend it. Every error
+// of the package names the file; those that match one of these with errors.Is
+// say it in these words.
+var (
+	ErrInUse       = errors.New("another tocsin has this database open")
+	ErrNotOurs     = errors.New("the file is not a database of tocsin")
+	ErrNewerSchema = errors.New("the database was written by a newer tocsin")
+	ErrCorrupt     = errors.New("the file is damaged or is no SQLite database; put a backup in its place, or move it away to begin anew")
+	ErrReadOnly    = errors.New("the file or its folder cannot be written to")
+	ErrFull        = errors.New("the disk is full, or the file has reached its permitted size")
+	ErrBusy        = errors.New("another program keeps the database locked")
+	ErrIO          = errors.New("the disk failed to read or write")
+	ErrClosed      = errors.New("the store is closed")
+)
+
+// fail puts the file and what was being done before an error of SQLite, and
+// its meaning for the operator between them.
+func (s *Store) fail(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("sqlite %s: %s: %w", s.path, doing, explain(err))
+}
+
+func explain(err error) error {
+	var failed *driver.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	if meaning := meaning(failed.Code()); meaning != nil {
+		return fmt.Errorf("%w: %w", meaning, err)
+	}
+	return err
+}
+
+// meaning maps SQLite's primary result codes, https://sqlite.org/rescode.html.
+func meaning(code int) error {
+	switch code & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return ErrFull
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
+		return ErrReadOnly
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return ErrCorrupt
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return ErrBusy
+	case sqlite3.SQLITE_IOERR:
+		return ErrIO
+	}
+	return nil
+}
+
+// bare takes the operation and the path off an error of os, for a sentence
+// that names the file already.
+func bare(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	}
+	return err
+}

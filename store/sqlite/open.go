@@ -1,0 +1,165 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	driver "modernc.org/sqlite"
+)
+
+const (
+	// cacheKiB is what each connection may keep of the file in memory. The
+	// pages of a recent history fit many times over, and an idle daemon stays
+	// small, since the memory is taken as it is used.
+	writerCacheKiB = 16 << 10
+	readerCacheKiB = 4 << 10
+
+	// autoCheckpointPages (64 MiB of 4 KiB pages) makes the writer itself empty
+	// the log should the checkpointer not keep up. Until then no commit waits
+	// for a checkpoint.
+	autoCheckpointPages = 16 << 10
+	// logBytes is what the log file is cut back to once it is empty.
+	logBytes = 16 << 20
+)
+
+// prepareFolder makes the folder and returns the file's one true path, so that
+// two ways of writing it meet at the same lock.
+func prepareFolder(path string) (string, error) {
+	if path == "" {
+		return "", errors.New("store.path: no path")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	dir := filepath.Dir(abs)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("%s: make folder %s: %w", abs, dir, bare(err))
+	}
+	if target, err := filepath.EvalSymlinks(abs); err == nil {
+		return target, nil
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", fmt.Errorf("%s: %w", abs, bare(err))
+	}
+	return filepath.Join(dir, filepath.Base(abs)), nil
+}
+
+func (s *Store) open(ctx context.Context, opts Options) (err error) {
+	if s.lock, err = lockFile(s.path); err != nil {
+		return err
+	}
+	if err := createFile(s.path); err != nil {
+		return err
+	}
+	if s.writers, err = pool(s.path, 1, opts.BusyTimeout,
+		"cache_size(-"+strconv.Itoa(writerCacheKiB)+")", "synchronous(FULL)", "foreign_keys(1)"); err != nil {
+		return err
+	}
+	conn, err := s.writers.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.prepareDatabase(ctx, conn, opts); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	if s.readers, err = pool(s.path, opts.Readers, opts.BusyTimeout,
+		"cache_size(-"+strconv.Itoa(readerCacheKiB)+")", "query_only(1)"); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	if s.mender, err = pool(s.path, 1, opts.BusyTimeout, "synchronous(FULL)", "cache_size(-64)"); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	s.checkpointer = newCheckpointer(s.mender, s.log)
+	s.writer, err = newWriter(ctx, conn, s.checkpointer.wrote)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	return nil
+}
+
+// createFile makes the file for its owner only; SQLite gives the same
+// permission to the files beside it. It is opened for writing also when it
+// exists, because SQLite would open a read-only file without a word.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return bare(err)
+	}
+	return f.Close()
+}
+
+// pool returns connections that each run the pragmas first. There is no memory
+// map: through one, a disk that fails to read kills the process by SIGBUS
+// instead of failing a query.
+func pool(path string, size int, busy time.Duration, pragmas ...string) (*sql.DB, error) {
+	// fdatasync is what SQLite uses wherever its own build finds it, and spares
+	// each commit the journalling of a time stamp. Where there is none, fsync
+	// stays.
+	if _, err := driver.Fdatasync(true); err != nil && !errors.Is(err, driver.ErrFdatasyncUnavailable) {
+		return nil, err
+	}
+	query := url.Values{
+		"_pragma":       append(pragmas, "temp_store(MEMORY)", "trusted_schema(0)"),
+		"_busy_timeout": {strconv.FormatInt(busy.Milliseconds(), 10)},
+		"_dqs":          {"0"},
+		"_defensive":    {"1"},
+		"_error_rc":     {"1"},
+		"mode":          {"rw"},
+	}
+	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}
+	connector, err := driver.NewConnector(dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	return db, nil
+}
+
+// prepareDatabase looks whose file it is before it changes anything in it.
+func (s *Store) prepareDatabase(ctx context.Context, conn *sql.Conn, opts Options) error {
+	fresh, version, err := inspect(ctx, conn)
+	if err != nil {
+		return err
+	}
+	var mode string
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("write-ahead log: the file system permits only journal mode %s; use a local disk", mode)
+	}
+	for _, pragma := range []string{
+		"PRAGMA wal_autocheckpoint = " + strconv.Itoa(autoCheckpointPages),
+		"PRAGMA journal_size_limit = " + strconv.Itoa(logBytes),
+	} {
+		if _, err := conn.ExecContext(ctx, pragma); err != nil {
+			return err
+		}
+	}
+	if err := s.migrate(ctx, conn, fresh, version); err != nil {
+		return err
+	}
+	return limitSize(ctx, conn, opts.MaxBytes)
+}
+
+func limitSize(ctx context.Context, conn *sql.Conn, maxBytes int64) error {
+	if maxBytes <= 0 {
+		return nil
+	}
+	var pageBytes int64
+	if err := conn.QueryRowContext(ctx, "PRAGMA page_size").Scan(&pageBytes); err != nil {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, "PRAGMA max_page_count = "+strconv.FormatInt(max(1, maxBytes/pageBytes), 10))
+	return err
+}

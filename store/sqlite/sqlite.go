@@ -1,0 +1,134 @@
+// Package sqlite keeps what Tocsin remembers in one SQLite file: the driver for
+// a daemon that runs alone. cmd/tocsin opens it; the engine commits to it and
+// the API reads from it.
+//
+// One goroutine owns the only connection that writes. Changes that wait for it
+// at the same moment are committed together, each in a savepoint of its own, so
+// that many callers share one fsync and none fails by another's mistake. When
+// Commit or Settle returns nil, no crash and no power loss undoes it (WAL with
+// synchronous=FULL). Samples are written behind them: in small transactions,
+// never before a waiting change, and their last moments may be lost with the
+// power. A few connections that cannot write serve the readers, which never
+// wait for the writer.
+//
+// Times are kept to the nanosecond in UTC and must lie between the years 1678
+// and 2262, those of samples to the millisecond. A number that is not known is
+// NULL, and so is a time that has not come. Text is UTF-8; a byte that is not
+// is replaced.
+//
+// The package decides nothing: it neither computes an alert's state nor sends
+// anything.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// Options tunes a store; the zero value of each field takes its default.
+type Options struct {
+	// Readers is the number of connections that read.
+	Readers int
+	// BusyTimeout is how long the writer waits for another program, such as
+	// the sqlite3 shell, that has the database locked.
+	BusyTimeout time.Duration
+	// MaxBytes limits the database file (not its log); 0 sets no limit. A
+	// change that would pass it fails with ErrFull.
+	MaxBytes int64
+}
+
+// Default returns the options of a daemon.
+func Default() Options {
+	return Options{Readers: 4, BusyTimeout: 5 * time.Second}
+}
+
+func (o Options) orDefault() Options {
+	d := Default()
+	if o.Readers <= 0 {
+		o.Readers = d.Readers
+	}
+	if o.BusyTimeout <= 0 {
+		o.BusyTimeout = d.BusyTimeout
+	}
+	return o
+}
+
+// Store is an open database. Its methods may be called from any goroutine.
+type Store struct {
+	path string
+	log  *slog.Logger
+	lock *os.File
+
+	readers *sql.DB
+	writers *sql.DB // one connection, the writer's
+	mender  *sql.DB // one connection, for checkpoints
+
+	writer       *writer
+	checkpointer *checkpointer
+
+	closing  sync.Once
+	closeErr error
+}
+
+// Open opens the database at path, and makes it, its folder and its tables
+// when they are missing. It refuses a file that another process has open, one
+// that a newer release wrote, and one that is not a database of Tocsin; the
+// errors name the file and match one of the package's Err values.
+func Open(ctx context.Context, path string, opts Options, log *slog.Logger) (*Store, error) {
+	opts = opts.orDefault()
+	path, err := prepareFolder(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite %w", err)
+	}
+	s := &Store{path: path, log: log}
+	if err := s.open(ctx, opts); err != nil {
+		_ = s.release() // what fails in it follows from err
+		return nil, s.fail("open", err)
+	}
+	go s.writer.run()
+	go s.checkpointer.run()
+	return s, nil
+}
+
+// Path returns the database file's absolute path, links resolved.
+func (s *Store) Path() string { return s.path }
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var version int
+	return s.fail("ping", s.readers.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
+}
+
+// Close waits for the writes that were begun or wait, refuses new ones with
+// ErrClosed, moves the write-ahead log into the database and gives the lock
+// back. A second call does nothing and returns the same.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.writer.close()
+		s.checkpointer.close()
+		// The readers first: an empty log needs that nobody reads from it.
+		s.closeErr = s.fail("close", errors.Join(s.readers.Close(), s.checkpointer.last(), s.release()))
+	})
+	return s.closeErr
+}
+
+// release closes whatever is open, the writer's connection last: SQLite then
+// empties the log and removes it.
+func (s *Store) release() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.readers, s.mender, s.writers} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}

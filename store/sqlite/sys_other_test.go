@@ -1,0 +1,14 @@
+//go:build !linux
+
+package sqlite_test
+
+import (
+	"errors"
+	"os/exec"
+)
+
+func inNamespaceOfItsOwn(*exec.Cmd) {}
+
+func mountTiny(string) error { return errors.ErrUnsupported }
+
+func dropRoot() error { return nil }

@@ -1,0 +1,177 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+func testLoad(t *testing.T, d Driver) {
+	pending, fires := firing("pending", 0), firing("fires", 1)
+	pending.State, pending.StartsAt = alert.Pending, time.Time{}
+	over, told := ended(firing("over", 2), 9), ended(firing("told", 3), 9)
+	never := pending
+	never.ID, never.State, never.EndsAt = "never", alert.Inactive, at(5)
+	commit(t, d, store.Change{
+		Alerts: []alert.Alert{pending, fires, over, told, never},
+		Groups: []store.Group{{Key: "g", Labels: alert.LabelsOf("a", "b"), Receivers: []string{"ops", "hooks"}}},
+		Members: []store.Member{
+			{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: fires.ID}, Told: alert.Firing, Severity: alert.Warning, At: at(2)},
+			{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: told.ID}, Told: alert.Firing, Severity: alert.Critical, At: at(4)},
+		},
+		Deliveries: []alert.Delivery{
+			queued("d1", "ops", 1, fires), queued("d2", "ops", 2, fires), queued("d3", "hooks", 3, fires),
+		},
+	})
+	must(t, d.Settle(t.Context(), []store.Settlement{{ID: "d2", State: alert.DeliveryDead, Attempts: 1, SettledAt: at(5)}}))
+
+	snap := load(t, d)
+	equal(t, "alerts", ids(snap.Alerts), []string{pending.ID, fires.ID, told.ID})
+	equal(t, "the member that is resolved", snap.Alerts[2], told)
+	equal(t, "members", len(snap.Members), 2)
+	equal(t, "pending deliveries, oldest first", deliveryIDs(snap.Deliveries), []string{"d1", "d3"})
+
+	commit(t, d, store.Change{DropMembers: []store.MemberKey{{Group: "g", Receiver: "ops", AlertID: told.ID}}})
+	equal(t, "alerts once told", ids(load(t, d).Alerts), []string{pending.ID, fires.ID})
+}
+
+func deliveryIDs(deliveries []alert.Delivery) []string {
+	var out []string
+	for i := range deliveries {
+		out = append(out, deliveries[i].Notification.ID)
+	}
+	return out
+}
+
+func testEventOrder(t *testing.T, d Driver) {
+	a, b := firing("a", 0), firing("b", 0)
+	kinds := []alert.EventKind{alert.EventPending, alert.EventFiring, alert.EventGrouped, alert.EventQueued, alert.EventResolved}
+	commit(t, d, store.Change{Alerts: []alert.Alert{a, b}})
+	for i, kind := range kinds {
+		// The clock goes back: the order is that of writing.
+		commit(t, d, store.Change{Events: []alert.Event{
+			{AlertID: a.ID, At: at(-i), Kind: kind, Reason: "first"},
+			{AlertID: b.ID, At: at(-i), Kind: kind},
+			{AlertID: a.ID, At: at(-i), Kind: kind, Reason: "second", Seq: 99},
+		}})
+	}
+	events, err := d.Events(t.Context(), a.ID)
+	must(t, err)
+	equal(t, "events", len(events), 2*len(kinds))
+	last := int64(0)
+	for i, e := range events {
+		if e.Kind != kinds[i/2] || e.Reason != []string{"first", "second"}[i%2] || e.Seq <= last || e.AlertID != a.ID {
+			t.Errorf("event %d is %+v after seq %d", i, e, last)
+		}
+		last = e.Seq
+	}
+}
+
+func testSettle(t *testing.T, d Driver) {
+	a := firing("a", 0)
+	commit(t, d, store.Change{Alerts: []alert.Alert{a}, Deliveries: []alert.Delivery{queued("d", "ops", 0, a)}})
+	sent := store.Settlement{
+		ID: "d", State: alert.DeliverySent, Attempts: 1, SettledAt: at(3), Reference: "ts 1",
+		Events: []alert.Event{{AlertID: a.ID, At: at(3), Kind: alert.EventSent, Receiver: "ops", DeliveryID: "d"}},
+	}
+	want := queued("d", "ops", 0, a)
+	want.State, want.Attempts, want.SettledAt, want.Reference = alert.DeliverySent, 1, at(3), "ts 1"
+	want.NextAt = sent.NextAt
+	late := sent
+	late.State, late.Attempts, late.LastError = alert.DeliveryDead, 2, "too late"
+	for _, batch := range [][]store.Settlement{{sent}, {sent}, {sent, sent}, {late}} {
+		must(t, d.Settle(t.Context(), batch))
+		got, err := d.Delivery(t.Context(), "d")
+		must(t, err)
+		equal(t, "delivery", got, want)
+		events, err := d.Events(t.Context(), a.ID)
+		must(t, err)
+		equal(t, "events", len(events), 1)
+	}
+	equal(t, "pending", len(load(t, d).Deliveries), 0)
+}
+
+func testSettleRetry(t *testing.T, d Driver) {
+	a := firing("a", 0)
+	commit(t, d, store.Change{Alerts: []alert.Alert{a}, Deliveries: []alert.Delivery{queued("d", "ops", 0, a)}})
+	failed := func(attempt int) store.Settlement {
+		return store.Settlement{
+			ID: "d", State: alert.DeliveryPending, Attempts: attempt, NextAt: at(60 * attempt), LastError: "status 503",
+			Events: []alert.Event{{AlertID: a.ID, At: at(attempt), Kind: alert.EventFailed}},
+		}
+	}
+	for _, attempt := range []int{1, 1, 2, 1, 2, 3} { // repeated, and too late
+		must(t, d.Settle(t.Context(), []store.Settlement{failed(attempt)}))
+	}
+	got, err := d.Delivery(t.Context(), "d")
+	must(t, err)
+	if got.State != alert.DeliveryPending || got.Attempts != 3 || !got.NextAt.Equal(at(180)) || got.LastError != "status 503" {
+		t.Errorf("delivery is %+v", got)
+	}
+	events, err := d.Events(t.Context(), a.ID)
+	must(t, err)
+	equal(t, "events", len(events), 3)
+	equal(t, "pending", len(load(t, d).Deliveries), 1)
+}
+
+func testSettleUnknown(t *testing.T, d Driver) {
+	a := firing("a", 0)
+	commit(t, d, store.Change{Alerts: []alert.Alert{a}, Deliveries: []alert.Delivery{queued("d", "ops", 0, a)}})
+	must(t, d.Settle(t.Context(), []store.Settlement{
+		{
+			ID: "nothing", State: alert.DeliverySent, Attempts: 1, SettledAt: at(1),
+			Events: []alert.Event{{AlertID: a.ID, At: at(1), Kind: alert.EventSent}},
+		},
+		{
+			ID: "d", State: alert.DeliverySent, Attempts: 1, SettledAt: at(1),
+			// The first alert has been pruned meanwhile.
+			Events: []alert.Event{{AlertID: "gone", Kind: alert.EventSent}, {AlertID: a.ID, At: at(1), Kind: alert.EventSent}},
+		},
+	}))
+	events, err := d.Events(t.Context(), a.ID)
+	must(t, err)
+	equal(t, "events", len(events), 1)
+	equal(t, "pending", len(load(t, d).Deliveries), 0)
+	if err := d.Settle(t.Context(), []store.Settlement{{ID: "d", State: "lost"}}); err == nil {
+		t.Error("settled with a state that does not exist")
+	}
+}
+
+func testDeliveries(t *testing.T, d Driver) {
+	a := firing("a", 0)
+	var c store.Change
+	for i, id := range []string{"d0", "d1", "d2", "d3", "d4", "d5"} {
+		c.Deliveries = append(c.Deliveries, queued(id, []string{"ops", "hooks"}[i%2], i, a))
+	}
+	commit(t, d, c)
+	must(t, d.Settle(t.Context(), []store.Settlement{
+		{ID: "d1", State: alert.DeliverySent, Attempts: 1, SettledAt: at(9)},
+		{ID: "d2", State: alert.DeliveryDead, Attempts: 1, SettledAt: at(9)},
+		{ID: "d5", State: alert.DeliveryDead, Attempts: 1, SettledAt: at(9)},
+	}))
+	pending, sent, dead := alert.DeliveryPending, alert.DeliverySent, alert.DeliveryDead
+	for name, c := range map[string]struct {
+		query store.DeliveryQuery
+		want  []string
+	}{
+		"all":               {store.DeliveryQuery{}, []string{"d5", "d4", "d3", "d2", "d1", "d0"}},
+		"limit":             {store.DeliveryQuery{Limit: 2}, []string{"d5", "d4"}},
+		"state":             {store.DeliveryQuery{States: []alert.DeliveryState{pending}}, []string{"d4", "d3", "d0"}},
+		"states":            {store.DeliveryQuery{States: []alert.DeliveryState{sent, dead}}, []string{"d5", "d2", "d1"}},
+		"receiver":          {store.DeliveryQuery{Receiver: "ops"}, []string{"d4", "d2", "d0"}},
+		"state, receiver":   {store.DeliveryQuery{States: []alert.DeliveryState{dead}, Receiver: "ops"}, []string{"d2"}},
+		"sent, receiver":    {store.DeliveryQuery{States: []alert.DeliveryState{sent}, Receiver: "hooks"}, []string{"d1"}},
+		"states, receiver":  {store.DeliveryQuery{States: []alert.DeliveryState{dead, pending}, Receiver: "hooks", Limit: 1}, []string{"d5"}},
+		"unknown receiver":  {store.DeliveryQuery{Receiver: "nobody"}, nil},
+		"a limit too large": {store.DeliveryQuery{Limit: 1 << 30, Receiver: "hooks"}, []string{"d5", "d3", "d1"}},
+	} {
+		got, err := d.Deliveries(t.Context(), c.query)
+		must(t, err)
+		equal(t, name, deliveryIDs(got), c.want)
+	}
+	if _, err := d.Deliveries(t.Context(), store.DeliveryQuery{States: []alert.DeliveryState{"lost"}}); err == nil {
+		t.Error("listed a state that does not exist")
+	}
+}
