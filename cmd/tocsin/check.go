@@ -49,7 +49,9 @@ func check(f files, w world) error {
 }
 
 func report(mistakes yamlpos.Mistakes, rules int, w world) error {
-	mistakes.Write(w.stderr)
+	if err := mistakes.Write(w.stderr); err != nil {
+		return err
+	}
 	if mistakes.Err() == nil {
 		_, err := fmt.Fprintf(w.stdout, "OK: %s\n", count(rules, "rule"))
 		return err

@@ -44,7 +44,7 @@ func (d *daemon) rebuildHandler() {
 }
 
 func (d *daemon) rebuildHandlerLocked() {
-	var h http.Handler = d.newAPI().Handler()
+	h := d.newAPI().Handler()
 	d.handler.Store(&h)
 }
 

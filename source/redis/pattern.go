@@ -71,7 +71,7 @@ func (p keyPattern) show(key string) (string, bool) {
 		return "", false
 	}
 	for _, pattern := range p.redact {
-		masked := ""
+		var masked string
 		switch {
 		case globMatch(pattern, key):
 			masked = literalHead(pattern) + "***"

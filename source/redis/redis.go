@@ -194,7 +194,7 @@ func (s *Source) partial(
 // remark notes what is odd about servers that answer.
 func (s *Source) remark(r *source.Reading, views []view) {
 	for _, v := range views {
-		note := ""
+		var note string
 		switch {
 		case v.info == nil:
 			continue

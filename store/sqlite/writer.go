@@ -85,7 +85,7 @@ func (w *writer) transaction(group []*request, inBackground bool) (results []err
 	results = make([]error, len(group))
 	rows := 0
 	for i, r := range group {
-		broken := error(nil)
+		var broken error
 		if results[i], broken = w.part(r, len(group) > 1); broken != nil {
 			w.rollback()
 			return nil, broken
