@@ -276,3 +276,15 @@ func TestEditedTreeStillTellsTheEnd(t *testing.T) {
 		"1m30s ops: a=resolved (1 resolved)",
 	)
 }
+
+func TestAnEchoThatEndsWhileItIsHeldBackIsNotTold(t *testing.T) {
+	w := newWorld(t, simple(), InhibitSpec{Source: []string{"alertname = redis-down"}, Target: []string{"category = cache"}})
+	w.fire("redis-down", alert.Critical)
+	w.fire("a", alert.Warning)
+	w.pass(5 * time.Minute)
+	w.resolve("a", alert.Warning)
+	w.pass(5 * time.Minute)
+	w.resolve("redis-down", alert.Critical)
+	w.pass(5 * time.Minute)
+	w.want("10s ops: redis-down=critical (1 new)", "10m0s ops: redis-down=resolved (1 resolved)")
+}

@@ -153,10 +153,10 @@ func (d *Dispatcher) plan(g *group, members []*store.Member, repeat bool, now ti
 			}
 		}
 		if why == reasonSkip {
-			if m.Told == "" {
+			if reason := unsent(m); reason != "" {
 				out.Events = append(out.Events, alert.Event{
 					AlertID: a.ID, At: now, Kind: alert.EventHeld, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold,
-					Receiver: m.Receiver, Reason: "not sent: it resolved before its group was sent, and the receiver wants no resolutions",
+					Receiver: m.Receiver, Reason: reason,
 				})
 			}
 			continue
@@ -188,7 +188,7 @@ const (
 	reasonNew      = "new"
 	reasonResolved = "resolved"
 	reasonMissed   = "fired and resolved meanwhile"
-	reasonSkip     = "skip" // a resolution that the receiver does not want
+	reasonSkip     = "skip" // it ended, and the receiver is not to hear of it
 )
 
 // why says what the receiver has not been told of the alert; empty when it
@@ -201,12 +201,24 @@ func (d *Dispatcher) why(m *store.Member, a *alert.Alert) string {
 		return reasonRaised
 	case a.Active():
 		return ""
-	case d.receivers[m.Receiver].SkipResolved:
+	case d.receivers[m.Receiver].SkipResolved, m.Told == "" && m.Severity != alert.OK:
 		return reasonSkip
 	case m.Told == alert.Firing:
 		return reasonResolved
 	}
 	return reasonMissed
+}
+
+// unsent says why a receiver never hears of an alert that has ended; empty when
+// it has heard of it.
+func unsent(m *store.Member) string {
+	switch {
+	case m.Told != "":
+		return ""
+	case m.Severity != alert.OK: // see recordHeld
+		return "not sent: it ended while it was held back"
+	}
+	return "not sent: it resolved before its group was sent, and the receiver wants no resolutions"
 }
 
 func phrase(counts map[string]int) string {
