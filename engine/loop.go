@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -194,6 +195,9 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
 	started := time.Now()
 	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	err := e.store.Commit(write, e.backlog)
+	if errors.Is(err, store.ErrInvalid) {
+		err = e.salvage(write)
+	}
 	cancel()
 	e.noteCommit(err, time.Since(started))
 	if err != nil {

@@ -18,6 +18,11 @@ var ErrNotFound = errors.New("not found")
 // ErrBadCursor is returned for a cursor that no page of this store gave out.
 var ErrBadCursor = errors.New("bad cursor")
 
+// ErrInvalid is returned for a change that contradicts what is stored: an
+// event of an alert that nobody knows, an id that is taken. The same change is
+// refused again however often it is tried.
+var ErrInvalid = errors.New("the change contradicts what is stored")
+
 // Change is everything that was decided at one moment. A driver writes it in
 // one transaction, durably, or not at all: when Commit returns nil, no crash
 // and no power loss undoes it. The drops come first: what is both dropped and

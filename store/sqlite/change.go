@@ -147,7 +147,7 @@ func (w *writer) change(c *store.Change, rows encoded) error {
 	for i := range c.Events {
 		stored, err := w.event(&c.Events[i])
 		if err == nil && !stored {
-			err = errors.New("no such alert is stored")
+			err = fmt.Errorf("%w: no such alert", store.ErrInvalid)
 		}
 		if err != nil {
 			return fmt.Errorf("event %q of alert %s: %w", c.Events[i].Kind, c.Events[i].AlertID, err)
@@ -178,7 +178,7 @@ func (w *writer) members(c *store.Change) error {
 		}
 		n, err := w.count(w.stmts.member, m.Group, m.Receiver, m.AlertID, string(m.Told), int(m.Severity), nullNanos(m.At))
 		if err == nil && n == 0 {
-			err = errors.New("no such alert is stored")
+			err = fmt.Errorf("%w: no such alert", store.ErrInvalid)
 		}
 		if err != nil {
 			return fmt.Errorf("member %s of group %s: %w", m.AlertID, m.Group, err)

@@ -7,6 +7,8 @@ import (
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/tocsin-dev/tocsin/store"
 )
 
 // What can be wrong with the file, as an operator has to mend it. Every error
@@ -57,6 +59,8 @@ func meaning(code int) error {
 		return ErrBusy
 	case sqlite3.SQLITE_IOERR:
 		return ErrIO
+	case sqlite3.SQLITE_CONSTRAINT:
+		return store.ErrInvalid
 	}
 	return nil
 }
