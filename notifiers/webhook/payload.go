@@ -120,9 +120,48 @@ func commonAnnotations(alerts []messageAlert) map[string]string {
 
 // event is the payload that the Standard Webhooks specification recommends.
 type event struct {
-	Type      string             `json:"type"` // alert.firing or alert.resolved
-	Timestamp time.Time          `json:"timestamp"`
-	Data      alert.Notification `json:"data"`
+	Type      string    `json:"type"` // alert.firing or alert.resolved
+	Timestamp time.Time `json:"timestamp"`
+	Data      eventData `json:"data"`
+}
+
+// eventData is the notification as receivers see it.
+type eventData struct {
+	ID          string       `json:"id"`
+	Receiver    string       `json:"receiver"`
+	GroupKey    string       `json:"group_key"`
+	GroupLabels alert.Labels `json:"group_labels"`
+	Status      alert.State  `json:"status"` // of the whole group
+	Reason      string       `json:"reason"`
+	Alerts      []eventAlert `json:"alerts"`
+	Truncated   int          `json:"truncated"`
+	StillFiring int          `json:"still_firing"`
+	ExternalURL string       `json:"external_url"`
+}
+
+// eventAlert is one alert as receivers see it. A time that has not come is
+// null.
+type eventAlert struct {
+	ID          string            `json:"id"`
+	Fingerprint alert.Fingerprint `json:"fingerprint"`
+	Rule        string            `json:"rule"`
+	Category    string            `json:"category"`
+	Metric      string            `json:"metric"`
+	Unit        string            `json:"unit"`
+	Labels      alert.Labels      `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+	State       alert.State       `json:"state"`
+	Severity    alert.Severity    `json:"severity"`
+	Worst       alert.Severity    `json:"worst"`
+	Value       alert.Number      `json:"value"`
+	Verb        string            `json:"verb"`
+	Threshold   alert.Number      `json:"threshold"`
+	Peak        alert.Number      `json:"peak"`
+	Message     string            `json:"message"`
+	Reason      string            `json:"reason"`
+	StartsAt    *time.Time        `json:"starts_at"`
+	EndsAt      *time.Time        `json:"ends_at"`
+	URL         string            `json:"url"`
 }
 
 func standardPayload(n alert.Notification) event {
@@ -130,5 +169,30 @@ func standardPayload(n alert.Notification) event {
 	if n.Fires() {
 		kind = alert.Firing
 	}
-	return event{Type: "alert." + string(kind), Timestamp: n.At.UTC(), Data: n}
+	data := eventData{
+		ID: n.ID, Receiver: n.Receiver, GroupKey: n.GroupKey, GroupLabels: n.GroupLabels, Status: n.Status, Reason: n.Reason,
+		Alerts: make([]eventAlert, len(n.Alerts)), Truncated: n.Truncated, StillFiring: n.StillFiring, ExternalURL: n.ExternalURL,
+	}
+	for i := range n.Alerts {
+		a := &n.Alerts[i]
+		data.Alerts[i] = eventAlert{
+			ID: a.ID, Fingerprint: a.Fingerprint, Rule: a.Rule, Category: a.Category, Metric: a.Metric, Unit: a.Unit,
+			Labels: a.Labels, Annotations: a.Annotations, State: a.State, Severity: a.Severity, Worst: a.Worst,
+			Value: a.Value, Verb: a.Verb, Threshold: a.Threshold, Peak: a.Peak, Message: a.Message, Reason: a.Reason,
+			StartsAt: moment(a.StartsAt), EndsAt: moment(a.EndsAt), URL: notifiers.AlertURL(&n, a),
+		}
+		if data.Alerts[i].Annotations == nil {
+			data.Alerts[i].Annotations = map[string]string{}
+		}
+	}
+	return event{Type: "alert." + string(kind), Timestamp: n.At.UTC(), Data: data}
+}
+
+// moment is nil for a time that has not come.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
 }

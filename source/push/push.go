@@ -197,6 +197,7 @@ func (h *Hub) publish(now time.Time, samples int) {
 // that are silent, until ctx ends. It returns ctx's error.
 func (h *Hub) Run(ctx context.Context) error {
 	defer h.stop()
+	h.appear()
 	ticker := time.NewTicker(h.spec.Interval)
 	defer ticker.Stop()
 	for {
@@ -213,6 +214,14 @@ func (h *Hub) Run(ctx context.Context) error {
 			h.log.Error("reading was not taken", "error", err)
 		}
 	}
+}
+
+// appear puts the hub up again: the one that it follows after a reload has the
+// same name, and was taken off the board after this one was made.
+func (h *Hub) appear() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.board.Set(h.status)
 }
 
 func (h *Hub) stop() {
