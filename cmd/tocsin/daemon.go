@@ -164,7 +164,7 @@ func (d *daemon) buildSource(s configs.Source) (*running, error) {
 		hub := push.NewHub(*c, s.Spec(), d.engine, d.board, d.log)
 		return &running{config: s, hub: hub, run: hub.Run}, nil
 	}
-	built, err := d.world.kinds.sources[s.Type].build(s.Settings, s.Name, d.log.With("source", s.Name))
+	built, err := d.world.kinds.sources[s.Type].build(s.Settings, s.Name, d.log)
 	if err != nil {
 		return nil, err
 	}

@@ -183,7 +183,7 @@ func (c *compiler) identifier(n *ast.IdentifierNode) node {
 		return c.fail(n, "", "labels is a mapping; write labels.NAME or labels[\"NAME\"]")
 	}
 	hint := problem.DidYouMean(n.Value, append(functionNames(), "value", "age", "labels"))
-	if _, ok := c.catalog.Lookup(n.Value); ok {
+	if _, ok := c.catalog.Lookup(n.Value); ok && hint == "" {
 		hint = fmt.Sprintf("another metric is read with metric(%q)", n.Value)
 	}
 	return c.fail(n, hint, "unknown name %s", quote(n.Value))

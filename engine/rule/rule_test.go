@@ -272,3 +272,17 @@ func TestReloadKeepsTheStateAndEndsWhatIsGone(t *testing.T) {
 		t.Fatalf("left: %+v", left)
 	}
 }
+
+func TestTemplateMistakesSpeakTheAuthorsLanguage(t *testing.T) {
+	for text, want := range map[string]string{
+		"{{ .Lables.x }}":     `bad template: there is no field .Lables.x; did you mean "Labels"?`,
+		"{{ .Nonsense }}":     "bad template: there is no field .Nonsense; there are .Rule, .Category",
+		"{{ rounds .Value }}": `bad template: there is no function rounds; did you mean "round"?`,
+		"{{ .Value ":          "bad template: message:1: unclosed action",
+	} {
+		_, problems := Compile(Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 1"}, Message: text}, source.NewCatalog(nil, false))
+		if err := problems.Err(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q in it", text, err, want)
+		}
+	}
+}
