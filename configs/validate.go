@@ -37,11 +37,13 @@ func (c *Config) Validate() problem.List {
 	var ps problem.List
 	ps.Under("server", c.Server.validate())
 	ps.Under("store", c.Store.validate())
+	// Neither does harm where it stands: a single replica needs no wake-ups, and
+	// a receiver of a plugin's type is refused as of an unknown type.
 	if !c.Redis.URL.Empty() {
-		ps.AddHint("redis.url", "remove it; a single replica needs no wake-ups", "replicas that wake each other through Redis are %s", notYet)
+		ps = append(ps, problem.Problem{Path: "redis.url", Warning: true, Message: "has no effect: replicas that wake each other through Redis are " + notYet})
 	}
 	if len(c.Plugins) > 0 {
-		ps.AddHint("plugins", "remove it", "plugins are %s", notYet)
+		ps = append(ps, problem.Problem{Path: "plugins", Warning: true, Message: "has no effect: plugins are " + notYet})
 	}
 	ps = append(ps, c.validateSources()...)
 	ps = append(ps, c.validateReceivers()...)
