@@ -1,0 +1,70 @@
+//go:build unix
+
+package main_test
+
+import (
+	"fmt"
+	"net"
+	"testing"
+)
+
+func TestReceiverDownForAWhileIsToldAllOfItInOrder(t *testing.T) {
+	t.Parallel()
+	w, p, slack, _ := newPageWorld(t, "route: {receivers: [ops, hooks], group_wait: 0s, group_interval: 100ms}\n")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil { // nobody answers there now
+		t.Fatal(err)
+	}
+	w.env["HOOK_URL"] = "http://" + addr
+	p.set("mail", 500)
+	d := w.start()
+	slack.awaitTold("queue-depth", "critical firing")
+	p.set("mail", 0)
+	slack.awaitTold("queue-depth", "critical firing", "critical resolved")
+	wantText(t, d.get("/api/v1/receivers", nil), `"name":"hooks","type":"webhook"`, `"pending":2`, `connection refused`)
+
+	hook := newHookOn(t, addr)
+	hook.awaitTold("queue-depth", "critical firing", "critical resolved")
+	await(t, "the outbox to be empty", func() bool { return d.metric(`tocsin_notifications_pending{receiver="hooks"}`) == "0" })
+	hook.awaitTold("queue-depth", "critical firing", "critical resolved")
+	d.stop()
+}
+
+func TestTwoHundredLabelSets(t *testing.T) {
+	t.Parallel()
+	const queues = 200
+	for _, tt := range []struct {
+		groupBy  string
+		messages int // at least, of firing and resolved together
+	}{
+		{"['...']", 2 * queues},
+		{"[category]", 2},
+	} {
+		t.Run(tt.groupBy, func(t *testing.T) {
+			w, p, _, hook := newPageWorld(t, fmt.Sprintf("route: {receivers: [ops, hooks], group_by: %s, group_wait: 500ms, group_interval: 500ms}\n", tt.groupBy))
+			for i := range queues {
+				p.set(fmt.Sprint("q", i), 500)
+			}
+			d := w.start()
+			await(t, "every alert to be told", func() bool { return len(hook.told("queue-depth")) >= queues })
+			for i := range queues {
+				p.set(fmt.Sprint("q", i), 0)
+			}
+			await(t, "every end to be told", func() bool { return len(hook.told("queue-depth")) >= 2*queues })
+			await(t, "every alert to end", func() bool { return len(d.firing("")) == 0 })
+			fired := d.history("state=resolved")
+			if len(fired) != queues {
+				t.Errorf("%d alerts in the history, want %d", len(fired), queues)
+			}
+			wantEachOnce(t, d, hook, fired)
+			if n := hook.messages(); n < tt.messages || tt.messages == 2 && n > 8 {
+				t.Errorf("%d messages, want about %d", n, tt.messages)
+			}
+			d.stop()
+		})
+	}
+}
