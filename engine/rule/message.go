@@ -113,7 +113,7 @@ func parseTemplate(path, text string, problems *problem.List) *template.Template
 		err = t.Execute(&limited{}, sample)
 	}
 	if err != nil {
-		problems.Add(path, "bad template: %s", strings.TrimPrefix(err.Error(), "template: "))
+		*problems = append(*problems, templateProblem(path, text, err))
 		return nil
 	}
 	return t

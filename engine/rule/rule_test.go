@@ -94,7 +94,7 @@ func TestLifeCycle(t *testing.T) {
 func TestConditionMistakes(t *testing.T) {
 	tests := []struct{ metric, text, want string }{
 		{"postgres.avg_query_time", "value > 5MB", `postgres.avg_query_time is in ms, which does not compare with a size in bytes`},
-		{"cache.hit_rate", "value <", "unexpected token EOF"},
+		{"cache.hit_rate", "value <", "ends too early"},
 		{"cache.hit_rate", "value < 5mz", `unknown unit in "5mz"`},
 		{"cache.hit_rate", "valu < 5", `unknown name "valu"; did you mean "value"?`},
 		{"cache.hit_rate", "avg(5) < 5", "avg wants a window such as 5m"},
