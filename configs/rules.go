@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/yamlpos"
@@ -53,7 +54,8 @@ func (l *ruleLoader) file(path string) {
 	}
 	var file rule.File
 	l.mistakes = append(l.mistakes, doc.Expand(l.in.lookup())...)
-	l.mistakes = append(l.mistakes, doc.Decode(&file)...)
+	decoded := doc.Decode(&file)
+	l.mistakes = append(l.mistakes, decoded...)
 	var problems problem.List
 	for i, spec := range file.Rules {
 		at := fmt.Sprintf("rules[%d]", i)
@@ -68,10 +70,28 @@ func (l *ruleLoader) file(path string) {
 			l.seen[spec.ID] = r
 		}
 		if l.compile != nil {
-			problems.Under(at, l.compile(spec))
+			problems.Under(at, l.judge(doc, at, spec, decoded))
 		}
 	}
 	l.mistakes = append(l.mistakes, doc.Locate(problems)...)
+}
+
+// judge compiles the rule at a path. That a rule as a whole lacks something is
+// not said beside a key of it that could not be read: critcal is one mistake,
+// not two.
+func (l *ruleLoader) judge(doc *yamlpos.Document, at string, spec rule.Spec, decoded yamlpos.Mistakes) problem.List {
+	garbled := slices.ContainsFunc(decoded, func(m yamlpos.Mistake) bool { return strings.HasPrefix(m.Path, at+".") })
+	var problems problem.List
+	for _, p := range l.compile(spec) {
+		if p.Path == "" && garbled {
+			continue
+		}
+		if _, err := alert.ParseSeverity(p.Path); err == nil && doc.Has(problem.Join(at, p.Path+".when")) {
+			p.Path += ".when" // the condition's own place in {when: …}
+		}
+		problems = append(problems, p)
+	}
+	return problems
 }
 
 // Glob finds the files that patterns name: each once, in the order of the

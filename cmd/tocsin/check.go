@@ -21,11 +21,11 @@ connected or started.
 
 Exit status: 0 when all is well, 1 when there are mistakes, 2 when a file could
 not be read. The file - is standard input.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return check(f, w) },
 	}
-	cmd.Flags().StringVarP(&f.config, "config", "c", "", "the configuration; its rule files are checked with it")
-	cmd.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "a rule file, in the place of the configuration's own; may be repeated")
+	cmd.Flags().StringVarP(&f.config, "config", "c", "", "the configuration `FILE`; its rule files are checked with it")
+	cmd.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "a rule `FILE`, in the place of the configuration's own; may be repeated")
 	return cmd
 }
 
@@ -36,8 +36,8 @@ func check(f files, w world) error {
 	var mistakes yamlpos.Mistakes
 	rules := 0
 	if f.config == "" {
-		compiled, _, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, source.NewCatalog(nil, false))
-		mistakes, rules = found, len(compiled)
+		_, places, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, source.NewCatalog(nil, false))
+		mistakes, rules = found, len(places)
 	} else {
 		p, found := load(f, w)
 		mistakes = found
@@ -56,18 +56,22 @@ func report(mistakes yamlpos.Mistakes, rules int, w world) error {
 		_, err := fmt.Fprintf(w.stdout, "OK: %s\n", count(rules, "rule"))
 		return err
 	}
-	errors := 0
-	unread := false
+	wrong, unread := 0, 0
 	for _, m := range mistakes {
-		unread = unread || m.Unread
-		if !m.Warning {
-			errors++
+		switch {
+		case m.Unread:
+			unread++
+		case !m.Warning:
+			wrong++
 		}
 	}
-	if unread {
-		return &exitError{exitUnread, count(errors, "mistake")}
+	switch {
+	case unread == 0:
+		return &exitError{exitMistakes, count(wrong, "mistake")}
+	case wrong == 0:
+		return &exitError{exitUnread, count(unread, "file") + " could not be read"}
 	}
-	return &exitError{exitMistakes, count(errors, "mistake")}
+	return &exitError{exitUnread, count(wrong, "mistake") + ", and " + count(unread, "file") + " could not be read"}
 }
 
 func count(n int, what string) string {

@@ -23,17 +23,17 @@ func newDemo(w world) *cobra.Command {
 	var listen string
 	var stay bool
 	cmd := &cobra.Command{
-		Use:   "demo",
+		Use:   "demo [--listen HOST:PORT] [--stay]",
 		Short: "Play an incident, with no server installed",
 		Long: `Plays an incident of a minute and a half: an application, its cache and its
 database degrade and recover on a script. Alerts are printed as they go out,
 and every endpoint is live meanwhile. Nothing is left behind.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return playDemo(cmd.Context(), listen, stay, w)
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:9590", "host:port of the endpoints")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:9590", "`HOST:PORT` of the endpoints")
 	cmd.Flags().BoolVar(&stay, "stay", false, "keep serving when the incident is over")
 	return cmd
 }
@@ -53,10 +53,10 @@ func playDemo(ctx context.Context, listen string, stay bool, w world) error {
 			return &exitError{exitMistakes, err.Error()}
 		}
 	}
-	w.environ = append(w.environ, "TOCSIN_SERVER__LISTEN="+listen, "TOCSIN_STORE__PATH="+filepath.Join(dir, "demo.db"))
+	w.environ = append(w.environ, "TOCSIN_STORE__PATH="+filepath.Join(dir, "demo.db"))
 	incident := demo.New(time.Now())
 	w.kinds = kindsOf(demoSources(incident))
-	f := files{config: filepath.Join(dir, "demo.yaml")}
+	f := files{config: filepath.Join(dir, "demo.yaml"), listen: listen}
 	p, mistakes := load(f, w)
 	if mistakes.Err() != nil {
 		return report(mistakes, 0, w)

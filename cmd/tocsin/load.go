@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine/route"
@@ -15,7 +18,11 @@ import (
 type files struct {
 	config string
 	rules  []string // in the place of the configuration's own, when given
+	listen string   // in the place of server.listen, when given
 }
+
+// listenVariable is how --listen reaches the configuration.
+const listenVariable = "TOCSIN_SERVER__LISTEN"
 
 // plan is a configuration and its rules, read, checked and compiled: all that
 // a start or a reload works by. Nothing of it is connected or started.
@@ -29,6 +36,29 @@ type plan struct {
 
 // load reads everything and returns all mistakes of all files together.
 func load(f files, w world) (*plan, yamlpos.Mistakes) {
+	if f.listen != "" {
+		w.environ = append(slices.Clip(w.environ), listenVariable+"="+f.listen)
+	}
+	p, mistakes := loadFiles(f, w)
+	if f.listen != "" {
+		blameFlag(mistakes, f.listen)
+	}
+	return p, mistakes
+}
+
+// blameFlag names the flag where a mistake would name the variable that carried
+// it: whoever wrote the flag set no variable.
+func blameFlag(mistakes yamlpos.Mistakes, given string) {
+	for i := range mistakes {
+		m := &mistakes[i]
+		if m.File == "environment "+listenVariable {
+			m.File, m.Path = "--listen", ""
+			m.Message = strings.ReplaceAll(m.Message, "$"+listenVariable, strconv.Quote(given))
+		}
+	}
+}
+
+func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	in := configs.Input{Environ: w.environ, Stdin: w.stdin}
 	config, mistakes := configs.Load(f.config, w.kinds.configs(), in)
 	if config == nil {

@@ -71,12 +71,25 @@ on the console.
   tocsin serve --config configs/embedded.yaml    start
   tocsin check --config configs/embedded.yaml    find every mistake
   tocsin demo                                    watch an incident, with no server installed`,
+		Version: versionLine(), Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetIn(w.stdin)
 	root.SetOut(w.stdout)
 	root.SetErr(w.stderr)
+	root.SetVersionTemplate("{{ .Version }}\n")
+	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(newServe(w), newCheck(w), newMetrics(w), newDemo(w), newVersion(w))
+	root.DisableFlagsInUseLine = true
+	for _, cmd := range root.Commands() {
+		cmd.DisableFlagsInUseLine = true
+	}
 	return root
 }

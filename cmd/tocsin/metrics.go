@@ -15,12 +15,12 @@ import (
 func newMetrics(w world) *cobra.Command {
 	var config, format string
 	cmd := &cobra.Command{
-		Use:   "metrics [--config FILE] [PREFIX]",
+		Use:   "metrics [--config FILE] [--output FORMAT] [PREFIX]",
 		Short: "List every metric that a rule can name, with its unit",
 		Long: `Lists every metric that a rule can name, with its unit, its labels and what it
 means. With a configuration, the metrics that its sources declare are listed
 too. A prefix such as postgres. limits the list.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne,
 		RunE: func(_ *cobra.Command, args []string) error {
 			catalog := source.NewCatalog(nil, false)
 			if config != "" {
@@ -33,8 +33,8 @@ too. A prefix such as postgres. limits the list.`,
 			return listMetrics(catalog, strings.Join(args, ""), format, w)
 		},
 	}
-	cmd.Flags().StringVarP(&config, "config", "c", "", "list also the metrics that this configuration's sources declare")
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	cmd.Flags().StringVarP(&config, "config", "c", "", "list also the metrics that the sources of this configuration `FILE` declare")
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT`: text or json")
 	return cmd
 }
 
@@ -42,6 +42,7 @@ func listMetrics(catalog source.Catalog, prefix, format string, w world) error {
 	listed := []source.Metric{}
 	for _, m := range catalog.All() {
 		if strings.HasPrefix(m.Name, prefix) {
+			m.Labels = append([]string{}, m.Labels...) // never null for a program
 			listed = append(listed, m)
 		}
 	}
@@ -55,7 +56,7 @@ func listMetrics(catalog source.Catalog, prefix, format string, w world) error {
 		return &exitError{exitUnread, fmt.Sprintf("unknown output %q: want text or json", format)}
 	}
 	if len(listed) == 0 {
-		return &exitError{exitMistakes, fmt.Sprintf("no metric begins with %q", prefix)}
+		return &exitError{exitMistakes, fmt.Sprintf("no metric begins with %q; tocsin metrics lists them all", prefix)}
 	}
 	tab := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "METRIC\tUNIT\tLABELS\tMEANING")

@@ -15,24 +15,22 @@ import (
 
 func newServe(w world) *cobra.Command {
 	var f files
-	var listen string
 	cmd := &cobra.Command{
 		Use:   "serve --config FILE [--rules FILE]… [--listen HOST:PORT]",
 		Short: "Watch, judge and tell, until stopped",
 		Long: `Starts the daemon. SIGHUP, or POST /-/reload, reads the configuration and the
 rules anew, all or nothing; SIGTERM ends it after what is under way is sent.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if listen != "" {
-				w.environ = append(w.environ, "TOCSIN_SERVER__LISTEN="+listen)
+			if f.config == "" {
+				return &exitError{exitUnread, "no configuration: give --config FILE, as in tocsin serve --config configs/embedded.yaml"}
 			}
 			return serve(cmd.Context(), f, w)
 		},
 	}
-	cmd.Flags().StringVarP(&f.config, "config", "c", "", "the configuration (required)")
-	cmd.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "a rule file, in the place of the configuration's own; may be repeated")
-	cmd.Flags().StringVar(&listen, "listen", "", "host:port, in the place of server.listen")
-	_ = cmd.MarkFlagRequired("config")
+	cmd.Flags().StringVarP(&f.config, "config", "c", "", "the configuration `FILE` (required); - is standard input")
+	cmd.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "a rule `FILE`, in the place of the configuration's own; may be repeated")
+	cmd.Flags().StringVar(&f.listen, "listen", "", "`HOST:PORT`, in the place of server.listen")
 	return cmd
 }
 

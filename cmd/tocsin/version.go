@@ -13,12 +13,17 @@ var version = "" //nolint:gochecknoglobals // the linker can set nothing else
 
 func newVersion(w world) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(w.stdout, "tocsin %s (%s, %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintln(w.stdout, versionLine())
 			return err
 		},
 	}
+}
+
+// versionLine is what a report of a fault should begin with.
+func versionLine() string {
+	return fmt.Sprintf("tocsin %s (%s, %s/%s)", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // versionText is the linker's version, else the module's, else "devel".

@@ -108,6 +108,9 @@ type term struct {
 }
 
 func (c *compiler) fail(n ast.Node, hint, format string, args ...any) node {
+	if member, ok := n.(*ast.MemberNode); ok {
+		n = member.Node // a dotted name is wrong from its beginning on
+	}
 	c.problems = append(c.problems, problem.Problem{
 		Offset:  c.scanned.byteOffset(c.text, n.Location().From),
 		Message: fmt.Sprintf(format, args...), Hint: hint,
@@ -185,6 +188,9 @@ func (c *compiler) identifier(n *ast.IdentifierNode) node {
 	hint := problem.DidYouMean(n.Value, append(functionNames(), "value", "age", "labels"))
 	if _, ok := c.catalog.Lookup(n.Value); ok && hint == "" {
 		hint = fmt.Sprintf("another metric is read with metric(%q)", n.Value)
+	}
+	if hint == "" {
+		hint = "a label is labels." + n.Value
 	}
 	return c.fail(n, hint, "unknown name %s", quote(n.Value))
 }

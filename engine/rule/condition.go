@@ -78,7 +78,7 @@ func parseProblem(text string, prepared scanned, err error) problem.Problem {
 	if !errors.As(err, &fe) {
 		return problem.Problem{Message: err.Error()}
 	}
-	return problem.Problem{Message: "bad condition: " + fe.Message, Offset: prepared.byteOffset(text, fe.From)}
+	return problem.Problem{Message: conditionMessage(fe.Message), Offset: prepared.byteOffset(text, fe.From)}
 }
 
 // finding is what a condition that holds has to say of the series.

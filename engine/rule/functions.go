@@ -89,7 +89,11 @@ func (c *compiler) call(n *ast.CallNode) node {
 	if _, ok := windowOf(name); ok {
 		return c.windowCall(n, name, n.Arguments)
 	}
-	return c.fail(n, problem.DidYouMean(name, functionNames()), "unknown function %s", quote(name))
+	hint := problem.DidYouMean(name, functionNames())
+	if hint == "" {
+		hint = "there are " + strings.Join(functionNames(), ", ")
+	}
+	return c.fail(n, hint, "unknown function %s", quote(name))
 }
 
 // methodCall is metric("x").avg(5m), which is avg(metric("x"), 5m).

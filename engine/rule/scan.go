@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -95,9 +96,9 @@ func (out *scanned) number(text string, i, runes int) (int, *problem.Problem) {
 	lit, ok := parseQuantity(whole)
 	if !ok {
 		unit := strings.TrimLeft(whole, "0123456789.")
-		hint := "units are ms, s, m, h, d, w, KB, MB, GB and %"
-		if near := problem.DidYouMean(unit, units.SuffixNames()); near != "" {
-			hint = near
+		hint := "units are ms, s, m (minutes), h, d, w, KB, MB, GB and %"
+		if near := problem.Nearest(unit, units.SuffixNames()); near != "" && near[0] == unit[0] {
+			hint = fmt.Sprintf("did you mean %q?", near) // 5min is no typo of 5MiB
 		}
 		return n, &problem.Problem{Message: "unknown unit in " + quote(whole), Hint: hint}
 	}

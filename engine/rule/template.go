@@ -3,10 +3,7 @@ package rule
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -36,41 +33,10 @@ func parseTemplate(path, text string, problems *problem.List) *template.Template
 		err = t.Execute(&limited{}, sample)
 	}
 	if err != nil {
-		*problems = append(*problems, templateProblem(path, err))
+		*problems = append(*problems, templateProblem(path, text, err))
 		return nil
 	}
 	return t
-}
-
-var (
-	noField    = regexp.MustCompile(`<([^>]*)>: can't evaluate field (\w+) in type`)
-	noFunction = regexp.MustCompile(`function "(\w+)" not defined`)
-)
-
-// templateProblem says what text/template says in the words of who wrote the
-// template: the types behind it are none of theirs.
-func templateProblem(path string, err error) problem.Problem {
-	text := strings.TrimPrefix(err.Error(), "template: ")
-	if m := noField.FindStringSubmatch(text); m != nil {
-		var fields []string
-		for field := range reflect.TypeFor[MessageData]().Fields() {
-			fields = append(fields, field.Name)
-		}
-		hint := problem.DidYouMean(m[2], fields)
-		if hint == "" {
-			hint = "there are ." + strings.Join(fields, ", .")
-		}
-		return problem.Problem{Path: path, Message: fmt.Sprintf("bad template: there is no field %s", m[1]), Hint: hint}
-	}
-	if m := noFunction.FindStringSubmatch(text); m != nil {
-		names := slices.Sorted(maps.Keys(Functions()))
-		hint := problem.DidYouMean(m[1], names)
-		if hint == "" {
-			hint = "there are " + strings.Join(names, ", ") + " and those of Go's text/template"
-		}
-		return problem.Problem{Path: path, Message: fmt.Sprintf("bad template: there is no function %s", m[1]), Hint: hint}
-	}
-	return problem.Problem{Path: path, Message: "bad template: " + text}
 }
 
 // tame refuses what could run for ever: templates that call templates, and

@@ -84,7 +84,7 @@ func (ms Mistakes) Unread() bool {
 }
 
 // Sorted returns the mistakes in file order, the files in the order of their
-// first mistake and the environment last, without repetitions. The masks of
+// first mistake and the environment last, by name, without repetitions. The masks of
 // the source lines are brought up to date.
 func (ms Mistakes) Sorted() Mistakes {
 	order := map[string]int{}
@@ -92,7 +92,7 @@ func (ms Mistakes) Sorted() Mistakes {
 		if _, known := order[m.File]; !known {
 			order[m.File] = len(order)
 			if strings.HasPrefix(m.File, environmentPrefix) {
-				order[m.File] += len(ms)
+				order[m.File] = len(ms)
 			}
 		}
 	}
@@ -100,6 +100,7 @@ func (ms Mistakes) Sorted() Mistakes {
 	slices.SortStableFunc(sorted, func(a, b Mistake) int {
 		return cmp.Or(
 			cmp.Compare(order[a.File], order[b.File]),
+			cmp.Compare(a.File, b.File), // variables have one order: by name
 			cmp.Compare(a.Line, b.Line),
 			cmp.Compare(a.Column, b.Column),
 		)

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// variableName is what a shell takes for the name of a variable.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) //nolint:gochecknoglobals // a constant that Go cannot spell
+
 // piece is a part of a scalar's text: literal, or one substitution. from and
 // to are its bytes in the scalar.
 type piece struct {
@@ -91,7 +94,7 @@ func cutVariable(s string, from, to int) (piece, *fault) {
 		p.name, p.fallback, p.hasFallback = name, fallback, true
 		p.fallbackFrom = from + 2 + len(name) + 2
 	}
-	if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(p.name) {
+	if !variableName.MatchString(p.name) {
 		return p, &fault{from, fmt.Sprintf("%q is not the name of a variable", p.name), "write ${VAR} or ${VAR:-default}; for the text ${ itself, $${"}
 	}
 	return p, nil
