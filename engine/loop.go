@@ -127,7 +127,7 @@ func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 	}
 	change := e.record(transitions, now)
 	if due := e.dispatcher.NextDue(); !due.IsZero() && !due.After(now) {
-		e.refresh()
+		e.refresh(now)
 		change.Append(e.dispatcher.Flush(now))
 	}
 	e.mu.Unlock()
@@ -149,10 +149,12 @@ func (e *Engine) noteBatch(b source.Batch, now time.Time) {
 	}
 }
 
-// refresh gives the dispatcher the alerts' present values before it sends.
-func (e *Engine) refresh() {
-	for _, a := range e.evaluator.Alerts() {
-		e.dispatcher.Refresh(a)
+// refresh gives the dispatcher the present values of what it is about to send.
+func (e *Engine) refresh(now time.Time) {
+	for _, old := range e.dispatcher.Due(now) {
+		if a, ok := e.evaluator.Alert(old.Rule, old.Fingerprint); ok && a.ID == old.ID {
+			e.dispatcher.Refresh(a)
+		}
 	}
 }
 

@@ -212,6 +212,23 @@ func (d *Dispatcher) forget(id string) {
 	delete(d.alerts, id)
 }
 
+// Due returns the firing alerts of the groups that Flush would look at, for
+// Refresh.
+func (d *Dispatcher) Due(now time.Time) []alert.Alert {
+	var out []alert.Alert
+	for _, g := range d.groups {
+		if g.record.FlushAt.IsZero() || g.record.FlushAt.After(now) {
+			continue
+		}
+		for key := range g.members {
+			if a := d.alerts[key.AlertID]; a.Active() {
+				out = append(out, *a)
+			}
+		}
+	}
+	return out
+}
+
 // Refresh takes an alert's newest value and message, so that the next
 // notification shows them. It decides nothing.
 func (d *Dispatcher) Refresh(a alert.Alert) {

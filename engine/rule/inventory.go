@@ -104,6 +104,18 @@ func (e *Evaluator) Alerts() []alert.Alert {
 	return all
 }
 
+// Alert returns the alert of a rule with that identity, as it stands; false when
+// there is none.
+func (e *Evaluator) Alert(rule string, identity alert.Fingerprint) (alert.Alert, bool) {
+	key := instanceKey{rule, identity}
+	for _, inst := range [...]*instance{e.live[key], e.restored[key]} {
+		if inst != nil && inst.alert != nil {
+			return *inst.alert, true
+		}
+	}
+	return alert.Alert{}, false
+}
+
 // SeriesCount returns how many series a rule judges.
 func (e *Evaluator) SeriesCount(rule string) int {
 	n := 0
