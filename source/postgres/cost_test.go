@@ -3,38 +3,32 @@ package postgres
 import (
 	"fmt"
 	"testing"
-	"time"
 )
 
-// A poll may cost the server 10 ms of its own time. The server's own count of
-// it is pg_stat_statements', which takes in the monitor's statements here.
-func TestAPollCostsTheServerUnderTenMilliseconds(t *testing.T) {
-	pg := server(t, "pg_stat_statements.track_planning=on")
-	a := app(t, pg.URL("app", "postgres"))
+// BenchmarkPoll counts what a poll costs a server with 200 tables, by its own
+// account: pg_stat_statements, which takes in the monitor's statements here.
+func BenchmarkPoll(b *testing.B) {
+	pg := server(b, "pg_stat_statements.track_planning=on")
+	a := app(b, pg.URL("app", "postgres"))
 	for i := range 200 {
-		exec(t, a, fmt.Sprintf("CREATE TABLE t%d (id int PRIMARY KEY)", i))
-		exec(t, a, fmt.Sprintf("SELECT id AS c%d FROM t%d", i, i))
+		exec(b, a, fmt.Sprintf("CREATE TABLE t%d (id int PRIMARY KEY)", i))
+		exec(b, a, fmt.Sprintf("SELECT id AS c%d FROM t%d", i, i))
 	}
-	s := newSource(t, pg.URL("tocsin", "postgres"))
-	poll(t, s) // fills the caches of the new connection
+	s := newSource(b, pg.URL("tocsin", "postgres"))
+	poll(b, s) // fills the caches of the new connection
 	spent := func() (ms float64) {
-		root := app(t, pg.URL("postgres", "postgres"))
-		err := root.QueryRow(t.Context(), `SELECT coalesce(sum(total_exec_time + total_plan_time), 0)
+		root := app(b, pg.URL("postgres", "postgres"))
+		err := root.QueryRow(b.Context(), `SELECT coalesce(sum(total_exec_time + total_plan_time), 0)
 			FROM pg_stat_statements JOIN pg_roles r ON r.oid = userid WHERE r.rolname = 'tocsin'`).Scan(&ms)
 		if err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
 		return ms
 	}
-	const polls = 20
-	before, begun := spent(), time.Now()
+	polls := max(b.N, 20)
+	before := spent()
 	for range polls {
-		noProblems(t, poll(t, s))
+		noProblems(b, poll(b, s))
 	}
-	wall := time.Since(begun) / polls
-	cost := (spent() - before) / polls
-	t.Logf("a poll on 200 tables costs the server %.2f ms and takes %s", cost, wall)
-	if cost <= 0 || cost >= 10 {
-		t.Errorf("a poll costs the server %.2f ms, want under 10", cost)
-	}
+	b.ReportMetric((spent()-before)/float64(polls), "server-ms/poll")
 }

@@ -47,7 +47,7 @@ func absent(t *testing.T, r source.Reading, metrics ...string) {
 }
 
 // newSource makes a source that is closed with the test.
-func newSource(t *testing.T, url string, change ...func(*Config)) *Source {
+func newSource(t testing.TB, url string, change ...func(*Config)) *Source {
 	t.Helper()
 	cfg := Default()
 	cfg.URL = secret.NewURL(url)
@@ -62,7 +62,7 @@ func newSource(t *testing.T, url string, change ...func(*Config)) *Source {
 	return s
 }
 
-func poll(t *testing.T, s *Source) source.Reading {
+func poll(t testing.TB, s *Source) source.Reading {
 	t.Helper()
 	r, err := tryPoll(t, s, 5*time.Second)
 	if err != nil {
@@ -71,7 +71,7 @@ func poll(t *testing.T, s *Source) source.Reading {
 	return r
 }
 
-func tryPoll(t *testing.T, s *Source, timeout time.Duration) (source.Reading, error) {
+func tryPoll(t testing.TB, s *Source, timeout time.Duration) (source.Reading, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
@@ -79,7 +79,7 @@ func tryPoll(t *testing.T, s *Source, timeout time.Duration) (source.Reading, er
 }
 
 // app connects as the application does.
-func app(t *testing.T, url string) *pgx.Conn {
+func app(t testing.TB, url string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -89,7 +89,7 @@ func app(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-func exec(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
+func exec(t testing.TB, conn *pgx.Conn, sql string, args ...any) {
 	t.Helper()
 	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -98,7 +98,7 @@ func exec(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
 
 // server starts PostgreSQL with a role for the application and one with
 // pg_monitor for the source.
-func server(t *testing.T, settings ...string) *pgtest.Server {
+func server(t testing.TB, settings ...string) *pgtest.Server {
 	t.Helper()
 	s := pgtest.Start(t, settings...)
 	s.Exec("postgres",
@@ -111,7 +111,7 @@ func server(t *testing.T, settings ...string) *pgtest.Server {
 	return s
 }
 
-func noProblems(t *testing.T, r source.Reading) {
+func noProblems(t testing.TB, r source.Reading) {
 	t.Helper()
 	for _, p := range r.Problems {
 		t.Errorf("problem: %s: %v", p.Query, p.Err)
