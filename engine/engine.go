@@ -46,6 +46,9 @@ type Outbox interface {
 type Setup struct {
 	Rules []*rule.Rule
 	Route route.Options
+	// Watched says of a series' labels whether anything yields it; nil is yes.
+	// Alerts about what nobody watches any more end.
+	Watched func(alert.Labels) bool
 }
 
 // Options are what the engine is made with.
@@ -66,6 +69,7 @@ type Engine struct {
 	log       *slog.Logger
 	retention struct{ history, samples time.Duration }
 
+	watched func(alert.Labels) bool // of the setup that the start is made with
 	batches chan source.Batch
 	reloads chan reload
 	ready   chan struct{} // closed when the state is loaded
@@ -108,7 +112,7 @@ type Stats struct {
 // New makes an engine; Run starts it.
 func New(o Options) *Engine {
 	e := &Engine{
-		store: o.Store, outbox: o.Outbox, log: o.Log,
+		store: o.Store, outbox: o.Outbox, log: o.Log, watched: o.Watched,
 		batches: make(chan source.Batch, 64), reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
 		evaluator: rule.NewEvaluator(o.Rules), dispatcher: route.New(o.Route), evaluated: map[string]time.Time{},
 	}

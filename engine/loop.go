@@ -89,7 +89,7 @@ func (e *Engine) load(ctx context.Context) error {
 		}
 	}
 	e.mu.Lock()
-	ended := e.evaluator.Restore(snapshot.Alerts, now)
+	ended := append(e.evaluator.Restore(snapshot.Alerts, now), e.unwatch(e.watched, now)...)
 	change := e.dispatcher.Restore(snapshot, now)
 	change.Append(e.record(ended, now))
 	e.mu.Unlock()
@@ -252,11 +252,16 @@ func (e *Engine) untilDue(now time.Time) time.Duration {
 	return wait
 }
 
-// reload exchanges rules and routes between two steps: no sample is lost.
+// reload exchanges rules and routes between two steps: no sample is lost. What
+// waits is judged by the old ones: a batch of a source that was just taken out
+// must not come after its alerts were ended.
 func (e *Engine) reload(ctx context.Context, r reload) {
+	if len(e.batches) > 0 {
+		e.step(ctx, e.gather(<-e.batches))
+	}
 	now := time.Now()
 	e.mu.Lock()
-	ended := e.evaluator.Reload(r.setup.Rules, now)
+	ended := append(e.evaluator.Reload(r.setup.Rules, now), e.unwatch(r.setup.Watched, now)...)
 	change := e.record(ended, now)
 	snapshot := e.dispatcher.Snapshot()
 	e.dispatcher = route.New(r.setup.Route)
@@ -264,6 +269,13 @@ func (e *Engine) reload(ctx context.Context, r reload) {
 	e.mu.Unlock()
 	e.commit(ctx, change, now)
 	close(r.done)
+}
+
+func (e *Engine) unwatch(watched func(alert.Labels) bool, now time.Time) []rule.Transition {
+	if watched == nil {
+		return nil
+	}
+	return e.evaluator.Unwatch(watched, now)
 }
 
 // handOver gives the samples to their writer, unless it is still busy: they

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/api"
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine"
@@ -112,7 +113,12 @@ func (d *daemon) setup(p *plan) engine.Setup {
 			Name: r.Name, SkipResolved: r.SendResolved != nil && !*r.SendResolved,
 		})
 	}
-	return engine.Setup{Rules: p.rules, Route: options}
+	names := map[string]bool{}
+	for _, s := range p.config.Sources {
+		names[s.Name] = true
+	}
+	watched := func(ls alert.Labels) bool { return names[ls.Get(alert.LabelSource)] }
+	return engine.Setup{Rules: p.rules, Route: options, Watched: watched}
 }
 
 func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
