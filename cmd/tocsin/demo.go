@@ -33,7 +33,7 @@ and every endpoint is live meanwhile. Nothing is left behind.`,
 			return playDemo(cmd.Context(), listen, stay, w)
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:9590", "`HOST:PORT` of the endpoints")
+	cmd.Flags().StringVar(&listen, "listen", "", "`HOST:PORT` of the endpoints (default 127.0.0.1:9590)")
 	cmd.Flags().BoolVar(&stay, "stay", false, "keep serving when the incident is over")
 	return cmd
 }

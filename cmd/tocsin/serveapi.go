@@ -17,6 +17,7 @@ func (d *daemon) newAPI() *api.Server {
 	options := api.Options{
 		Board: d.board, Engine: engineView{d}, History: d.store, Keys: map[string]api.KeyScanner{},
 		Reloader: d, Ready: d.ready, Gatherer: d.registry, Registerer: d.registry, Log: d.log,
+		Limits: api.Limits{ReadTimeout: c.Server.ReadTimeout},
 		Listen: d.listener.Addr().String(), ExternalURL: c.ExternalURL(), Version: versionText(), Services: map[string]string{},
 	}
 	for _, t := range c.Server.Tokens {

@@ -15,7 +15,8 @@ type Config struct {
 	PIDFile string `yaml:"pid_file"`
 	// Name is the executable's name as the system tells it, without path.
 	// Several processes of that name are summed.
-	Name string `yaml:"name"`
+	// The key is not name, which is the source's own.
+	Name string `yaml:"executable"`
 }
 
 // HostConfig is a source of type host.
@@ -41,16 +42,16 @@ func (c *Config) Validate() problem.List {
 	for _, set := range [...]struct {
 		path  string
 		given bool
-	}{{"pid", c.PID != 0}, {"pid_file", c.PIDFile != ""}, {"name", c.Name != ""}} {
+	}{{"pid", c.PID != 0}, {"pid_file", c.PIDFile != ""}, {"executable", c.Name != ""}} {
 		if !set.given {
 			continue
 		}
 		if given++; given > 1 {
-			ps.Add(set.path, "only one of pid, pid_file and name can be given")
+			ps.Add(set.path, "only one of pid, pid_file and executable can be given")
 		}
 	}
 	if filepath.Base(c.Name) != c.Name && c.Name != "" {
-		ps.AddHint("name", fmt.Sprintf("write %s", filepath.Base(c.Name)), "is the executable's name, without path")
+		ps.AddHint("executable", fmt.Sprintf("write %s", filepath.Base(c.Name)), "is a name without path")
 	}
 	return ps
 }

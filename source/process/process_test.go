@@ -175,8 +175,8 @@ func TestValidate(t *testing.T) {
 		want string
 	}{
 		{Config{PID: -1}, "pid: must be positive"},
-		{Config{PID: 1, Name: "x"}, "name: only one of"},
-		{Config{Name: "/usr/bin/node"}, "name: is the executable's name, without path; write node"},
+		{Config{PID: 1, Name: "x"}, "executable: only one of"},
+		{Config{Name: "/usr/bin/node"}, "executable: is a name without path; write node"},
 	} {
 		if ps := tt.cfg.Validate(); len(ps) != 1 || !strings.HasPrefix(ps[0].Error(), tt.want) {
 			t.Errorf("%+v: %v, want %s", tt.cfg, ps, tt.want)
