@@ -100,6 +100,10 @@ func (p Policy) backoff(attempts int, err error) time.Duration {
 	return wait
 }
 
+// settleTimeout bounds one write of an outcome. It is not the drain's: an
+// attempt that ended with the drain must still be recorded.
+const settleTimeout = 10 * time.Second
+
 // settleEvery is how often a store that does not take an outcome is asked
 // again.
 const settleEvery = time.Second
@@ -169,7 +173,7 @@ func (l *lane) settleWaiting(run context.Context, id string) error {
 	l.mu.Lock()
 	batch := slices.Clone(l.outcomes[id])
 	l.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(run), l.policy.Drain)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(run), settleTimeout)
 	defer cancel()
 	if err := l.store.Settle(ctx, batch); err != nil {
 		return err
