@@ -58,7 +58,7 @@ func newDatabase(t *testing.T) *pgtest.Server {
 func newDatabaseWorld(t *testing.T, server *pgtest.Server, rules string) (w *world, slack, hook *inbox) {
 	t.Helper()
 	w, slack, hook = newWorld(t), newSlack(t), newHook(t)
-	w.env["DATABASE_URL"] = server.URL("tocsin", "app")
+	w.env["DATABASE_URL"] = server.URL("tocsin:not-to-be-shown", "app")
 	w.env["SLACK_URL"], w.env["HOOK_URL"], w.env["HOOK_SECRET"] = slack.URL, hook.URL, hookSecret
 	w.write("tocsin.yaml", watchDatabase)
 	w.write("rules.yaml", "rules:"+rules+downRule)

@@ -44,7 +44,7 @@ type inbox struct {
 
 	mu     sync.Mutex
 	all    []news
-	bodies map[string]string     // by notification
+	bodies map[string]string                  // by notification
 	behave func(nth int) (int, time.Duration) // the answer, and how long it takes; nil says yes at once
 	nth    int
 }
@@ -210,7 +210,12 @@ func takeHook(in *inbox, w http.ResponseWriter, r *http.Request, body []byte) er
 }
 
 // newSlack is an incoming webhook of Slack that takes only what Slack takes.
-func newSlack(t *testing.T) *inbox { return newInbox(t, "Slack", takeSlack) }
+func newSlack(t *testing.T) *inbox {
+	t.Helper()
+	in := newInbox(t, "Slack", takeSlack)
+	in.URL += "/services/T0000/B0000/who-has-this-can-post"
+	return in
+}
 
 type slackText struct{ Type, Text string }
 

@@ -4,11 +4,13 @@ package main_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,6 +108,7 @@ func (w *world) run(args ...string) (code int, out string) {
 // daemon is a running tocsin.
 type daemon struct {
 	t     *testing.T
+	world *world
 	cmd   *exec.Cmd
 	out   *output
 	ended chan struct{}
@@ -140,7 +143,7 @@ func (w *world) serve(args ...string) *daemon {
 
 func (w *world) launch(args ...string) *daemon {
 	w.t.Helper()
-	d := &daemon{t: w.t, cmd: w.command(args...), out: &output{}, ended: make(chan struct{})}
+	d := &daemon{t: w.t, world: w, cmd: w.command(args...), out: &output{}, ended: make(chan struct{})}
 	d.cmd.Stdout, d.cmd.Stderr = d.out, d.out
 	if err := d.cmd.Start(); err != nil {
 		w.t.Fatal(err)
@@ -153,6 +156,22 @@ func (w *world) launch(args ...string) *daemon {
 	return d
 }
 
+// wantNoSecret fails the test when a text shows what only the environment
+// holds.
+func (w *world) wantNoSecret(what, text string) {
+	w.t.Helper()
+	for name, value := range w.env {
+		if u, err := url.Parse(value); err == nil && u.Host != "" {
+			password, _ := u.User.Password()
+			value = cmp.Or(password, strings.TrimPrefix(u.Path, "/services/"))
+		}
+		if (strings.HasSuffix(name, "_URL") || strings.HasSuffix(name, "_SECRET") || strings.HasSuffix(name, "_TOKEN")) &&
+			len(value) > 8 && strings.Contains(text, value) {
+			w.t.Errorf("%s shows %s:\n%s", what, name, text)
+		}
+	}
+}
+
 func (d *daemon) cleanup() {
 	d.kill()
 	text := d.out.String()
@@ -161,6 +180,7 @@ func (d *daemon) cleanup() {
 			d.t.Errorf("the daemon printed %q", sign)
 		}
 	}
+	d.world.wantNoSecret("the daemon's output", text)
 	if d.t.Failed() {
 		d.t.Logf("the daemon said:\n%s", text)
 	}
@@ -215,6 +235,7 @@ func (d *daemon) do(method, path, body string) (int, []byte, error) {
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
+	d.world.wantNoSecret(path, string(text))
 	return resp.StatusCode, text, err
 }
 
@@ -305,7 +326,7 @@ func (d *daemon) history(query string) []historyRow {
 			Alerts     []historyRow
 			NextCursor *string `json:"next_cursor"`
 		}
-		d.get("/api/performance/alerts/history?limit=500&"+query+cursor, &page)
+		d.get("/api/performance/alerts/history?limit=50&"+query+cursor, &page)
 		rows = append(rows, page.Alerts...)
 		if page.NextCursor == nil {
 			return rows
