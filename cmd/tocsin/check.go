@@ -36,8 +36,8 @@ func check(f files, w world) error {
 	var mistakes yamlpos.Mistakes
 	rules := 0
 	if f.config == "" {
-		compiled, _, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, source.NewCatalog(nil, false))
-		mistakes, rules = found, len(compiled)
+		_, written, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, source.NewCatalog(nil, false))
+		mistakes, rules = found, len(written) // the disabled ones too: they are checked
 	} else {
 		p, found := load(f, w)
 		mistakes = found
@@ -49,7 +49,7 @@ func check(f files, w world) error {
 }
 
 func report(mistakes yamlpos.Mistakes, rules int, w world) error {
-	mistakes.Write(w.stderr)
+	_ = mistakes.Write(w.stderr) // a terminal that is gone has nobody left to tell
 	if mistakes.Err() == nil {
 		_, err := fmt.Fprintf(w.stdout, "OK: %s\n", count(rules, "rule"))
 		return err

@@ -39,7 +39,7 @@ func serve(ctx context.Context, f files, w world) error {
 	if mistakes.Err() != nil {
 		return report(mistakes, 0, w)
 	}
-	mistakes.Write(w.stderr) // warnings
+	_ = mistakes.Write(w.stderr) // warnings; a terminal that is gone reads none
 	log := newLogger(p.config.Log, w)
 	d, err := newDaemon(ctx, f, w, p, log)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/api"
@@ -45,7 +44,7 @@ func (d *daemon) rebuildHandler() {
 }
 
 func (d *daemon) rebuildHandlerLocked() {
-	var h http.Handler = d.newAPI().Handler()
+	h := d.newAPI().Handler()
 	d.handler.Store(&h)
 }
 
