@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -243,10 +244,10 @@ func TestLocalMounts(t *testing.T) {
 
 func TestAFileSystemThatHangsIsAskedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release, asked := make(chan struct{}), 0
+		release := make(chan struct{})
+		var asked atomic.Int32
 		d := disks{pending: map[string]chan answer{}, ask: func(context.Context, string) (*disk.UsageStat, error) {
-			asked++
-			if asked == 1 {
+			if asked.Add(1) == 1 {
 				<-release
 			}
 			return &disk.UsageStat{Total: 1}, nil
@@ -256,13 +257,13 @@ func TestAFileSystemThatHangsIsAskedOnce(t *testing.T) {
 		if _, err := d.usage(ctx, "/nfs"); err == nil || !strings.Contains(err.Error(), "does not answer") {
 			t.Fatalf("hanging: %v", err)
 		}
-		if _, err := d.usage(t.Context(), "/nfs"); err == nil || asked != 1 {
-			t.Fatalf("still hanging: %v, asked %d times", err, asked)
+		if _, err := d.usage(t.Context(), "/nfs"); err == nil || asked.Load() != 1 {
+			t.Fatalf("still hanging: %v, asked %d times", err, asked.Load())
 		}
 		close(release)
 		synctest.Wait()
-		if u, err := d.usage(t.Context(), "/nfs"); err != nil || u.Total != 1 || asked != 2 {
-			t.Fatalf("freed: %v, asked %d times", err, asked)
+		if u, err := d.usage(t.Context(), "/nfs"); err != nil || u.Total != 1 || asked.Load() != 2 {
+			t.Fatalf("freed: %v, asked %d times", err, asked.Load())
 		}
 	})
 }
