@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
 // The papers are held to what they say: commands are run, configurations and
@@ -159,13 +161,17 @@ func start(t *testing.T, b block, dir, script string, env []string, listen strin
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", b, err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	var failed error // read once ended is closed
+	go func() {
+		defer close(ended)
+		failed = cmd.Wait()
+	}()
 	deadline := time.After(5 * time.Minute) // it may have to build
 	for !isReady(t, listen) {
 		select {
-		case err := <-ended:
-			t.Fatalf("%s: ended before it was ready: %v\n%s", b, err, out.String())
+		case <-ended:
+			t.Fatalf("%s: ended before it was ready: %v\n%s", b, failed, out.String())
 		case <-deadline:
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			<-ended
@@ -507,5 +513,55 @@ func TestRulesPageHasEveryRule(t *testing.T) {
 		if !strings.Contains(string(page), "\n| `"+m[1]+"`") {
 			t.Errorf("docs/rules.md does not tell of the rule %s", m[1])
 		}
+	}
+}
+
+// TestSignatureExamples runs the manual's functions that verify a signature,
+// with a right one, one of another secret and one of an hour ago.
+func TestSignatureExamples(t *testing.T) {
+	const secret, id, body = "a secret of the tests", "msg_1", `{"version":"4"}`
+	signer, err := standardwebhooks.NewWebhookRaw([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for _, language := range []struct{ name, program, call string }{
+		{"python", "python3", `
+import os
+h = {"webhook-id": os.environ["ID"], "webhook-timestamp": os.environ["AT"], "webhook-signature": os.environ["SIGNATURE"]}
+print(str(verify(os.environ["SECRET"].encode(), h, os.environ["BODY"].encode())).lower())`},
+		{"javascript", "node", `
+const e = process.env;
+const h = {"webhook-id": e.ID, "webhook-timestamp": e.AT, "webhook-signature": e.SIGNATURE};
+console.log(verify(e.SECRET, h, Buffer.from(e.BODY)));`},
+	} {
+		t.Run(language.name, func(t *testing.T) {
+			program, err := exec.LookPath(language.program)
+			if err != nil {
+				t.Skipf("%s is missing", language.program)
+			}
+			blocks := blocksOf(t, "docs/receivers.md")
+			i := slices.IndexFunc(blocks, func(b block) bool { return b.lang == language.name })
+			if i < 0 {
+				t.Fatal("the manual has no example")
+			}
+			flag := map[string]string{"python3": "-c", "node": "-e"}[language.program]
+			for _, tc := range []struct {
+				secret string
+				at     time.Time
+				want   string
+			}{{secret, now, "true"}, {"another", now, "false"}, {secret, now.Add(-time.Hour), "false"}} {
+				signature, err := signer.Sign(id, tc.at, []byte(body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				cmd := exec.CommandContext(t.Context(), program, flag, blocks[i].text+language.call)
+				cmd.Env = plainEnviron("ID="+id, fmt.Sprintf("AT=%d", tc.at.Unix()), "SIGNATURE="+"v1,other "+signature, "SECRET="+tc.secret, "BODY="+body)
+				out, err := cmd.CombinedOutput()
+				if got := strings.TrimSpace(string(out)); err != nil || got != tc.want {
+					t.Errorf("at %s with secret %q: got %s, %v; want %s", tc.at, tc.secret, got, err, tc.want)
+				}
+			}
+		})
 	}
 }
