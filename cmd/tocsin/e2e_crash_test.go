@@ -95,8 +95,17 @@ func unreliable(int) (int, time.Duration) {
 
 func TestSigkillInTheMiddleLosesNothingAndTellsNothingTwice(t *testing.T) {
 	t.Parallel()
+	for _, groupBy := range []string{"['...']", "[category]"} {
+		t.Run(groupBy, func(t *testing.T) {
+			t.Parallel()
+			sigkillInTheMiddle(t, groupBy)
+		})
+	}
+}
+
+func sigkillInTheMiddle(t *testing.T, groupBy string) {
 	const rounds, queues = 10, 5
-	w, p, slack, hook := newPageWorld(t, "route: {receivers: [ops, hooks], group_by: ['...'], group_wait: 0s, group_interval: 100ms}\n")
+	w, p, slack, hook := newPageWorld(t, fmt.Sprintf("route: {receivers: [ops, hooks], group_by: %s, group_wait: 0s, group_interval: 100ms}\n", groupBy))
 	slack.set(unreliable)
 	hook.set(unreliable)
 	for range rounds {
