@@ -83,10 +83,13 @@ type Engine struct {
 	evaluated  map[string]time.Time // by rule
 
 	// The loop's own.
-	backlog store.Change  // what the store has not taken yet
-	retryAt time.Time     // when it is asked again; zero while it takes everything
-	stored  chan struct{} // closed when the store has taken the backlog; nil for no backlog
-	samples []alert.Sample
+	backlog store.Change   // what the store has not taken yet
+	retryAt time.Time      // when it is asked again; zero while it takes everything
+	stored  chan struct{}  // closed when the store has taken the backlog; nil for no backlog
+	samples []alert.Sample // for a later start, not handed over yet
+	// waiting says that they hold one that a running `for` depends on.
+	waiting  bool
+	handedAt time.Time // when samples were last handed over
 }
 
 type reload struct {

@@ -18,7 +18,8 @@ const (
 	commitTimeout    = 30 * time.Second
 	retryCommit      = time.Second // how often a store that refuses is asked again
 	keepSamplesFor   = 10 * time.Second
-	maxKeptSamples   = 50_000 // samples for later starts that wait for the store
+	keepWaitingFor   = time.Second // where a `for` runs: what a restart would not know of is lost to it
+	maxKeptSamples   = 50_000      // samples for later starts that wait for the store
 	housekeeping     = 10 * time.Minute
 	pruneRows        = 50_000
 	maxBatchesAtOnce = 256
@@ -45,7 +46,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	flushSamples := time.NewTicker(keepSamplesFor)
+	flushSamples := time.NewTicker(keepWaitingFor)
 	defer flushSamples.Stop()
 	for {
 		select {
@@ -60,7 +61,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-timer.C:
 			e.step(ctx, nil)
 		case <-flushSamples.C:
-			e.handOver(samples)
+			if e.waiting || time.Since(e.handedAt) >= keepSamplesFor {
+				e.handOver(samples)
+			}
 		}
 		timer.Reset(e.untilDue(time.Now()))
 	}
@@ -73,20 +76,8 @@ func (e *Engine) load(ctx context.Context) error {
 		return fmt.Errorf("load state: %w", err)
 	}
 	now := time.Now()
-	for metric, window := range e.evaluator.Windows() {
-		if window == 0 {
-			continue
-		}
-		since := now.Add(-window - window/4)
-		err := e.store.LoadSamples(ctx, metric, since, func(s alert.Sample) error {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			e.evaluator.Preload(s, now)
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("load samples of %s: %w", metric, err)
-		}
+	if err := e.loadSamples(ctx, snapshot.Alerts, now); err != nil {
+		return err
 	}
 	e.mu.Lock()
 	ended := append(e.evaluator.Restore(snapshot.Alerts, now), e.unwatch(e.watched, now)...)
@@ -97,6 +88,51 @@ func (e *Engine) load(ctx context.Context) error {
 	e.commit(ctx, change, now)
 	if n := len(snapshot.Alerts); n > 0 || len(snapshot.Deliveries) > 0 {
 		e.log.Info("state restored", "alerts", n, "groups", len(snapshot.Groups), "unsent", len(snapshot.Deliveries))
+	}
+	return nil
+}
+
+// loadSamples fills the windows, and brings back the last sample of each alert
+// that waits for a `for`: it says how much of the time was seen to count.
+func (e *Engine) loadSamples(ctx context.Context, alerts []alert.Alert, now time.Time) error {
+	waiting := map[string]map[alert.Fingerprint]time.Time{}
+	for i := range alerts {
+		a := &alerts[i]
+		if (a.State != alert.Pending && a.State != alert.Firing) || !rule.Waits(a) {
+			continue
+		}
+		if waiting[a.Metric] == nil {
+			waiting[a.Metric] = map[alert.Fingerprint]time.Time{}
+		}
+		if at, twice := waiting[a.Metric][a.Series]; !twice || a.UpdatedAt.Before(at) {
+			waiting[a.Metric][a.Series] = a.UpdatedAt
+		}
+	}
+	for metric, window := range e.evaluator.Windows() {
+		inWindow := now.Add(-window - window/4)
+		since := inWindow
+		for _, at := range waiting[metric] {
+			if at.Before(since) {
+				since = at
+			}
+		}
+		if window == 0 && len(waiting[metric]) == 0 {
+			continue
+		}
+		err := e.store.LoadSamples(ctx, metric, since, func(s alert.Sample) error {
+			if window == 0 || s.At.Before(inWindow) {
+				if at, waits := waiting[metric][s.Labels.Fingerprint()]; !waits || s.At.Before(at) {
+					return nil
+				}
+			}
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.evaluator.Preload(s, now)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("load samples of %s: %w", metric, err)
+		}
 	}
 	return nil
 }
@@ -143,7 +179,9 @@ func (e *Engine) noteBatch(b source.Batch, now time.Time) {
 		if watched {
 			e.evaluated[b.Samples[i].Metric] = now
 		}
-		if window > 0 && len(e.samples) < maxKeptSamples {
+		waits := watched && e.evaluator.Waits(&b.Samples[i])
+		e.waiting = e.waiting || waits
+		if (window > 0 || waits) && len(e.samples) < maxKeptSamples {
 			e.samples = append(e.samples, b.Samples[i])
 		}
 	}
@@ -286,7 +324,7 @@ func (e *Engine) handOver(samples chan<- []alert.Sample) {
 	}
 	select {
 	case samples <- e.samples:
-		e.samples = nil
+		e.samples, e.waiting, e.handedAt = nil, false, time.Now()
 	default:
 	}
 }

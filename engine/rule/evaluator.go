@@ -240,6 +240,26 @@ func (e *Evaluator) Preload(s alert.Sample, now time.Time) {
 	}
 }
 
+// Waits says whether an alert of the sample's series waits for a `for`: a
+// restart must know of the sample then, or it could not tell how long the
+// condition had held when the process ended.
+func (e *Evaluator) Waits(s *alert.Sample) bool {
+	t := e.series[s.Metric][s.Labels.Fingerprint()]
+	return t != nil && slices.ContainsFunc(t.instances, func(inst *instance) bool {
+		return inst.alert != nil && Waits(inst.alert)
+	})
+}
+
+// Waits says whether a severity above the one in force waits for its `for`.
+func Waits(a *alert.Alert) bool {
+	for _, severity := range alert.Severities() {
+		if !a.Levels[severity-1].Since.IsZero() && !taken(a, severity) {
+			return true
+		}
+	}
+	return false
+}
+
 // find returns the series, new if need be, with an instance for each rule that
 // matches it.
 func (e *Evaluator) find(metric string, labels alert.Labels, now time.Time) *tracked {
