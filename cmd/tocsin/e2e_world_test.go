@@ -51,9 +51,11 @@ func binary(t *testing.T) string {
 		if builtIn.dir, builtIn.err = os.MkdirTemp("", "tocsin-e2e-"); builtIn.err != nil { //nolint:usetesting // outlives the test
 			return
 		}
+		// The flags are those of `make build` and of `go test -race`: the
+		// packages are then compiled already.
 		args, cgo := []string{"build", "-trimpath", "-o", filepath.Join(builtIn.dir, "tocsin")}, "CGO_ENABLED=0"
 		if raceBuilt {
-			args, cgo = append(args, "-race"), "CGO_ENABLED=1"
+			args, cgo = []string{"build", "-race", "-o", filepath.Join(builtIn.dir, "tocsin")}, "CGO_ENABLED=1"
 		}
 		cmd := exec.Command("go", append(args, ".")...) //nolint:noctx // go test's own deadline bounds it
 		cmd.Env = append(os.Environ(), cgo)
