@@ -72,7 +72,12 @@ func unknownVariable(variable string) yamlpos.Mistake {
 	if hint == "" {
 		hint = "variables that begin with TOCSIN_ are settings, as TOCSIN_SERVER__LISTEN"
 	}
-	return yamlpos.Mistake{File: "environment " + variable, Message: "no such setting", Hint: hint}
+	// No setting stands at the top, so a variable without steps is somebody
+	// else's, as a script's TOCSIN_BIN: that keeps no daemon from starting.
+	return yamlpos.Mistake{
+		File: "environment " + variable, Message: "no such setting", Hint: hint,
+		Warning: !strings.Contains(variable, stepMark),
+	}
 }
 
 // topLevel returns the keys of a configuration.

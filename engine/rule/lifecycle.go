@@ -51,9 +51,9 @@ func (v *Verdict) doubt() {
 //
 // The rules: a severity is taken only when its condition has held for its
 // `for`, and the highest such counts. Firing, an alert moves between
-// severities in the same way. It does not move down past a condition that is
-// unknown or waits for its `for`, and does not resolve while there is one, or
-// while `clear` does not hold. Time in which a condition was unknown does not
+// severities in the same way. It does not move down past a condition that
+// waits for its `for`, or that held and is unknown now, and does not resolve
+// while there is one, or while `clear` does not hold. Time in which a condition was unknown does not
 // count towards its `for`. Missing data changes nothing unless no_data says
 // so, and never makes an alert milder.
 func (r *Rule) Next(a alert.Alert, v Verdict, now time.Time) alert.Alert {
