@@ -57,6 +57,11 @@ func (l *ruleLoader) file(path string) {
 	decoded := doc.Decode(&file)
 	l.mistakes = append(l.mistakes, decoded...)
 	var problems problem.List
+	if !doc.Has("rules") && decoded.Err() == nil {
+		// An editor or a pipe that broke off leaves an empty file: it must not
+		// take every rule away.
+		problems.AddHint("", "write rules: [] when none are meant", "the file holds no rules")
+	}
 	for i, spec := range file.Rules {
 		at := fmt.Sprintf("rules[%d]", i)
 		if !doc.Has(at) {

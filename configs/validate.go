@@ -195,10 +195,8 @@ func (s *Source) validate() problem.List {
 		}
 	}
 	if s.Service != "" {
-		for _, p := range validateName(s.Service, "service") {
-			p.Path = "service"
-			ps = append(ps, p)
-		}
+		// /api/health has these and no others: a misspelt one would be silent.
+		oneOf(&ps, "service", s.Service, "database", "cache", "mcp")
 	}
 	return ps
 }

@@ -46,7 +46,9 @@ type daemon struct {
 	plan    *plan
 	sources map[string]*running
 	runCtx  context.Context // of the sources; nil before run
-	reload  reloadState
+	// stopping ends reloads: they would start sources that nobody stops.
+	stopping bool
+	reload   reloadState
 }
 
 // running is one source at work.
@@ -86,7 +88,9 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	if err != nil {
 		return nil, errors.Join(fail("store", err), d.listener.Close())
 	}
-	d.outbox = outbox.New(d.store, outbox.DefaultPolicy(), log)
+	policy := outbox.DefaultPolicy()
+	policy.Drain = p.config.Server.ShutdownTimeout
+	d.outbox = outbox.New(d.store, policy, log)
 	d.outbox.SetReceivers(receivers)
 	d.engine = engine.New(engine.Options{
 		Setup: d.setup(p), Store: d.store, Outbox: d.outbox, Log: log,
@@ -238,20 +242,21 @@ func (d *daemon) run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	d.log.Info("stopping: what is under way is finished")
-	d.stopSources()
+	shut, cancel := context.WithTimeout(inner, d.stopSources())
+	defer cancel()
 	stopEngine()
 	failure = errors.Join(failure, notCancelled(<-engineDone))
 	stopOutbox()
 	failure = errors.Join(failure, notCancelled(<-outboxDone))
-	shut, cancel := context.WithTimeout(inner, d.plan.config.Server.ShutdownTimeout)
-	defer cancel()
 	if err := d.server.Shutdown(shut); err != nil {
 		failure = errors.Join(failure, d.server.Close())
 	}
 	return errors.Join(failure, d.store.Close())
 }
 
-func (d *daemon) stopSources() {
+// stopSources ends all sources and every later reload, and returns how long the
+// rest of the stop may take.
+func (d *daemon) stopSources() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var wg sync.WaitGroup
@@ -259,7 +264,8 @@ func (d *daemon) stopSources() {
 		wg.Go(r.stop)
 	}
 	wg.Wait()
-	d.sources = map[string]*running{}
+	d.sources, d.stopping = map[string]*running{}, true
+	return d.plan.config.Server.ShutdownTimeout
 }
 
 func notCancelled(err error) error {
@@ -274,6 +280,9 @@ func notCancelled(err error) error {
 func (d *daemon) Reload(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.stopping {
+		return errors.New("the daemon is stopping")
+	}
 	err := d.tryReload(ctx)
 	d.reload = reloadState{at: time.Now(), ok: err == nil, err: err}
 	if err == nil {

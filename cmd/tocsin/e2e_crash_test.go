@@ -95,37 +95,93 @@ func unreliable(int) (int, time.Duration) {
 
 func TestSigkillInTheMiddleLosesNothingAndTellsNothingTwice(t *testing.T) {
 	t.Parallel()
+	for _, groupBy := range []string{"['...']", "[category]"} {
+		t.Run(groupBy, func(t *testing.T) {
+			t.Parallel()
+			sigkillInTheMiddle(t, groupBy)
+		})
+	}
+}
+
+func sigkillInTheMiddle(t *testing.T, groupBy string) {
 	const rounds, queues = 10, 5
-	w, p, slack, hook := newPageWorld(t, "route: {receivers: [ops, hooks], group_by: ['...'], group_wait: 0s, group_interval: 100ms}\n")
+	w, p, slack, hook := newPageWorld(t, fmt.Sprintf("route: {receivers: [ops, hooks], group_by: %s, group_wait: 0s, group_interval: 100ms}\n", groupBy))
 	slack.set(unreliable)
 	hook.set(unreliable)
 	for range rounds {
 		d := w.serve()
-		for end := time.Now().Add(rand.N(time.Second)); time.Now().Before(end); {
-			depth := 0.0
-			if rand.N(2) == 0 {
-				depth = 500
-			}
-			p.set(fmt.Sprint("q", rand.N(queues)), depth)
-			time.Sleep(rand.N(60 * time.Millisecond)) // the world's own pace
-		}
+		p.upsAndDowns(queues, rand.N(time.Second))
 		d.kill()
 	}
-	slack.set(nil)
-	hook.set(nil)
-	for i := range queues {
-		p.set(fmt.Sprint("q", i), 0)
-	}
 	d := w.start()
-	d.awaitPolls("web", 2)
-	await(t, "every alert to resolve", func() bool { return len(d.firing("")) == 0 })
-	await(t, "the outbox to be empty", func() bool {
-		return !strings.Contains(strings.ReplaceAll(d.get("/api/v1/receivers", nil), `"pending":0`, ""), `"pending"`)
-	})
+	p.calm(d, queues, slack, hook)
 	fired := d.history("state=firing,resolved")
 	if len(fired) < queues {
 		t.Fatalf("%d alerts fired: too few to show anything", len(fired))
 	}
+	t.Logf("%d alerts fired; %d requests to Slack, %d to the webhook", len(fired), len(slack.news()), len(hook.news()))
+	for _, in := range []*inbox{slack, hook} {
+		wantEachOnce(t, d, in, fired)
+	}
+	d.stop()
+}
+
+// upsAndDowns moves the queues at random for a while.
+func (p *page) upsAndDowns(queues int, during time.Duration) {
+	for end := time.Now().Add(during); time.Now().Before(end); {
+		depth := 0.0
+		if rand.N(2) == 0 {
+			depth = 500
+		}
+		p.set(fmt.Sprint("q", rand.N(queues)), depth)
+		time.Sleep(rand.N(60 * time.Millisecond)) // the world's own pace
+	}
+}
+
+// calm lets every queue run empty and every receiver work, and waits until
+// all of it is told.
+func (p *page) calm(d *daemon, queues int, receivers ...*inbox) {
+	d.t.Helper()
+	for _, in := range receivers {
+		in.set(nil)
+	}
+	for i := range queues {
+		p.set(fmt.Sprint("q", i), 0)
+	}
+	d.awaitPolls("web", 2)
+	await(d.t, "every alert to resolve", func() bool { return len(d.firing("")) == 0 })
+	for _, in := range receivers {
+		await(d.t, "every end to be told to "+in.name, func() bool {
+			told := map[string]bool{}
+			for _, n := range in.news() {
+				told[n.Alert] = told[n.Alert] || n.Taken && n.Status == "resolved"
+			}
+			return !slices.ContainsFunc(d.history("state=resolved"), func(row historyRow) bool { return !told[row.ID] })
+		})
+	}
+}
+
+func TestReloadsInTheMiddleTellNothingTwice(t *testing.T) {
+	t.Parallel()
+	const rounds, queues = 20, 5
+	routes := []string{
+		"route: {receivers: [ops, hooks], group_by: ['...'], group_wait: 0s, group_interval: 100ms}\n",
+		"route: {receivers: [ops, hooks], group_by: [category], group_wait: 50ms, group_interval: 100ms}\n",
+		"route: {receivers: [ops, hooks], group_wait: 0s, group_interval: 100ms, routes: [{match: ['queue =~ \"q[0-2]\"'], group_by: [queue]}]}\n",
+	}
+	w, p, slack, hook := newPageWorld(t, routes[0])
+	slack.set(unreliable)
+	hook.set(unreliable)
+	d := w.start()
+	for i := range rounds {
+		p.upsAndDowns(queues, rand.N(300*time.Millisecond))
+		w.write("tocsin.yaml", watchPage+routes[(i+1)%len(routes)])
+		if code, text := d.post("/-/reload", ""); code != http.StatusOK {
+			t.Fatalf("status %d: %s", code, text)
+		}
+	}
+	p.calm(d, queues, slack, hook)
+	fired := d.history("state=firing,resolved")
 	t.Logf("%d alerts fired; %d requests to Slack, %d to the webhook", len(fired), len(slack.news()), len(hook.news()))
 	for _, in := range []*inbox{slack, hook} {
 		wantEachOnce(t, d, in, fired)
@@ -140,19 +196,25 @@ func wantEachOnce(t *testing.T, d *daemon, in *inbox, fired []historyRow) {
 	t.Helper()
 	type key struct{ alert, status string }
 	messages, taken := map[key][]string{}, map[key]bool{}
+	copies, last := map[string]bool{}, map[string]string{}
 	for _, n := range in.news() {
 		k := key{n.Alert, n.Status}
-		if n.Status == "firing" && taken[key{n.Alert, "resolved"}] {
+		if n.Status == "firing" && taken[key{n.Alert, "resolved"}] && !copies[n.Message] {
 			t.Errorf("%s: %s was told as firing after it was told as resolved", in.name, n.Alert)
 		}
 		if !slices.Contains(messages[k], n.Message) {
 			messages[k] = append(messages[k], n.Message)
 		}
-		taken[k] = taken[k] || n.Taken
+		if n.Taken {
+			taken[k], copies[n.Message], last[n.Alert] = true, true, n.Status
+		}
 	}
 	known := map[string]bool{}
 	for _, row := range fired {
 		known[row.ID] = true
+		if last[row.ID] != "resolved" {
+			t.Errorf("%s: the last that it heard of %s is %q", in.name, row.ID, last[row.ID])
+		}
 		for _, status := range []string{"firing", "resolved"} {
 			k := key{row.ID, status}
 			if status == "firing" && len(messages[k]) == 0 {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -114,13 +113,6 @@ func (in *inbox) messages() int {
 	return len(in.bodies)
 }
 
-// bodyTexts returns what came, in no order.
-func (in *inbox) bodyTexts() []string {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return slices.Collect(maps.Values(in.bodies))
-}
-
 // awaitTold waits until the receiver was told exactly this of a rule.
 func (in *inbox) awaitTold(rule string, want ...string) {
 	in.t.Helper()
@@ -138,7 +130,7 @@ func (in *inbox) awaitTold(rule string, want ...string) {
 func newInbox(t *testing.T, name string, handle func(in *inbox, w http.ResponseWriter, r *http.Request, body []byte) error) *inbox {
 	t.Helper()
 	in := &inbox{t: t, name: name, bodies: map[string]string{}}
-	server := httptest.NewServer(http.HandlerFunc(in.handler(handle)))
+	server := httptest.NewServer(in.handler(handle))
 	t.Cleanup(server.Close)
 	in.URL = server.URL
 	return in

@@ -233,7 +233,7 @@ func (d *daemon) do(method, path, body string) (int, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	d.world.wantNoSecret(path, string(text))
 	return resp.StatusCode, text, err

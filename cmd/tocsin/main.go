@@ -42,6 +42,8 @@ type world struct {
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first signal drains; a second one ends the program as signals do.
+	context.AfterFunc(ctx, stop)
 	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), kinds: kindsOf(nil)}
 	root := newRoot(w)
 	root.SetArgs(os.Args[1:])

@@ -14,7 +14,8 @@ import (
 )
 
 // lane is one receiver's queue: groups in parallel, one delivery at a time
-// within a group.
+// within a group, and the notifications of one alert in their order whatever
+// their groups.
 type lane struct {
 	name   string
 	store  Store
@@ -25,6 +26,7 @@ type lane struct {
 	named    bool      // receiver was set
 	receiver *Receiver // nil: no such receiver is configured
 	groups   map[string]*queue
+	order    order
 	inFlight int
 	status   Status
 	wake     chan struct{} // 1 deep
@@ -45,7 +47,7 @@ type queue struct {
 func newLane(name string, s Store, p Policy, log *slog.Logger) *lane {
 	return &lane{
 		name: name, store: s, policy: p, log: log.With("receiver", name),
-		groups: map[string]*queue{}, status: Status{Name: name}, wake: make(chan struct{}, 1),
+		groups: map[string]*queue{}, order: order{}, status: Status{Name: name}, wake: make(chan struct{}, 1),
 		outcomes: map[string][]store.Settlement{}, unstored: map[string]<-chan struct{}{},
 	}
 }
@@ -72,6 +74,7 @@ func (l *lane) push(d *alert.Delivery, stored <-chan struct{}) {
 		l.groups[key] = q
 	}
 	q.rows = append(q.rows, d)
+	l.order.add(d)
 	l.status.Pending++
 	l.mu.Unlock()
 	l.nudge()
@@ -143,6 +146,9 @@ func (l *lane) due(now time.Time) ([]*alert.Delivery, time.Duration) {
 			next = min(next, wait)
 			continue
 		}
+		if !l.order.first(head) {
+			continue // what it waits for nudges the lane when it is done
+		}
 		q.busy = true
 		l.inFlight++
 		out = append(out, head)
@@ -159,6 +165,7 @@ func (l *lane) done(d *alert.Delivery, settled bool) {
 	l.inFlight--
 	if settled {
 		q.rows = q.rows[1:]
+		l.order.remove(d)
 		l.status.Pending--
 		if len(q.rows) == 0 {
 			delete(l.groups, key)

@@ -72,7 +72,7 @@ func (p *phone) called() []string {
 func delivery(receiver, group string, n int) alert.Delivery {
 	id := fmt.Sprintf("%s/%s/%d", receiver, group, n)
 	return alert.Delivery{
-		Notification: alert.Notification{ID: id, Receiver: receiver, GroupKey: group, Alerts: []alert.Alert{{ID: "a"}}},
+		Notification: alert.Notification{ID: id, Receiver: receiver, GroupKey: group, Alerts: []alert.Alert{{ID: "a", Fingerprint: alert.LabelsOf("group", group).Fingerprint()}}},
 		State:        alert.DeliveryPending, CreatedAt: time.Now(), NextAt: time.Now(),
 	}
 }
@@ -119,6 +119,31 @@ func TestOrderIsKeptWithinAGroupOverRetries(t *testing.T) {
 		}
 		if s := o.Status()["ops"]; s.Sent != 2 || s.Failed != 3 || s.Pending != 0 || s.InFlight != 0 {
 			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestAnAlertThatMovedToAnotherGroupIsToldInOrder(t *testing.T) {
+	p := &phone{}
+	p.answer = func(_ context.Context, n alert.Notification, _ int) error {
+		tries := slices.DeleteFunc(p.called(), func(id string) bool { return id != "ops/old/1" })
+		if n.ID == "ops/old/1" && len(tries) < 3 {
+			return errors.New("503")
+		}
+		return nil
+	}
+	play(t, map[string]notifiers.Notifier{"ops": p}, func(o *Outbox, l *ledger) {
+		fired, ended, other := delivery("ops", "old", 1), delivery("ops", "new", 1), delivery("ops", "other", 1)
+		ended.Notification.Alerts = append(ended.Notification.Alerts, fired.Notification.Alerts...)
+		o.Enqueue([]alert.Delivery{fired, ended, other})
+		time.Sleep(time.Minute)
+		calls := slices.DeleteFunc(p.called(), func(id string) bool { return id == "ops/other/1" })
+		want := []string{"ops/old/1", "ops/old/1", "ops/old/1", "ops/new/1"}
+		if diff := cmp.Diff(want, calls); diff != "" {
+			t.Error(diff)
+		}
+		if states := l.states(); len(states) != 3 || states["ops/new/1"] != alert.DeliverySent || states["ops/other/1"] != alert.DeliverySent {
+			t.Errorf("%v", states)
 		}
 	})
 }

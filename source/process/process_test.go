@@ -244,7 +244,8 @@ func TestLocalMounts(t *testing.T) {
 
 func TestAFileSystemThatHangsIsAskedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release, asked := make(chan struct{}), atomic.Int32{}
+		release := make(chan struct{})
+		var asked atomic.Int32
 		d := disks{pending: map[string]chan answer{}, ask: func(context.Context, string) (*disk.UsageStat, error) {
 			if asked.Add(1) == 1 {
 				<-release
