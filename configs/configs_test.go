@@ -300,6 +300,7 @@ func TestRemarksRefuseNothing(t *testing.T) {
 	for _, tc := range []struct{ name, yaml, variable, want string }{
 		{"another program's variable", "", "TOCSIN_BIN=/usr/bin/tocsin", "environment TOCSIN_BIN: warning: no such setting"},
 		{"a setting that is misspelt", "", "TOCSIN_SERVRE__LISTEN=x", "environment TOCSIN_SERVRE__LISTEN: no such setting"},
+		{"a setting that lacks an underscore", "", "TOCSIN_SERVER_LISTEN=x", "environment TOCSIN_SERVER_LISTEN: no such setting"},
 		{"a token that is short", "server: {tokens: [{name: a, token: abc, scope: read}]}\n", "X=", "server.tokens[0].token: shorter than 16 characters: it could be guessed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
