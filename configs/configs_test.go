@@ -296,6 +296,21 @@ func TestVariablesThatTheFileNamesAreNoSettings(t *testing.T) {
 	}
 }
 
+func TestRemarksRefuseNothing(t *testing.T) {
+	for _, tc := range []struct{ name, yaml, variable, want string }{
+		{"another program's variable", "", "TOCSIN_BIN=/usr/bin/tocsin", "environment TOCSIN_BIN: warning: no such setting"},
+		{"a setting that is misspelt", "", "TOCSIN_SERVRE__LISTEN=x", "environment TOCSIN_SERVRE__LISTEN: no such setting"},
+		{"a setting that lacks an underscore", "", "TOCSIN_SERVER_LISTEN=x", "environment TOCSIN_SERVER_LISTEN: no such setting"},
+		{"a token that is short", "server: {tokens: [{name: a, token: abc, scope: read}]}\n", "X=", "server.tokens[0].token: shorter than 16 characters: it could be guessed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, mistakes := load(t, minimal+tc.yaml, tc.variable); !strings.Contains(mistakes, tc.want) || strings.Contains(mistakes, "abc") {
+				t.Errorf("got %q\nwant %q", mistakes, tc.want)
+			}
+		})
+	}
+}
+
 func TestTheShippedConfigurationServesAsItIs(t *testing.T) {
 	for name, environ := range map[string][]string{
 		"nothing set": nil,

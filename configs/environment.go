@@ -72,7 +72,15 @@ func unknownVariable(variable string) yamlpos.Mistake {
 	if hint == "" {
 		hint = "variables that begin with TOCSIN_ are settings, as TOCSIN_SERVER__LISTEN"
 	}
-	return yamlpos.Mistake{File: "environment " + variable, Message: "no such setting", Hint: hint}
+	return yamlpos.Mistake{File: "environment " + variable, Message: "no such setting", Hint: hint, Warning: !meansASetting(variable)}
+}
+
+// meansASetting says whether whoever set the variable meant a setting: it has
+// steps, or begins as one and lacks an underscore. Another is somebody else's,
+// as a script's TOCSIN_BIN, and keeps no daemon from starting.
+func meansASetting(variable string) bool {
+	begins := func(key string) bool { return strings.HasPrefix(variable, prefix+strings.ToUpper(key)+"_") }
+	return strings.Contains(variable, stepMark) || slices.ContainsFunc(topLevel(), begins)
 }
 
 // topLevel returns the keys of a configuration.

@@ -124,7 +124,9 @@ func (t *Token) validate() problem.List {
 	case n == 0:
 		ps.AddHint("token", tokenAdvice, "missing")
 	case n < minTokenBytes:
-		ps.AddHint("token", tokenAdvice, "shorter than %d characters", minTokenBytes)
+		ps = append(ps, problem.Problem{
+			Path: "token", Message: fmt.Sprintf("shorter than %d characters: it could be guessed", minTokenBytes), Hint: tokenAdvice, Warning: true,
+		})
 	}
 	if t.Scope == "" {
 		ps.AddHint("scope", "want read, operate or admin", "missing")

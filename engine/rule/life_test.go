@@ -19,6 +19,10 @@ func TestLifeCycleWithoutData(t *testing.T) {
 		}
 	}
 	windowed := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "count(40s) >= 3 and max(40s) < 70"}}
+	young := Spec{
+		ID: "r", Metric: "cache.hit_rate", Critical: When{When: "value < 50"}, Warning: When{When: "value < 70"},
+		Info: When{When: "abs(change_pct(1h)) > 10"}, Clear: "value >= 87",
+	}
 	old := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "age > 25s"}, Critical: When{When: "age > 1m"}}
 	tests := []struct {
 		name, in, want string
@@ -31,6 +35,7 @@ func TestLifeCycleWithoutData(t *testing.T) {
 		{"ok ends what waits, too", "96-----", ".PPPP..", spec("ok")},
 		{"a window that runs empty is no recovery, before a sample says so", "666-----6", "..WWWWWW.", windowed},
 		{"a window that has good samples is", "6669", "..W.", windowed},
+		{"an info that has no baseline yet holds up no other severity", "964699", ".WCW..", young},
 		{"age is judged while nothing comes", "99-------99", "....WWWWC..", old},
 		{"every other poll missing: half of each gap counts", "96-6-6-9", ".PPPWWW.", spec("keep")},
 	}

@@ -51,9 +51,9 @@ func (v *Verdict) doubt() {
 //
 // The rules: a severity is taken only when its condition has held for its
 // `for`, and the highest such counts. Firing, an alert moves between
-// severities in the same way. It does not move down past a condition that is
-// unknown or waits for its `for`, and does not resolve while there is one, or
-// while `clear` does not hold. Time in which a condition was unknown does not
+// severities in the same way. It does not move down past a condition that
+// waits for its `for`, or that held and is unknown now, and does not resolve
+// while there is one, or while `clear` does not hold. Time in which a condition was unknown does not
 // count towards its `for`. Missing data changes nothing unless no_data says
 // so, and never makes an alert milder.
 func (r *Rule) Next(a alert.Alert, v Verdict, now time.Time) alert.Alert {
@@ -173,19 +173,24 @@ func (r *Rule) nextFiring(a alert.Alert, v Verdict, target alert.Severity, now t
 }
 
 // open says whether the alert may not move to the target yet: a severity
-// between it and the one in force, or, for a resolution, any severity, is
-// unknown or waits for its `for`.
+// between it and the one in force, or, for a resolution, any severity, waits
+// for its `for`, or has held and is unknown now, or nothing at all is known. A
+// condition that never held and is unknown keeps nothing up: change_pct(1h) of
+// one severity would hold the others for the first hour.
 func (r *Rule) open(a *alert.Alert, v Verdict, target alert.Severity) bool {
+	unknown, known := false, false
 	for _, severity := range alert.Severities() {
 		i := severity - 1
+		unknown = unknown || v.Levels[i] == Unknown
+		known = known || r.levels[i].when != nil && v.Levels[i] != Unknown
 		if severity <= target || target != alert.OK && severity > a.Severity {
 			continue
 		}
-		if v.Levels[i] == Unknown || !a.Levels[i].Since.IsZero() {
+		if !a.Levels[i].Since.IsZero() || v.Levels[i] == Unknown && severity == a.Severity {
 			return true
 		}
 	}
-	return false
+	return unknown && !known
 }
 
 func (r *Rule) nextWithoutData(a alert.Alert, v Verdict, now time.Time) alert.Alert {

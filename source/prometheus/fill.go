@@ -216,12 +216,13 @@ func (f *fill) requests() {
 		if p95, ok := quantile(0.95, d.merge(histograms)); ok {
 			f.set("app.response_time_p95", p95*conv.scale)
 		}
+		f.errorRate(requestCounter) // where the histogram has no status
 		return
 	}
-	if len(f.snap.byName["http_requests_total"]) > 0 {
-		f.requestCounts("http_requests_total")
-	}
+	f.requestCounts(requestCounter)
 }
+
+const requestCounter = "http_requests_total"
 
 func (f *fill) requestCounts(counter string) {
 	d := &f.source.deltas
@@ -230,6 +231,13 @@ func (f *fill) requestCounts(counter string) {
 		return
 	}
 	f.set("app.requests_per_sec", d.perSecond(all))
+	f.errorRate(counter)
+}
+
+// errorRate fills the share of errors among the requests whose status a
+// counter tells.
+func (f *fill) errorRate(counter string) {
+	d := &f.source.deltas
 	judged, ok := d.sumRises(f.snap, counter, func(ls alert.Labels) bool { return statusOf(ls) != "" })
 	if !ok || judged <= 0 {
 		return

@@ -384,3 +384,20 @@ func TestValidate(t *testing.T) {
 		})
 	}
 }
+
+func TestErrorsComeFromTheCounterWhereTheHistogramHasNoStatus(t *testing.T) {
+	s := newSource(t, nil)
+	page := func(good, bad int) string {
+		return fmt.Sprintf(`# TYPE http_requests_total counter
+http_requests_total{status="200"} %d
+http_requests_total{status="500"} %d
+# TYPE http_request_duration_seconds histogram
+http_request_duration_seconds_bucket{le="+Inf"} %d
+http_request_duration_seconds_count %d
+http_request_duration_seconds_sum 1
+`, good, bad, good+bad, good+bad)
+	}
+	want(t, s.readText(t, page(100, 0), noon()), "app.error_rate -")
+	want(t, s.readText(t, page(190, 10), noon().Add(10*time.Second)), `app.requests_per_sec 10
+		app.error_rate 10`)
+}
