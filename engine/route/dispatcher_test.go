@@ -142,6 +142,11 @@ func TestSeverityUpIsSentAtOnceAndDownIsNot(t *testing.T) {
 	w.move("a", alert.Warning)
 	w.pass(10 * time.Minute)
 	w.want("10s ops: a=warning (1 new)", "20s ops: a=critical (1 severity raised)")
+	w.move("a", alert.Critical) // up again is news again
+	w.pass(time.Second)
+	if len(w.sent) != 3 || !strings.HasSuffix(w.sent[2], "ops: a=critical (1 severity raised)") {
+		t.Errorf("after the second rise: %q", w.sent)
+	}
 }
 
 func TestRepeat(t *testing.T) {

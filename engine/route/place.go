@@ -88,6 +88,14 @@ func (d *Dispatcher) join(g *group, key store.MemberKey, told map[string]store.M
 		m = &fresh
 		g.members[key] = m
 		d.home(a.ID, key.Group)
+	}
+	// A fall is not told, and is remembered: when the severity moves up again,
+	// that is news.
+	fell := m.Told == alert.Firing && m.Severity > a.Severity
+	if fell {
+		m.Severity = a.Severity
+	}
+	if fell || !here {
 		out.Members = append(out.Members, *m)
 	}
 	switch {

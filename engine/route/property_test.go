@@ -109,6 +109,11 @@ func (m *model) apply(a alert.Alert, kind alert.EventKind) {
 	if a.Active() {
 		m.route(a.ID)
 	}
+	for _, alerts := range m.ledgers { // a fall is not told: the next rise is news
+		if l := alerts[a.ID]; l != nil && a.Active() {
+			l.severity = min(l.severity, a.Severity)
+		}
+	}
 	m.take(m.d.Apply(a, kind, m.now))
 }
 
