@@ -74,6 +74,8 @@ func (e *AnswerError) Error() string {
 //   - 408, 425, 429, 5xx and every failure of the network may pass: the error
 //     is not Permanent, and on 429 and 503 Retry-After is passed on (RFC 9110,
 //     seconds or a date), at most MaxRetryAfter;
+//   - 401, 403, 404, 407, 409 and 423 may pass too: so a proxy answers for a
+//     receiver that is being deployed, and a door whose key is being changed;
 //   - redirects are not followed: a message with secrets goes where the
 //     operator sent it, and nowhere else. They and every other status are
 //     Permanent.
@@ -138,7 +140,12 @@ func sortAnswer(e *AnswerError, retryAfter string, now time.Time) error {
 			return RetryAfter(e, wait)
 		}
 		return e
-	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooEarly, e.Status >= 500:
+	case e.Status >= 500:
+		return e
+	}
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusUnauthorized, http.StatusForbidden,
+		http.StatusNotFound, http.StatusProxyAuthRequired, http.StatusConflict, http.StatusLocked:
 		return e
 	}
 	return Permanent(e)

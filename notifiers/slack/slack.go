@@ -92,7 +92,8 @@ func (s *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 	return receipt, nil
 }
 
-// explain adds to what Slack answered what an operator can do about it.
+// explain adds to what Slack answered what an operator can do about it. These
+// answers last, whatever their status.
 // https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 // lists the answers.
 func explain(err error) error {
@@ -111,7 +112,7 @@ func explain(err error) error {
 			{"invalid_token", "the URL is wrong or expired: make a new webhook"},
 		} {
 			if strings.Contains(answer.Text, known.code) {
-				return fmt.Errorf("slack: %w (%s)", err, known.advice)
+				return notifiers.Permanent(fmt.Errorf("slack: %w (%s)", err, known.advice))
 			}
 		}
 	}

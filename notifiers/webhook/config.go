@@ -42,7 +42,7 @@ type Config struct {
 	ContentType string `yaml:"content_type"` // empty is application/json
 
 	// Secret signs by the Standard Webhooks specification, in every format:
-	// whsec_ and base64, or any other text as it is.
+	// whsec_ and base64, base64 of 24 bytes or more, or any other text as it is.
 	Secret secret.String `yaml:"secret"`
 	// PreviousSecret signs too, so that receivers can change over one by one.
 	PreviousSecret secret.String `yaml:"previous_secret"`
@@ -124,6 +124,10 @@ func (c *Config) validateSecrets() problem.List {
 	return ps
 }
 
+// minKeyBytes is the shortest key that the Standard Webhooks specification
+// recommends.
+const minKeyBytes = 24
+
 // signer makes the signer of a secret; nil when there is none.
 func signer(s secret.String) (*standardwebhooks.Webhook, error) {
 	text := s.Reveal()
@@ -137,6 +141,11 @@ func signer(s secret.String) (*standardwebhooks.Webhook, error) {
 			// The decoder's error would tell of the secret's bytes.
 			return nil, errors.New("what follows whsec_ is not base64")
 		}
+		key = decoded
+	} else if decoded, err := base64.StdEncoding.DecodeString(text); err == nil && len(decoded) >= minKeyBytes {
+		// The specification's libraries take a secret without its prefix for
+		// base64; a text that could be a key of the length that it asks for is
+		// taken for one here too.
 		key = decoded
 	}
 	return standardwebhooks.NewWebhookRaw(key)

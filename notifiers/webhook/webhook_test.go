@@ -193,6 +193,7 @@ func TestSignaturesVerifyWithTheLibraryOfTheSpecification(t *testing.T) {
 		now, older bool
 	}{
 		"present":          {Config{Secret: secret.New(present)}, true, false},
+		"without whsec_":   {Config{Secret: secret.New(strings.TrimPrefix(present, "whsec_"))}, true, false},
 		"raw":              {Config{Secret: secret.New(previous)}, false, true},
 		"rotation":         {both, true, true},
 		"standard format":  {Config{Format: FormatStandard, Secret: both.Secret}, true, false},
