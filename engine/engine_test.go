@@ -190,14 +190,21 @@ func run(t *testing.T, e *Engine) (stop func()) {
 func feed(t *testing.T, e *Engine, value float64, polls int) {
 	t.Helper()
 	for range polls {
-		b := source.Batch{Source: "cache", At: time.Now(), Interval: 5 * time.Second, Samples: []alert.Sample{
-			{Metric: "cache.hit_rate", Labels: alert.LabelsOf("source", "cache"), Value: value, At: time.Now()},
-		}}
-		if err := e.Ingest(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
+		poll(t, e, value)
 		time.Sleep(5 * time.Second)
 	}
+}
+
+// poll hands over one sample, and returns when the loop is done with it.
+func poll(t *testing.T, e *Engine, value float64) {
+	t.Helper()
+	b := source.Batch{Source: "cache", At: time.Now(), Interval: 5 * time.Second, Samples: []alert.Sample{
+		{Metric: "cache.hit_rate", Labels: alert.LabelsOf("source", "cache"), Value: value, At: time.Now()},
+	}}
+	if err := e.Ingest(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
 }
 
 func want(t *testing.T, o *tray, lines ...string) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -34,11 +35,12 @@ func TestAKillDoesNotBeginAForAnew(t *testing.T) {
 
 			e = New(Options{Setup: setup(t, spec), Store: left, Outbox: &tray{}, Log: slog.New(slog.DiscardHandler)})
 			stop = run(t, e)
-			feed(t, e, 80, 1)
+			poll(t, e, 80)
 			if diff := cmp.Diff([]string{"pending"}, left.happened()); diff != "" {
 				t.Errorf("%s: at 25 s: %s", when, diff)
 			}
-			feed(t, e, 80, 1)
+			time.Sleep(5 * time.Second)
+			poll(t, e, 80)
 			if diff := cmp.Diff([]string{"pending", "firing", "grouped"}, left.happened()); diff != "" {
 				t.Errorf("%s: at 30 s: %s", when, diff)
 			}
