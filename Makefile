@@ -17,7 +17,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build bin/tocsin, static
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/tocsin ./cmd/tocsin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X github.com/tocsin-dev/tocsin/internal/version.linked=$(VERSION)" -o $(BIN)/tocsin ./cmd/tocsin
 
 .PHONY: run
 run: build ## Build, and serve configs/embedded.yaml

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/internal/httpx"
 	"github.com/tocsin-dev/tocsin/internal/secret"
+	"github.com/tocsin-dev/tocsin/internal/version"
 )
 
 const (
@@ -192,12 +192,5 @@ type networkError struct {
 func (e *networkError) Error() string        { return e.text }
 func (e *networkError) Is(target error) bool { return errors.Is(e.err, target) }
 
-// UserAgent returns "tocsin/" and the version that the binary was built from.
-// It reads the build's record each time: call it once and keep it.
-func UserAgent() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "tocsin/devel"
-	}
-	return "tocsin/" + strings.TrimPrefix(info.Main.Version, "v")
-}
+// UserAgent returns "tocsin/" and the version.
+func UserAgent() string { return "tocsin/" + version.String() }

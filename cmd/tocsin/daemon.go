@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,9 +29,10 @@ import (
 
 // daemon is everything that runs, put together.
 type daemon struct {
-	files files
-	world world
-	log   *slog.Logger
+	files   files
+	world   world
+	log     *slog.Logger
+	started *configs.Config // what the socket and the store were opened by
 
 	listener net.Listener
 	server   *http.Server
@@ -73,7 +75,7 @@ type reloadState struct {
 // nothing runs yet.
 func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger) (*daemon, error) {
 	d := &daemon{
-		files: f, world: w, log: log, plan: p, board: source.NewBoard(), sources: map[string]*running{},
+		files: f, world: w, log: log, plan: p, started: p.config, board: source.NewBoard(), sources: map[string]*running{},
 		registry: prometheus.NewRegistry(), reload: reloadState{at: time.Now(), ok: true},
 	}
 	receivers, err := d.buildReceivers(p.config)
@@ -82,6 +84,9 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	}
 	d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Server.Listen)
 	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("%w; give --listen, or server.listen, another port", err)
+		}
 		return nil, fail("server", err)
 	}
 	d.store, err = sqlite.Open(ctx, p.config.Store.Path, sqlite.Options{}, log)
@@ -300,9 +305,13 @@ func (d *daemon) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	old := d.plan.config
-	if p.config.Server.Listen != old.Server.Listen || !reflect.DeepEqual(p.config.Store, old.Store) {
-		d.log.Warn("server.listen and store take effect at the next start")
+	for name, changed := range map[string]bool{
+		"server.listen": p.config.Server.Listen != d.started.Server.Listen,
+		"store":         !reflect.DeepEqual(p.config.Store, d.started.Store),
+	} {
+		if changed {
+			d.log.Warn("a setting takes effect at the next start", "setting", name)
+		}
 	}
 	if err := d.buildSources(p.config); err != nil {
 		return err

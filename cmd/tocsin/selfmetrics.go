@@ -5,6 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/version"
 )
 
 // registerMetrics puts the daemon's own metrics on its registry.
@@ -72,7 +73,7 @@ func (c selfCollector) Collect(out chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
-	gauge(c.desc.build, 1, versionText())
+	gauge(c.desc.build, 1, version.String())
 	c.collectEngine(gauge, counter)
 	for _, s := range c.d.board.All() {
 		gauge(c.desc.sourceUp, oneIf(s.Up), s.Name, s.Type)

@@ -9,6 +9,7 @@ import (
 	"github.com/tocsin-dev/tocsin/api"
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine"
+	"github.com/tocsin-dev/tocsin/internal/version"
 )
 
 // newAPI makes the API over what runs now.
@@ -18,7 +19,7 @@ func (d *daemon) newAPI() *api.Server {
 		Board: d.board, Engine: engineView{d}, History: d.store, Keys: map[string]api.KeyScanner{},
 		Reloader: d, Ready: d.ready, Gatherer: d.registry, Registerer: d.registry, Log: d.log,
 		Limits: api.Limits{ReadTimeout: c.Server.ReadTimeout},
-		Listen: d.listener.Addr().String(), ExternalURL: c.ExternalURL(), Version: versionText(), Services: map[string]string{},
+		Listen: d.listener.Addr().String(), ExternalURL: c.ExternalURL(), Version: version.String(), Services: map[string]string{},
 	}
 	for _, t := range c.Server.Tokens {
 		options.Tokens = append(options.Tokens, api.Token{Name: t.Name, Token: t.Token, Scope: api.Scope(t.Scope)})
@@ -140,7 +141,7 @@ func (v engineView) Receivers() []api.ReceiverStatus {
 // look.
 func (d *daemon) announce(out interface{ Write([]byte) (int, error) }) {
 	c := d.plan.config
-	fmt.Fprintf(out, "tocsin %s\n", versionText())
+	fmt.Fprintf(out, "tocsin %s\n", version.String())
 	for _, s := range c.Sources {
 		fmt.Fprintf(out, "  watching      %-12s %s every %s\n", s.Name, s.Type, s.Interval)
 	}
@@ -159,6 +160,7 @@ func (d *daemon) announce(out interface{ Write([]byte) (int, error) }) {
 	}
 	base := "http://" + d.listener.Addr().String()
 	fmt.Fprintf(out, "  judging       %s\n", count(len(d.plan.rules), "rule"))
+	fmt.Fprintf(out, "  configured    by %s\n  remembering   in %s\n", d.files.config, c.Store.Path)
 	if len(c.Server.Tokens) == 0 {
 		fmt.Fprintf(out, "  listening     %s, this machine only: no server.tokens are set\n", base)
 	} else {

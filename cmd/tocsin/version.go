@@ -3,13 +3,11 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
-)
 
-// version is set by the linker: -ldflags "-X main.version=1.2.3".
-var version = "" //nolint:gochecknoglobals // the linker can set nothing else
+	"github.com/tocsin-dev/tocsin/internal/version"
+)
 
 func newVersion(w world) *cobra.Command {
 	return &cobra.Command{
@@ -23,16 +21,5 @@ func newVersion(w world) *cobra.Command {
 
 // versionLine is what a report of a fault should begin with.
 func versionLine() string {
-	return fmt.Sprintf("tocsin %s (%s, %s/%s)", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-}
-
-// versionText is the linker's version, else the module's, else "devel".
-func versionText() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
+	return fmt.Sprintf("tocsin %s (%s, %s/%s)", version.String(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

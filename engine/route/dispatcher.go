@@ -110,8 +110,13 @@ func (d *Dispatcher) Restore(s store.Snapshot, now time.Time) store.Change {
 		if g.route == nil {
 			g.route = d.options.Root.find(g.record.Route)
 		}
-		if g.hasEnded(d.alerts) { // its route's times may have been edited
+		// Its route's times may have been edited.
+		if g.hasEnded(d.alerts) {
 			d.hasten(g, now, &out)
+		}
+		if look := d.nextLook(g, false, now); !look.IsZero() && look.Before(g.record.FlushAt) {
+			g.record.FlushAt = look
+			d.touch(g, &out)
 		}
 		d.retire(g, &out)
 	}

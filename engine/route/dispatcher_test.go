@@ -293,3 +293,16 @@ func TestAnEchoThatEndsWhileItIsHeldBackIsNotTold(t *testing.T) {
 	w.pass(5 * time.Minute)
 	w.want("10s ops: redis-down=critical (1 new)", "10m0s ops: redis-down=resolved (1 resolved)")
 }
+
+func TestAShorterRepeatIntervalHoldsForGroupsThatStand(t *testing.T) {
+	w := newWorld(t, simple())
+	w.fire("a", alert.Warning)
+	w.pass(20 * time.Second)
+	edited := simple()
+	edited.RepeatInterval = seconds(120)
+	snapshot := w.d.Snapshot()
+	w.d = New(w.options(edited))
+	w.take(w.d.Restore(snapshot, w.now))
+	w.pass(2 * time.Minute)
+	w.want("10s ops: a=warning (1 new)", "2m10s ops: a=warning (repeat)")
+}
