@@ -66,6 +66,9 @@ func historyQuery(r *http.Request, now time.Time) (store.HistoryQuery, error) {
 		Limit:  q.number("limit", 1, historyMaxLimit, historyLimit),
 		Cursor: q.text("cursor"),
 	}
+	if len(h.States) == 0 { // history is what fired; pending and inactive are there for the asking
+		h.States = []alert.State{alert.Firing, alert.Resolved}
+	}
 	if !h.Since.IsZero() && !h.Until.IsZero() && !h.Since.Before(h.Until) {
 		q.mistake("since: is not before until")
 	}

@@ -34,11 +34,15 @@ func parseQuery(r *http.Request) *query {
 
 func (q *query) mistake(text string) { q.mistakes = append(q.mistakes, text) }
 
+// cacheBuster is the parameter that browsers' libraries add to keep a proxy from
+// answering.
+const cacheBuster = "_"
+
 // err returns a 400 that names every mistake, or nil.
 func (q *query) err() error {
 	names := make([]string, 0, len(q.values))
 	for name := range q.values {
-		if !slices.Contains(q.known, name) {
+		if !slices.Contains(q.known, name) && name != cacheBuster {
 			names = append(names, name)
 		}
 	}

@@ -78,7 +78,8 @@ func parseProblem(text string, prepared scanned, err error) problem.Problem {
 	if !errors.As(err, &fe) {
 		return problem.Problem{Message: err.Error()}
 	}
-	return problem.Problem{Message: conditionMessage(fe.Message), Offset: prepared.byteOffset(text, fe.From)}
+	message, hint := conditionMessage(fe.Message)
+	return problem.Problem{Message: message, Hint: hint, Offset: prepared.byteOffset(text, fe.From)}
 }
 
 // finding is what a condition that holds has to say of the series.

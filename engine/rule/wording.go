@@ -23,16 +23,21 @@ var (
 	templatePlace   = regexp.MustCompile(`^(?:template: )?[\w.-]+:(\d+)(?::(\d+))?: (?:executing "[^"]*" at )?`) //nolint:gochecknoglobals // as above
 )
 
-// conditionMessage words a mistake of expr-lang's parser.
-func conditionMessage(parsers string) string {
+// conditionMessage words a mistake of expr-lang's parser, and says what was
+// likely meant.
+func conditionMessage(parsers string) (message, hint string) {
 	found := unexpectedToken.FindStringSubmatch(parsers)
 	switch {
 	case found == nil:
-		return "bad condition: " + parsers
+		return "bad condition: " + parsers, ""
 	case found[1] == "EOF":
-		return "the condition ends too early"
+		return "the condition ends too early", ""
+	case found[2] == "=":
+		hint = "write == to compare"
+	case found[1] == "Identifier":
+		hint = problem.DidYouMean(found[2], []string{"and", "or", "not", "in", "matches", "contains", "startsWith", "endsWith"})
 	}
-	return "bad condition: " + quote(found[2]) + " cannot stand here"
+	return "bad condition: " + quote(found[2]) + " cannot stand here", hint
 }
 
 // templateProblem words a mistake of text/template, and finds its place.

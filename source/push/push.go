@@ -55,6 +55,7 @@ type Hub struct {
 	mu        sync.Mutex // guards all below
 	instances map[string]*instance
 	tracker   source.StrategyTracker
+	counting  map[string]bool // the instances that push strategies
 	status    source.Status
 	late      int // documents dropped since the last round
 	stopped   bool
@@ -76,8 +77,8 @@ func NewHub(cfg Config, spec source.Spec, sink source.Sink, board *source.Board,
 	h := &Hub{
 		cfg: cfg, spec: spec, sink: sink, board: board,
 		log:       log.With("source", spec.Name, "type", spec.Type),
-		instances: map[string]*instance{},
-		status:    source.Status{Name: spec.Name, Type: spec.Type, Interval: spec.Interval, Health: source.Unknown},
+		instances: map[string]*instance{}, counting: map[string]bool{},
+		status: source.Status{Name: spec.Name, Type: spec.Type, Interval: spec.Interval, Health: source.Unknown},
 	}
 	board.Set(h.status)
 	return h
@@ -139,12 +140,19 @@ func (h *Hub) take(d *document, now time.Time) (batch *source.Batch, undo func()
 		return nil, nil, nil
 	}
 	r := in.reading(d, now)
+	samples := r.Samples
 	if d.strategies != nil {
 		h.tracker.Observe(d.instance, in.run, now, h.withTTL(d.strategies))
+		h.counting[d.instance] = true
+		// What a single instance did is the whole, and is judged at once; what
+		// several did is summed up on the interval.
+		if len(h.counting) == 1 {
+			samples = append(samples, h.tracker.Flush(now)...)
+		}
 	}
-	h.publish(now, len(r.Samples))
+	h.publish(now, len(samples))
 	seq := d.seq
-	return h.batch(r.Samples, in.startedAt, now), func() { h.forgive(in, seq) }, nil
+	return h.batch(samples, in.startedAt, now), func() { h.forgive(in, seq) }, nil
 }
 
 // forgive takes back that a document came, when no one took its samples. Its
@@ -273,6 +281,7 @@ func (h *Hub) expire(now time.Time) {
 		h.log.Info("an instance is silent", "instance", name, "for", h.staleAfter())
 		delete(h.instances, name)
 		h.tracker.Forget(name)
+		delete(h.counting, name)
 	}
 	switch {
 	case len(h.instances) > 0:

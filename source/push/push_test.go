@@ -167,7 +167,19 @@ func TestADocumentBecomesSamplesAndFacts(t *testing.T) {
 		second[`app.error_rate{env="test", instance="web-1"}`] = 5
 		second[`orders_total{env="test", instance="web-1"}`] = 70
 		second[`orders_total:rate{env="test", instance="web-1"}`] = 2
+		for _, metric := range []string{"cache.lookups_per_sec", "cache.errors_per_sec"} { // nothing was looked up
+			second[metric+`{env="test", strategy="USER_PROFILE"}`], second[metric+`{env="test"}`] = 0, 0
+		}
+		for _, op := range []string{"get", "set", "delete", "invalidate"} {
+			second[`cache.ops_per_sec{env="test", op="`+op+`"}`] = 0
+		}
 		wantSamples(t, w.sink.last(), second)
+
+		time.Sleep(time.Second) // a single instance's strategies wait for no tick
+		w.push(t, `{"instance": "web-1", "seq": 3, "strategies": {"USER_PROFILE": {"hits": 1248, "misses": 90, "sets": 10}}}`)
+		if got := w.sink.last(); got[`cache.hit_rate{env="test", strategy="USER_PROFILE"}`] != 75 || got[`cache.lookups_per_sec{env="test"}`] != 4 {
+			t.Errorf("strategies: %v", got)
+		}
 	})
 }
 
