@@ -40,7 +40,7 @@ type Policy struct {
 
 // DefaultPolicy is what serve uses.
 func DefaultPolicy() Policy {
-	return Policy{Base: time.Second, Cap: 5 * time.Minute, GiveUp: 72 * time.Hour, Concurrency: 4, Drain: 10 * time.Second}
+	return Policy{Base: time.Second, Cap: 5 * time.Minute, GiveUp: 72 * time.Hour, Concurrency: 8, Drain: 10 * time.Second}
 }
 
 // Status is a receiver's standing.
