@@ -91,3 +91,13 @@ func TestTheDocumentsFollowTheBoardAndTheAlerts(t *testing.T) {
 		t.Errorf("a stale document: %s", body)
 	}
 }
+
+func TestHealthyIsTheServiceAndStatusItsPerformanceToo(t *testing.T) {
+	well := up("c", "redis", source.Facts{Cache: &source.Cache{Status: "connected"}})
+	well.Health = source.Healthy
+	w := &world{sources: []source.Status{well}, alerts: []alert.Alert{fired("r", "cache", "cache.hit_rate", "%", alert.Warning, tenOClock())}}
+	wantBody(t, get(t, w.handler(), "/api/performance"), 200, `"status":"degraded"`, `"cache":{"enabled":true,"healthy":true`)
+	well.Up, well.Health = false, source.Unhealthy
+	w = &world{sources: []source.Status{well}}
+	wantBody(t, get(t, w.handler(), "/api/performance"), 200, `"status":"unhealthy"`, `"cache":{"enabled":true,"healthy":false`)
+}

@@ -33,8 +33,8 @@ func (s *Server) buildView() (*view, error) {
 	v := &view{health: s.healthOf(all, s.Engine.Alerts())}
 	app := applicationOf(all)
 	v.started = app.started
-	cache := cacheOf(s.inService(all, serviceCache), all, v.health.services.Cache)
-	database := databaseOf(s.inService(all, serviceDatabase), all, app, v.health.services.Database)
+	cache := cacheOf(s.inService(all, serviceCache), all)
+	database := databaseOf(s.inService(all, serviceDatabase), all, app)
 
 	var err error
 	if v.overview, err = encode(overviewOf(app, cache, database)); err != nil {
@@ -141,9 +141,14 @@ func overviewOf(app application, cache cacheDoc, database databaseDoc) overviewD
 	return d
 }
 
-// isHealthy is the documents' healthy: whether the service's state is the word
-// healthy, and null while nobody can tell.
-func isHealthy(state source.Health) *bool {
+// isHealthy is the documents' healthy: whether the service itself is well, as
+// its sources see it, and null while nobody can tell. What alerts say of its
+// performance is in status and in /api/health.
+func isHealthy(sources []source.Status) *bool {
+	state := source.Unknown
+	for _, st := range sources {
+		state = state.Worse(stateOf(st))
+	}
 	if state == source.Unknown {
 		return nil
 	}

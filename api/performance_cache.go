@@ -62,10 +62,10 @@ func infoFields() [8]string {
 
 // cacheOf makes the document of the cache's own sources and of the
 // application's counters, which any source may bring.
-func cacheOf(caches, all []source.Status, state source.Health) cacheDoc {
+func cacheOf(caches, all []source.Status) cacheDoc {
 	strategies := strategiesOf(all)
 	d := cacheDoc{
-		Enabled: len(caches) > 0 || len(strategies) > 0, Healthy: isHealthy(state),
+		Enabled: len(caches) > 0 || len(strategies) > 0, Healthy: isHealthy(caches),
 		ConnectionStatus: connectionStatus(caches, func(s source.Status) string {
 			if s.Facts.Cache == nil {
 				return ""

@@ -51,7 +51,7 @@ type slowDoc struct {
 
 // databaseOf makes the document of the database's own sources and of what the
 // application tells of its pool and its queries.
-func databaseOf(sources, all []source.Status, app application, state source.Health) databaseDoc {
+func databaseOf(sources, all []source.Status, app application) databaseDoc {
 	var known []*source.Database
 	for _, s := range sources {
 		if s.Facts.Database != nil {
@@ -59,7 +59,7 @@ func databaseOf(sources, all []source.Status, app application, state source.Heal
 		}
 	}
 	return databaseDoc{
-		Healthy: isHealthy(state),
+		Healthy: isHealthy(sources),
 		ConnectionStatus: connectionStatus(sources, func(s source.Status) string {
 			if s.Facts.Database == nil {
 				return ""
