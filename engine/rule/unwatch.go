@@ -32,7 +32,7 @@ func (e *Evaluator) Unwatch(watched func(alert.Labels) bool, now time.Time) []Tr
 		}
 	}
 	for _, inst := range e.restored {
-		if inst.alert != nil && !watched(inst.alert.Labels) {
+		if inst.alert != nil && !watched(seriesLabels(inst.alert.Labels)) {
 			out = e.endUnwatched(inst, now, out)
 			e.leave(inst)
 		}
@@ -46,4 +46,13 @@ func (e *Evaluator) endUnwatched(inst *instance, now time.Time, out []Transition
 	}
 	e.version++
 	return append(out, end(*inst.alert, reasonUnwatched, now))
+}
+
+// seriesLabels undoes what Identity does to the source label, so that an alert
+// whose rule sets source itself is known by the source that it came from.
+func seriesLabels(identity alert.Labels) alert.Labels {
+	if from := identity.Get("exported_" + alert.LabelSource); from != "" {
+		return identity.With(alert.LabelSource, from)
+	}
+	return identity
 }

@@ -35,3 +35,15 @@ func TestWhatNobodyWatchesAnyMoreEnds(t *testing.T) {
 		})
 	}
 }
+
+func TestUnwatchKnowsASourceThatTheRuleRenames(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 70"}, Labels: map[string]string{"source": "shop"}}
+	first := NewEvaluator([]*Rule{mustCompile(t, spec)})
+	fired := first.Observe([]alert.Sample{{Metric: "cache.hit_rate", Labels: alert.LabelsOf("source", "cache"), Value: 60, At: epoch}}, Context{}, epoch)
+	second := NewEvaluator([]*Rule{mustCompile(t, spec)})
+	second.Restore([]alert.Alert{fired[0].Alert}, epoch)
+	watched := func(ls alert.Labels) bool { return ls.Get("source") == "cache" }
+	if out := second.Unwatch(watched, epoch); len(out) != 0 || len(second.Alerts()) != 1 {
+		t.Errorf("ended %+v, left %+v", out, second.Alerts())
+	}
+}
