@@ -136,7 +136,7 @@ func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
 	specs := []rule.Spec{
 		{
 			ID: "source-down", Category: "monitoring", Metric: "source.up", Critical: rule.When{When: down}, For: twice,
-			Clear: "value == 1", Message: "Source {{ .Labels.source }} ({{ .Labels.type }}) cannot be read",
+			Clear: "value == 1", Message: `Source {{ .Labels.source }} ({{ .Labels.type }}) {{ if eq .Labels.type "push" }}has gone silent{{ else }}cannot be read{{ end }}`,
 		},
 		{
 			ID: "source-blind", Category: "monitoring", Metric: "source.blind", Warning: rule.When{When: "value == 1"}, For: twice,
