@@ -244,7 +244,7 @@ func need(t *testing.T, programs ...string) {
 			if os.Getenv("CI") != "" {
 				t.Fatalf("%s is missing", program)
 			}
-			t.Skipf("%s is missing", program)
+			t.Skipf("SERVICE MISSING: %s", program)
 		}
 	}
 }
@@ -538,7 +538,7 @@ console.log(verify(e.SECRET, h, Buffer.from(e.BODY)));`},
 		t.Run(language.name, func(t *testing.T) {
 			program, err := exec.LookPath(language.program)
 			if err != nil {
-				t.Skipf("%s is missing", language.program)
+				t.Skipf("SERVICE MISSING: %s", language.program)
 			}
 			blocks := blocksOf(t, "docs/receivers.md")
 			i := slices.IndexFunc(blocks, func(b block) bool { return b.lang == language.name })
