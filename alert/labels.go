@@ -56,6 +56,18 @@ func (l Labels) Get(name string) string {
 	return ""
 }
 
+// IsLabelName says whether a label may be called so: letters, digits and _, not
+// a digit first, as in Prometheus.
+func IsLabelName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
+
 // Has says whether the set has a label of that name.
 func (l Labels) Has(name string) bool { return l.Get(name) != "" }
 

@@ -12,7 +12,6 @@ const DefaultTimeout = 5 * time.Second
 
 // Default returns the configuration of an empty file.
 func Default() Config {
-	groupWait, groupInterval, repeatInterval := 10*time.Second, time.Minute, 4*time.Hour
 	return Config{
 		Server: Server{
 			Listen:          "127.0.0.1:9590",
@@ -24,13 +23,8 @@ func Default() Config {
 			Path:      "data/tocsin.db",
 			Retention: Retention{History: 90 * 24 * time.Hour, Samples: 30 * 24 * time.Hour},
 		},
-		Route: route.Spec{
-			GroupBy:        []string{"category"},
-			GroupWait:      &groupWait,
-			GroupInterval:  &groupInterval,
-			RepeatInterval: &repeatInterval,
-		},
-		Log: Log{Level: "info", Format: "text"},
+		Route: route.Defaults(),
+		Log:   Log{Level: "info", Format: "text"},
 	}
 }
 

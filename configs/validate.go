@@ -19,15 +19,14 @@ import (
 // Bounds that keep a slip of the pen from becoming a busy loop or an open
 // door.
 const (
-	minInterval      = 100 * time.Millisecond
-	maxTimeout       = 5 * time.Minute
-	minTokenBytes    = 16
-	maxNameBytes     = 64
-	notYet           = "not available in this version"
-	exampleListen    = "127.0.0.1:9590"
-	exampleLoopback  = "set server.tokens, or listen on 127.0.0.1"
-	tokenAdvice      = "make one with: openssl rand -hex 16"
-	exampleReceivers = "name at least one receiver, as in receivers: [console]"
+	minInterval     = 100 * time.Millisecond
+	maxTimeout      = 5 * time.Minute
+	minTokenBytes   = 16
+	maxNameBytes    = 64
+	notYet          = "not available in this version"
+	exampleListen   = "127.0.0.1:9590"
+	exampleLoopback = "set server.tokens, or listen on 127.0.0.1"
+	tokenAdvice     = "make one with: openssl rand -hex 16"
 )
 
 // Validate finds what is wrong with the configuration as a whole: values out of
@@ -47,10 +46,7 @@ func (c *Config) Validate() problem.List {
 	}
 	ps = append(ps, c.validateSources()...)
 	ps = append(ps, c.validateReceivers()...)
-	ps.Under("route", c.validateRoutes())
-	for i, rule := range c.Inhibit {
-		ps.Under(fmt.Sprintf("inhibit[%d]", i), validateInhibit(rule))
-	}
+	ps = append(ps, c.validateRouting()...)
 	ps.Under("log", c.Log.validate())
 	return ps
 }
@@ -188,7 +184,7 @@ func (s *Source) validate() problem.List {
 	for _, name := range sortedKeys(s.Labels) {
 		at := problem.Join("labels", name)
 		switch {
-		case !isLabelName(name):
+		case !alert.IsLabelName(name):
 			ps.AddHint(at, "use letters, digits and _", "not the name of a label")
 		case slices.Contains([]string{alert.LabelSource, alert.LabelName, alert.LabelCategory, alert.LabelSeverity}, name):
 			ps.AddHint(at, "choose another name", "Tocsin sets this label itself")
@@ -227,10 +223,6 @@ func validateName(name, of string) problem.List {
 		ps.AddHint("name", "use letters, digits, - _ and .", "%q is not a name", name)
 	}
 	return ps
-}
-
-func isLabelName(name string) bool {
-	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name)
 }
 
 // unique remembers where each name was given first.

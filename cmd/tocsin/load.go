@@ -78,13 +78,9 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 		return p, mistakes
 	}
 	p.rules = append(p.rules, builtinRules(config, p.rules)...)
-	var problems problem.List
-	p.routes, problems = route.Compile(config.Route, receiverNames(config))
-	inhibit, others := route.CompileInhibitions(config.Inhibit)
-	p.inhibit = inhibit
-	for _, left := range append(problems, others...) { // configs has looked for all of these
-		mistakes = append(mistakes, yamlpos.Mistake{File: f.config, Path: left.Path, Message: left.Message, Hint: left.Hint})
-	}
+	// configs has told of everything that these could find.
+	p.routes, _ = route.Compile(config.Route, receiverNames(config))
+	p.inhibit, _ = route.CompileInhibitions(config.Inhibit)
 	return p, mistakes
 }
 

@@ -19,18 +19,28 @@ func CompileInhibitions(specs []InhibitSpec) ([]Inhibition, problem.List) {
 	var problems problem.List
 	out := make([]Inhibition, 0, len(specs))
 	for i, spec := range specs {
-		in := Inhibition{Equal: spec.Equal}
-		in.Source = matchers(spec.Source, fmt.Sprintf("[%d].source", i), &problems)
-		in.Target = matchers(spec.Target, fmt.Sprintf("[%d].target", i), &problems)
-		out = append(out, in)
+		at := fmt.Sprintf("[%d]", i)
+		if len(spec.Source) == 0 {
+			problems.AddHint(at+".source", "write for example ['alertname = redis-down']", "missing: which alert holds others back")
+		}
+		if len(spec.Target) == 0 {
+			problems.AddHint(at+".target", "write for example ['category = cache']", "missing: which alerts are held back")
+		}
+		for j, name := range spec.Equal {
+			if !alert.IsLabelName(name) {
+				problems.Add(fmt.Sprintf("%s.equal[%d]", at, j), "%q is not the name of a label", name)
+			}
+		}
+		out = append(out, Inhibition{
+			Source: matchers(spec.Source, at+".source", &problems),
+			Target: matchers(spec.Target, at+".target", &problems),
+			Equal:  spec.Equal,
+		})
 	}
 	return out, problems
 }
 
 func matchers(texts []string, path string, problems *problem.List) alert.Matchers {
-	if len(texts) == 0 {
-		problems.AddHint(path, "write for example ['alertname = redis-down']", "an inhibition needs source and target matchers")
-	}
 	var ms alert.Matchers
 	for i, text := range texts {
 		m, err := alert.ParseMatcher(text)

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/units"
 )
 
 // Route is one compiled node of the tree, everything inherited filled in. It
@@ -42,12 +44,15 @@ func Compile(spec Spec, receivers []string) (*Route, problem.List) {
 		GroupWait: *defaults.GroupWait, GroupInterval: *defaults.GroupInterval,
 		RepeatInterval: *defaults.RepeatInterval, GroupBy: defaults.GroupBy,
 	}
+	if len(spec.Receivers) == 0 {
+		problems.AddHint("receivers", "name at least one receiver, as in receivers: [console]", "missing: the root route takes every alert")
+	}
 	if len(spec.Match) > 0 {
-		problems.AddHint("match", "put it on a route below", "the root route takes every alert and has no match")
+		problems.AddHint("match", "put it on a route below", "the root route takes every alert and matches nothing")
 		spec.Match = nil
 	}
-	if len(spec.Receivers) == 0 {
-		problems.AddHint("receivers", "add for example `receivers: [ops]`", "the root route needs a receiver, or alerts would go nowhere")
+	if spec.Continue {
+		problems.AddHint("continue", "remove it", "nothing comes after the root route")
 	}
 	out := compileNode(spec, root, "", receivers, &problems)
 	return out, problems
@@ -59,14 +64,7 @@ func compileNode(spec Spec, parent *Route, path string, receivers []string, prob
 		GroupWait: parent.GroupWait, GroupInterval: parent.GroupInterval, RepeatInterval: parent.RepeatInterval,
 		Continue: spec.Continue,
 	}
-	for i, text := range spec.Match {
-		m, err := alert.ParseMatcher(text)
-		if err != nil {
-			problems.Add(problem.Join(path, fmt.Sprintf("match[%d]", i)), "%v", err)
-			continue
-		}
-		r.Match = append(r.Match, m)
-	}
+	r.Match = matchers(spec.Match, problem.Join(path, "match"), problems)
 	r.Path = strings.TrimPrefix(parent.Path+"/"+r.Match.String(), "/")
 	r.setReceivers(spec, path, receivers, problems)
 	r.setGrouping(spec, path, problems)
@@ -99,26 +97,24 @@ func (r *Route) setReceivers(spec Spec, path string, receivers []string, problem
 	for i, name := range spec.Receivers {
 		at := problem.Join(path, fmt.Sprintf("receivers[%d]", i))
 		switch {
-		case !slices.Contains(receivers, name):
-			problems.AddHint(at, problem.DidYouMean(name, receivers), "no receiver is called %q", name)
 		case slices.Contains(spec.Receivers[:i], name):
-			problems.Add(at, "receiver %q stands twice", name)
+			problems.Add(at, "%q is named twice", name)
+		case !slices.Contains(receivers, name):
+			hint := problem.DidYouMean(name, receivers)
+			problems.AddHint(at, cmp.Or(hint, "define it under receivers"), "no receiver is called %q", name)
 		}
 	}
 }
 
 func (r *Route) setGrouping(spec Spec, path string, problems *problem.List) {
 	if spec.GroupBy != nil {
-		r.GroupBy, r.GroupByAll = spec.GroupBy, slices.Contains(spec.GroupBy, "...")
-		if r.GroupByAll && len(spec.GroupBy) > 1 {
-			problems.Add(problem.Join(path, "group_by"), "'...' means every label and stands alone")
-		}
+		r.GroupBy, r.GroupByAll = spec.GroupBy, slices.Contains(spec.GroupBy, everyLabel)
+		checkGroupBy(spec.GroupBy, path, problems)
 	}
 	for _, t := range [...]struct {
-		name  string
-		given *time.Duration
-		into  *time.Duration
-		zero  bool
+		name        string
+		given, into *time.Duration
+		zero        bool
 	}{
 		{"group_wait", spec.GroupWait, &r.GroupWait, true},
 		{"group_interval", spec.GroupInterval, &r.GroupInterval, false},
@@ -127,11 +123,45 @@ func (r *Route) setGrouping(spec Spec, path string, problems *problem.List) {
 		switch {
 		case t.given == nil:
 		case *t.given < 0 || *t.given == 0 && !t.zero:
-			problems.Add(problem.Join(path, t.name), "%s must be longer than 0", t.name)
+			problems.Add(problem.Join(path, t.name), "want more than 0s")
 		default:
 			*t.into = *t.given
 		}
 	}
+	r.checkRepeat(spec, path, problems)
+}
+
+// everyLabel in group_by stands for all labels.
+const everyLabel = "..."
+
+func checkGroupBy(names []string, path string, problems *problem.List) {
+	for i, name := range names {
+		at := problem.Join(path, fmt.Sprintf("group_by[%d]", i))
+		switch {
+		case name == everyLabel && len(names) > 1:
+			problems.AddHint(at, "write it alone", "'...' is every label already")
+		case name != everyLabel && !alert.IsLabelName(name):
+			problems.AddHint(at, "use the name of a label, or '...' for every label", "%q is not the name of a label", name)
+		case slices.Contains(names[:i], name):
+			problems.Add(at, "%q is named twice", name)
+		}
+	}
+}
+
+// checkRepeat remarks upon a repeat that comes no sooner than it could.
+func (r *Route) checkRepeat(spec Spec, path string, problems *problem.List) {
+	if spec.GroupInterval == nil && spec.RepeatInterval == nil || r.RepeatInterval >= r.GroupInterval {
+		return
+	}
+	at := "repeat_interval"
+	if spec.RepeatInterval == nil {
+		at = "group_interval"
+	}
+	*problems = append(*problems, problem.Problem{
+		Path: problem.Join(path, at), Warning: true,
+		Message: fmt.Sprintf("repeat_interval %s is shorter than group_interval %s: an alert repeats no sooner than its group is looked at",
+			units.Duration(r.RepeatInterval), units.Duration(r.GroupInterval)),
+	})
 }
 
 // Take returns the routes that an alert with these labels takes: the deepest

@@ -218,14 +218,12 @@ func (r *Rule) setTimes(spec Spec, problems *problem.List) {
 	}
 }
 
-var labelPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
 func (r *Rule) setLabels(spec Spec, problems *problem.List) {
 	for _, name := range slices.Sorted(maps.Keys(spec.Labels)) {
 		switch {
 		case name == alert.LabelName || name == alert.LabelCategory || name == alert.LabelSeverity:
 			problems.Add("labels."+name, "the label %s is the rule's own and cannot be set", name)
-		case !labelPattern.MatchString(name):
+		case !alert.IsLabelName(name):
 			problems.Add("labels."+name, "%q is not a label name", name)
 		}
 	}
