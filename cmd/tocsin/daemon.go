@@ -105,8 +105,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
 	}
 	d.registerMetrics()
-	d.rebuildHandler()
-	d.server = d.newAPI().HTTP(p.config.Server.Listen)
+	d.server = d.exchangeAPI().HTTP(p.config.Server.Listen)
 	d.server.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		(*d.handler.Load()).ServeHTTP(rw, r)
 	})
@@ -317,12 +316,16 @@ func (d *daemon) tryReload(ctx context.Context) error {
 		return err
 	}
 	d.outbox.SetReceivers(receivers)
-	if err := d.engine.Reload(ctx, d.setup(p)); err != nil {
+	// From here on it goes through, whatever becomes of who asked for it.
+	if err := d.engine.Reload(context.WithoutCancel(ctx), d.setup(p)); err != nil {
 		return fail("rules", err)
 	}
 	d.plan = p
-	d.rebuildHandlerLocked()
+	d.exchangeAPI()
 	return nil
 }
 
-func randomText() string { return rand.Text() }
+// newMessageID makes a notification's id.
+func newMessageID() string { return "msg_" + rand.Text() }
+
+func fail(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }

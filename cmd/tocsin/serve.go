@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -78,8 +77,3 @@ func newLogger(c configs.Log, w world) *slog.Logger {
 	}
 	return slog.New(slog.NewTextHandler(w.stderr, options))
 }
-
-// newMessageID makes a notification's id.
-func newMessageID() string { return "msg_" + randomText() }
-
-func fail(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }

@@ -38,15 +38,13 @@ func (d *daemon) newAPI() *api.Server {
 	return api.New(options)
 }
 
-func (d *daemon) rebuildHandler() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.rebuildHandlerLocked()
-}
-
-func (d *daemon) rebuildHandlerLocked() {
-	h := d.newAPI().Handler()
+// exchangeAPI puts an API over what runs now in the place of the last one. It
+// is called before run, or with mu held.
+func (d *daemon) exchangeAPI() *api.Server {
+	server := d.newAPI()
+	h := server.Handler()
 	d.handler.Store(&h)
+	return server
 }
 
 // ingester adapts the push source to the API.
