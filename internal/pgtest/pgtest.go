@@ -210,10 +210,6 @@ func (s *Server) Stop() { s.proc.signalFamily(syscall.SIGSTOP) }
 // Cont thaws what Stop froze.
 func (s *Server) Cont() { s.proc.signalFamily(syscall.SIGCONT) }
 
-// BackendPIDs returns the processes of the server's backends, for a test that
-// wants to kill one.
-func (s *Server) BackendPIDs() []int { return s.proc.children() }
-
 func (s *Server) shutdown() {
 	if s.proc != nil {
 		s.Cont()

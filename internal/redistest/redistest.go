@@ -217,9 +217,6 @@ func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 // Port returns the port alone.
 func (s *Server) Port() int { return s.port }
 
-// Dir returns the server's folder.
-func (s *Server) Dir() string { return s.dir }
-
 // URL returns redis://host:port/0.
 func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
 

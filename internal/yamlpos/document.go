@@ -8,8 +8,6 @@ package yamlpos
 
 import (
 	"go.yaml.in/yaml/v4"
-
-	"github.com/tocsin-dev/tocsin/internal/problem"
 )
 
 // Document is one YAML file in memory. It belongs to one goroutine. The order
@@ -95,9 +93,6 @@ func (d *Document) Variables(path string) []string {
 	}
 	return variables(d.raw(f.node))
 }
-
-// Mistake places one problem by hand; see Locate.
-func (d *Document) Mistake(p problem.Problem) Mistakes { return d.Locate(problem.List{p}) }
 
 // entry is one key of a mapping with its value, which is never an alias.
 type entry struct {
