@@ -72,7 +72,7 @@ func unknownVariable(variable string) yamlpos.Mistake {
 	if hint == "" {
 		hint = "variables that begin with TOCSIN_ are settings, as TOCSIN_SERVER__LISTEN"
 	}
-	return yamlpos.Mistake{File: "environment " + variable, Message: "no such setting", Hint: hint, Warning: !meansASetting(variable)}
+	return yamlpos.Mistake{File: "environment " + variable, Code: problem.UnknownSetting, Message: "no such setting", Hint: hint, Warning: !meansASetting(variable)}
 }
 
 // meansASetting says whether whoever set the variable meant a setting: it has

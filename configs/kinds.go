@@ -60,6 +60,9 @@ func (l *loader) settings(path, what string, kinds map[string]func() any) (setti
 	at := problem.Join(path, "type")
 	names := slices.Sorted(maps.Keys(kinds))
 	name, ok := l.doc.Text(at)
+	if !ok {
+		name = l.misspeltType(path)
+	}
 	if make, ok := kinds[name]; ok {
 		return make(), true
 	}
@@ -70,12 +73,24 @@ func (l *loader) settings(path, what string, kinds map[string]func() any) (setti
 	}
 	switch {
 	case ok && name != "":
-		problems.AddHint(at, hint, "no such type of %s: %q", what, name)
+		problems.AddHint(at, hint, "no such type of %s: %q", what, name).Code = problem.UnknownType
 	case !l.doc.Has(at) && l.isMapping(path):
 		problems.AddHint(at, "there are "+strings.Join(names, ", "), "missing: every %s has a type", what)
 	}
 	l.locate(problems)
 	return nil, false
+}
+
+// misspeltType returns what stands under a key that was meant to be type: its
+// name is reported with the other keys, which are checked by it.
+func (l *loader) misspeltType(path string) string {
+	for _, key := range l.doc.Keys(path) {
+		if problem.Nearest(key, []string{"type"}) != "" {
+			name, _ := l.doc.Text(problem.Join(path, key))
+			return name
+		}
+	}
+	return ""
 }
 
 func (l *loader) isMapping(path string) bool {

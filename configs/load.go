@@ -131,7 +131,7 @@ func unreadable(path string, err error) yamlpos.Mistake {
 	if errors.As(err, &pathError) {
 		err = pathError.Err
 	}
-	return yamlpos.Mistake{File: displayName(path), Message: "cannot read the file: " + err.Error(), Unread: true}
+	return yamlpos.Mistake{File: displayName(path), Code: problem.Unreadable, Message: "cannot read the file: " + err.Error(), Unread: true}
 }
 
 func displayName(path string) string {

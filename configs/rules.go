@@ -70,7 +70,7 @@ func (l *ruleLoader) file(path string) {
 		r := Rule{Spec: spec, File: doc.File(), Line: doc.Line(at)}
 		l.rules = append(l.rules, r)
 		if first, twice := l.seen[spec.ID]; twice && spec.ID != "" {
-			problems.AddHint(problem.Join(at, "id"), "", "id %q is taken by the rule at %s:%d", spec.ID, first.File, first.Line)
+			problems.AddHint(problem.Join(at, "id"), "", "id %q is taken by the rule at %s:%d", spec.ID, first.File, first.Line).Code = problem.DuplicateName
 		} else {
 			l.seen[spec.ID] = r
 		}
@@ -81,14 +81,17 @@ func (l *ruleLoader) file(path string) {
 	l.mistakes = append(l.mistakes, doc.Locate(problems)...)
 }
 
-// judge compiles the rule at a path. That a rule as a whole lacks something is
-// not said beside a key of it that could not be read: critcal is one mistake,
-// not two.
+// judge compiles the rule at a path. That a rule has no condition is not said
+// beside one that could not be read: critcal is one mistake, not two.
 func (l *ruleLoader) judge(doc *yamlpos.Document, at string, spec rule.Spec, decoded yamlpos.Mistakes) problem.List {
-	garbled := slices.ContainsFunc(decoded, func(m yamlpos.Mistake) bool { return strings.HasPrefix(m.Path, at+".") })
+	garbled := slices.ContainsFunc(decoded, func(m yamlpos.Mistake) bool {
+		key, inRule := strings.CutPrefix(m.Path, at+".")
+		key, _, _ = strings.Cut(key, ".")
+		return inRule && isCondition(key)
+	})
 	var problems problem.List
 	for _, p := range l.compile(spec) {
-		if p.Path == "" && garbled {
+		if p.Code == problem.NoCondition && garbled {
 			continue
 		}
 		if _, err := alert.ParseSeverity(p.Path); err == nil && doc.Has(problem.Join(at, p.Path+".when")) {
@@ -97,6 +100,15 @@ func (l *ruleLoader) judge(doc *yamlpos.Document, at string, spec rule.Spec, dec
 		problems = append(problems, p)
 	}
 	return problems
+}
+
+// isCondition says whether a key of a rule gives it a condition, or was meant to.
+func isCondition(key string) bool {
+	switch problem.Nearest(key, yamlpos.TopLevel(rule.Spec{})) {
+	case "critical", "warning", "info", "no_data":
+		return true
+	}
+	return false
 }
 
 // Glob finds the files that patterns name: each once, in the order of the

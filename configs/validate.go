@@ -39,10 +39,10 @@ func (c *Config) Validate() problem.List {
 	// Neither does harm where it stands: a single replica needs no wake-ups, and
 	// a receiver of a plugin's type is refused as of an unknown type.
 	if !c.Redis.URL.Empty() {
-		ps = append(ps, problem.Problem{Path: "redis.url", Warning: true, Message: "has no effect: replicas that wake each other through Redis are " + notYet})
+		ps = append(ps, problem.Problem{Path: "redis.url", Warning: true, Code: problem.NoEffect, Message: "has no effect: replicas that wake each other through Redis are " + notYet})
 	}
 	if len(c.Plugins) > 0 {
-		ps = append(ps, problem.Problem{Path: "plugins", Warning: true, Message: "has no effect: plugins are " + notYet})
+		ps = append(ps, problem.Problem{Path: "plugins", Warning: true, Code: problem.NoEffect, Message: "has no effect: plugins are " + notYet})
 	}
 	ps = append(ps, c.validateSources()...)
 	ps = append(ps, c.validateReceivers()...)
@@ -78,7 +78,7 @@ func validateListen(listen string, guarded bool) problem.List {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
 		ps.Add("listen", "%q is not a port; want 0 to 65535", port)
 	} else if n == 0 {
-		ps = append(ps, problem.Problem{Path: "listen", Message: "port 0 is another port at each start", Warning: true})
+		ps = append(ps, problem.Problem{Path: "listen", Message: "port 0 is another port at each start", Warning: true, Code: problem.RandomPort})
 	}
 	if strings.ContainsAny(host, " \t/\\@") {
 		ps.AddHint("listen", "write host:port, as "+exampleListen, "%q is not a host", host)
@@ -122,6 +122,7 @@ func (t *Token) validate() problem.List {
 	case n < minTokenBytes:
 		ps = append(ps, problem.Problem{
 			Path: "token", Message: fmt.Sprintf("shorter than %d characters: it could be guessed", minTokenBytes), Hint: tokenAdvice, Warning: true,
+			Code: problem.WeakSecret,
 		})
 	}
 	if t.Scope == "" {
@@ -230,7 +231,7 @@ type unique map[string]string
 
 func (u unique) check(ps *problem.List, path, owner, name, of string) {
 	if first, taken := u[name]; taken && name != "" {
-		ps.Add(path, "the name %q is taken by %s", name, first)
+		ps.Add(path, "the name %q is taken by %s", name, first).Code = problem.DuplicateName
 		return
 	}
 	u[name] = owner
@@ -244,7 +245,7 @@ func oneOf(ps *problem.List, path, value string, allowed ...string) {
 	if hint == "" {
 		hint = "want " + strings.Join(allowed, ", ")
 	}
-	ps.AddHint(path, hint, "%q is not known", value)
+	ps.AddHint(path, hint, "%q is not known", value).Code = problem.UnknownName
 }
 
 func positive(ps *problem.List, path string, d time.Duration) {

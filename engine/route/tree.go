@@ -101,7 +101,7 @@ func (r *Route) setReceivers(spec Spec, path string, receivers []string, problem
 			problems.Add(at, "%q is named twice", name)
 		case !slices.Contains(receivers, name):
 			hint := problem.DidYouMean(name, receivers)
-			problems.AddHint(at, cmp.Or(hint, "define it under receivers"), "no receiver is called %q", name)
+			problems.AddHint(at, cmp.Or(hint, "define it under receivers"), "no receiver is called %q", name).Code = problem.UnknownName
 		}
 	}
 }
@@ -158,7 +158,7 @@ func (r *Route) checkRepeat(spec Spec, path string, problems *problem.List) {
 		at = "group_interval"
 	}
 	*problems = append(*problems, problem.Problem{
-		Path: problem.Join(path, at), Warning: true,
+		Path: problem.Join(path, at), Warning: true, Code: problem.EarlyRepeat,
 		Message: fmt.Sprintf("repeat_interval %s is shorter than group_interval %s: an alert repeats no sooner than its group is looked at",
 			units.Duration(r.RepeatInterval), units.Duration(r.GroupInterval)),
 	})

@@ -97,7 +97,7 @@ func (r *Rule) setMetric(spec Spec, catalog source.Catalog, problems *problem.Li
 		if hint == "" {
 			hint = "`tocsin metrics` lists them; names of your own need a source of type prometheus, json or push in the configuration"
 		}
-		problems.AddHint("metric", hint, "unknown metric %q", spec.Metric)
+		problems.AddHint("metric", hint, "unknown metric %q", spec.Metric).Code = problem.UnknownMetric
 	}
 	r.Metric = m
 	return ok
@@ -121,7 +121,7 @@ func (r *Rule) setMatch(match []string, problems *problem.List) {
 	for i, text := range match {
 		m, err := alert.ParseMatcher(text)
 		if err != nil {
-			problems.Add(fmt.Sprintf("match[%d]", i), "%v", err)
+			problems.Add(fmt.Sprintf("match[%d]", i), "%v", err).Code = problem.BadMatcher
 			continue
 		}
 		r.Match = append(r.Match, m)
@@ -148,7 +148,7 @@ func (r *Rule) setLevels(spec Spec, catalog source.Catalog, metricKnown bool, pr
 		r.levels[severity-1] = lv
 	}
 	if !any && spec.NoData != alert.Critical.String() && spec.NoData != alert.Warning.String() && spec.NoData != alert.Info.String() {
-		problems.AddHint("", "add for example `critical: value < 70`", "rule %q has no condition", spec.ID)
+		problems.AddHint("", "add for example `critical: value < 70`", "rule %q has no condition", spec.ID).Code = problem.NoCondition
 	}
 	if spec.Clear != "" {
 		r.clear = compileAt("clear", spec.Clear, r.Metric, catalog, metricKnown, problems)

@@ -23,6 +23,9 @@ type Problem struct {
 	Hint string
 	// Warning marks a remark that refuses nothing.
 	Warning bool
+	// Code names the class of the problem for programs, as in unknown-field;
+	// one of Classes. Empty is Unclassified.
+	Code string
 }
 
 // Error makes a Problem an error: path, message and hint.
@@ -40,14 +43,24 @@ func (p Problem) Error() string {
 // List collects problems; the zero value is ready.
 type List []Problem
 
-// Add appends a problem with a formatted message.
-func (l *List) Add(path, format string, args ...any) {
-	*l = append(*l, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+// Add appends a problem with a formatted message. It returns the problem, for
+// its Code, until the next one is added.
+func (l *List) Add(path, format string, args ...any) *Problem {
+	return l.AddHint(path, "", format, args...)
 }
 
-// AddHint appends a problem with a suggestion.
-func (l *List) AddHint(path, hint, format string, args ...any) {
+// AddHint appends a problem with a suggestion; see Add.
+func (l *List) AddHint(path, hint, format string, args ...any) *Problem {
 	*l = append(*l, Problem{Path: path, Hint: hint, Message: fmt.Sprintf(format, args...)})
+	return &(*l)[len(*l)-1]
+}
+
+// Warn appends a remark of a class that refuses nothing, with a suggestion; see
+// Add.
+func (l *List) Warn(code, path, hint, format string, args ...any) *Problem {
+	p := l.AddHint(path, hint, format, args...)
+	p.Code, p.Warning = code, true
+	return p
 }
 
 // Under appends the problems of a part, their paths set below prefix.

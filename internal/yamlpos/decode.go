@@ -56,8 +56,9 @@ func (dec *decoder) refuse(n *yaml.Node, path, hint, format string, args ...any)
 }
 
 func (dec *decoder) report(n *yaml.Node, path, hint, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
-	dec.mistakes = append(dec.mistakes, dec.d.mistakeAt(n, place{n.Line, n.Column}, path, message, hint))
+	m := dec.d.mistakeAt(n, place{n.Line, n.Column}, path, fmt.Sprintf(format, args...), hint)
+	m.Code = problem.WrongValue
+	dec.mistakes = append(dec.mistakes, m)
 }
 
 // value fills v from n.
@@ -207,13 +208,16 @@ func (dec *decoder) mapping(n *yaml.Node, targets []reflect.Value, path string) 
 			dec.restEntry(e, rest, at)
 		case path == "" && strings.HasPrefix(e.name, extensionPrefix):
 		default:
-			dec.unknown(e, types, at)
+			dec.unknown(n, e, types, at)
 		}
 	}
 }
 
-func (dec *decoder) unknown(e entry, types []reflect.Type, path string) {
+func (dec *decoder) unknown(in *yaml.Node, e entry, types []reflect.Type, path string) {
 	names := fieldNames(types)
+	if meant := problem.Nearest(e.name, names); meant != "" {
+		dec.d.unknown[in] = append(dec.d.unknown[in], meant)
+	}
 	for _, t := range types {
 		for _, f := range fieldsOf(t) {
 			if isSecret(f.typ) && f.name == problem.Nearest(e.name, names) {
@@ -226,6 +230,7 @@ func (dec *decoder) unknown(e entry, types []reflect.Type, path string) {
 		hint = "known here: " + strings.Join(names, ", ")
 	}
 	dec.report(e.key, path, hint, "unknown field")
+	dec.mistakes[len(dec.mistakes)-1].Code = problem.UnknownField
 }
 
 // lookupField finds the field that takes a key. isFile says that the key is

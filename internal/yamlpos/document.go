@@ -26,6 +26,9 @@ type Document struct {
 	// broken marks the nodes whose mistake is reported already: what follows
 	// from it is not another one.
 	broken map[*yaml.Node]bool
+	// unknown holds what the keys that no field takes were meant to be, by the
+	// mapping that they stand in.
+	unknown map[*yaml.Node][]string
 }
 
 // Deferred is a part of a document that Decode leaves for DecodeAt, because
@@ -43,6 +46,7 @@ func newDocument(t *text, root *yaml.Node) *Document {
 		inline:     map[*yaml.Node]inlineValue{},
 		expansions: map[*yaml.Node]expansion{},
 		broken:     map[*yaml.Node]bool{},
+		unknown:    map[*yaml.Node][]string{},
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/tocsin-dev/tocsin/internal/problem"
 )
 
 // maxExpandedBytes bounds what one scalar may grow to.
@@ -38,7 +40,9 @@ func (d *Document) Expand(lookup func(name string) (string, bool)) Mistakes {
 		raw := n.Value
 		for _, f := range x.faults {
 			at := d.offsetPlace(n, f.at)
-			mistakes = append(mistakes, d.mistakeAt(n, at, path, f.message, f.hint))
+			m := d.mistakeAt(n, at, path, f.message, f.hint)
+			m.Code = problem.BadVariable
+			mistakes = append(mistakes, m)
 			d.broken[n] = true
 		}
 		d.expansions[n] = expansion{raw: raw, offsets: append(x.offsets, len(raw)), whole: isWhole(raw)}

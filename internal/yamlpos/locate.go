@@ -1,6 +1,7 @@
 package yamlpos
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,7 @@ func (d *Document) Locate(problems problem.List) Mistakes {
 	var mistakes Mistakes
 	for _, p := range problems {
 		f := d.find(p.Path)
-		if d.knownBroken(f) {
+		if d.knownBroken(f) || d.misspelt(f) {
 			continue
 		}
 		n, at := f.anchor(d)
@@ -25,7 +26,7 @@ func (d *Document) Locate(problems problem.List) Mistakes {
 			at = d.offsetPlace(n, d.rawOffset(n, p.Offset))
 		}
 		m := d.mistakeAt(n, at, p.Path, d.hide(f.node, p.Message), d.hide(f.node, p.Hint))
-		m.Warning = p.Warning
+		m.Warning, m.Code = p.Warning, d.code(p, f)
 		mistakes = append(mistakes, m)
 	}
 	return mistakes.Sorted()
@@ -112,6 +113,27 @@ func (d *Document) knownBroken(f found) bool {
 	return f.broken || d.broken[f.node] && (f.rest == "" || f.node.Kind == yaml.ScalarNode)
 }
 
+// misspelt says whether a problem is that something lacks which a misspelt key
+// beside was meant to give: idd is one mistake, not two.
+func (d *Document) misspelt(f found) bool {
+	return slices.ContainsFunc(d.unknown[f.node], func(meant string) bool {
+		_, lacks := cutKey(f.rest, meant)
+		return lacks
+	})
+}
+
+// code is a problem's class. What stands at a path that leads nowhere is
+// missing.
+func (d *Document) code(p problem.Problem, f found) string {
+	switch {
+	case p.Code != "":
+		return p.Code
+	case f.rest != "" && !p.Warning:
+		return problem.MissingField
+	}
+	return problem.Unclassified
+}
+
 // anchor is where to point: at a scalar itself, and at the key of a list or a
 // mapping.
 func (f found) anchor(d *Document) (*yaml.Node, place) {
@@ -154,7 +176,24 @@ func (d *Document) mistakeAt(n *yaml.Node, at place, path, message, hint string)
 	m := Mistake{File: t.name, Line: at.line, Column: at.column, Path: path, Message: message, Hint: hint, text: t}
 	if !t.hidden {
 		m.Line, m.Column = t.clamp(at.line, at.column)
+		m.EndColumn = d.endColumn(n, place{m.Line, m.Column})
 	}
 	m.remask()
 	return m
+}
+
+// endColumn is where the scalar n ends, when it does so on the line of a place
+// in it; 0 when it does not, or when its length is a secret's.
+func (d *Document) endColumn(n *yaml.Node, at place) int {
+	if _, secret := d.text.secrets[n]; secret || n.Kind != yaml.ScalarNode || d.origins[n] != nil {
+		return 0
+	}
+	places := d.text.places(n, d.raw(n))
+	if len(places) == 0 {
+		return 0
+	}
+	if end := places[len(places)-1]; end.line == at.line && end.column > at.column {
+		return end.column
+	}
+	return 0
 }

@@ -17,6 +17,11 @@ type Mistake struct {
 	// Line and Column count from 1, columns in characters. Both are 0 where
 	// there is no place to point at.
 	Line, Column int
+	// EndColumn is the column after the last character of what is wrong, on the
+	// same line; 0 where it is not known.
+	EndColumn int
+	// Code names the class of the mistake, as problem.Problem does.
+	Code string
 	// Path names the value from the root of the document; may be empty.
 	Path    string
 	Message string

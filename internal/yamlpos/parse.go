@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/tocsin-dev/tocsin/internal/problem"
 )
 
 // What a document may grow to. A configuration is far below; the bounds keep a
@@ -53,7 +55,7 @@ func (p *parser) add(line, column int, path, hint, format string, args ...any) {
 	line, column = p.text.clamp(line, column)
 	p.mistakes = append(p.mistakes, Mistake{
 		File: p.text.name, Line: line, Column: column, Path: path,
-		Message: fmt.Sprintf(format, args...), Hint: hint, text: p.text,
+		Code: problem.NotYAML, Message: fmt.Sprintf(format, args...), Hint: hint, text: p.text,
 	})
 }
 

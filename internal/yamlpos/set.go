@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/tocsin-dev/tocsin/internal/problem"
 )
 
 // inlineValue is the value of an override read as YAML.
@@ -30,7 +32,7 @@ func (d *Document) Set(path, value, origin string) Mistakes {
 		d.inline[n] = inlineOf(t, inner, mistakes)
 	}
 	refuse := func(message, hint string) Mistakes {
-		return Mistakes{{File: origin, Path: path, Message: message, Hint: hint, text: t}}
+		return Mistakes{{File: origin, Code: problem.UnknownSetting, Path: path, Message: message, Hint: hint, text: t}}
 	}
 	steps, ok := cutPath(path)
 	if !ok || len(steps) == 0 {
