@@ -26,6 +26,7 @@ type Rule struct {
 	noData      noDataAction
 	NoDataAfter time.Duration
 	WarmUp      time.Duration
+	GoneAfter   time.Duration
 	message     *template.Template
 	annotations map[string]*template.Template
 	labels      alert.Labels // the rule's own, alertname and category
@@ -57,7 +58,7 @@ const DefaultNoDataIntervals = 3
 // problems are reported together, with paths below the rule.
 func Compile(spec Spec, catalog source.Catalog) (*Rule, problem.List) {
 	var problems problem.List
-	r := &Rule{ID: spec.ID, Category: spec.Category, NoDataAfter: spec.NoDataAfter, WarmUp: spec.WarmUp, Spec: spec}
+	r := &Rule{ID: spec.ID, Category: spec.Category, NoDataAfter: spec.NoDataAfter, WarmUp: spec.WarmUp, GoneAfter: spec.GoneAfter, Spec: spec}
 	checkID(spec.ID, &problems)
 	metricKnown := r.setMetric(spec, catalog, &problems)
 	if r.Category == "" {
@@ -206,7 +207,7 @@ func (r *Rule) setTimes(spec Spec, problems *problem.List) {
 	for _, given := range [...]struct {
 		path string
 		time.Duration
-	}{{"for", spec.For}, {"no_data_after", spec.NoDataAfter}, {"warm_up", spec.WarmUp}} {
+	}{{"for", spec.For}, {"no_data_after", spec.NoDataAfter}, {"warm_up", spec.WarmUp}, {"gone_after", spec.GoneAfter}} {
 		if given.Duration < 0 {
 			problems.Add(given.path, "a duration cannot be negative")
 		}
@@ -253,6 +254,9 @@ func (r *Rule) Windows() map[string]time.Duration {
 	return windows
 }
 
+// exportedPrefix is put before a label of a series that the rule has too.
+const exportedPrefix = "exported_"
+
 // Identity returns the labels of the alert that the rule makes of a series. A
 // label of the series that the rule sets itself is kept as exported_NAME, as
 // Prometheus does, so that two series never make one identity; and so is
@@ -260,7 +264,7 @@ func (r *Rule) Windows() map[string]time.Duration {
 func (r *Rule) Identity(series alert.Labels) alert.Labels {
 	for _, label := range series {
 		if r.labels.Has(label.Name) || label.Name == alert.LabelSeverity {
-			series = series.Without(label.Name).With("exported_"+label.Name, label.Value)
+			series = series.Without(label.Name).With(exportedPrefix+label.Name, label.Value)
 		}
 	}
 	return series.Merge(r.labels)
@@ -275,3 +279,7 @@ func (r *Rule) Condition(severity alert.Severity) (text string, hold time.Durati
 	lv := r.levels[severity-1]
 	return lv.when.Text, lv.hold, true
 }
+
+// For returns the rule as it is for a series: with the first override that
+// matches it applied. Nil means that the rule is off for it.
+func (r *Rule) For(alert.Labels) *Rule { return r }

@@ -29,6 +29,9 @@ type Spec struct {
 	// NoDataAfter is how old the last sample may grow; zero is three intervals
 	// of its source.
 	NoDataAfter time.Duration `yaml:"no_data_after"`
+	// GoneAfter is how long the source must be read without a label set until
+	// its alerts are closed; zero is DefaultGoneAfter or ten intervals.
+	GoneAfter time.Duration `yaml:"gone_after"`
 	// WarmUp holds the judgement of a source whose process has just started.
 	WarmUp time.Duration `yaml:"warm_up"`
 
