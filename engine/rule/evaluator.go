@@ -30,6 +30,9 @@ type Evaluator struct {
 	// restored holds the instances of alerts that a restart brought back and
 	// whose series has not been seen since.
 	restored map[instanceKey]*instance
+	// past are the newest alerts that had ended before a restart, until their
+	// series are seen.
+	past map[instanceKey]*alert.Alert
 	// ended waits to be told: alerts that ended because their series came back
 	// with other labels, or to a rule that does not match it any more.
 	ended   []Transition
@@ -50,7 +53,7 @@ const DefaultInterval = 30 * time.Second
 func NewEvaluator(rules []*Rule) *Evaluator {
 	e := &Evaluator{
 		families: map[string]*family{}, upstreams: map[string]*upstream{},
-		alerts: map[instanceKey]*instance{}, restored: map[instanceKey]*instance{},
+		alerts: map[instanceKey]*instance{}, restored: map[instanceKey]*instance{}, past: map[instanceKey]*alert.Alert{},
 	}
 	e.frame.other = e.other
 	e.index(rules)
@@ -63,7 +66,7 @@ func (e *Evaluator) index(rules []*Rule) {
 	e.rules, e.states, e.windows = rules, map[string]*ruleState{}, map[string]time.Duration{}
 	judging := map[string][]*ruleState{}
 	for i, r := range rules {
-		if r.Spec.Disabled {
+		if r.Off() {
 			continue
 		}
 		s := &ruleState{rule: r, order: i, sources: map[string]int{}}

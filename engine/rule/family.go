@@ -60,6 +60,9 @@ type life struct {
 	alert alert.Alert
 	key   instanceKey
 	held  bool // that data is missing has been told
+	thin  bool // that there is too little to judge has been told
+	// last are the newest samples that were judged, the oldest first.
+	last []point
 	// step and gap are the time that the newest sample ended, as far as the one
 	// before it spoke for it and beyond; both until they have been judged.
 	step, gap time.Duration
@@ -76,6 +79,34 @@ func (inst *instance) alert() *alert.Alert {
 		return nil
 	}
 	return &inst.life.alert
+}
+
+// note remembers the series' newest sample; the ones before it when it is the
+// first.
+func (l *life) note(t *tracked) {
+	switch {
+	case !t.seen:
+	case len(l.last) == 0:
+		l.last = t.tail(make([]point, 0, alert.MaxSamples), alert.MaxSamples)
+	case l.last[len(l.last)-1].at >= t.last.at:
+	case len(l.last) == alert.MaxSamples:
+		copy(l.last, l.last[1:])
+		l.last[len(l.last)-1] = t.last
+	default:
+		l.last = append(l.last, t.last)
+	}
+}
+
+// samples returns what note remembers.
+func (l *life) samples() []alert.Point {
+	if len(l.last) == 0 {
+		return l.alert.Samples // of before a restart
+	}
+	out := make([]alert.Point, len(l.last))
+	for i, p := range l.last {
+		out[i] = alert.Point{At: time.Unix(0, p.at).UTC(), Value: alert.Number(p.value)}
+	}
+	return out
 }
 
 func newFamily(metric string) *family {

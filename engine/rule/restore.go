@@ -29,6 +29,7 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 	for i := range alerts {
 		a := alerts[i]
 		if a.State != alert.Firing && a.State != alert.Pending {
+			e.recollect(&a)
 			continue
 		}
 		e.version++
@@ -62,6 +63,15 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 	return append(out, e.takeEnded()...)
 }
 
+// recollect notes an alert that has ended, until its series is seen: the next
+// one must know how often it changed.
+func (e *Evaluator) recollect(a *alert.Alert) {
+	key := instanceKey{a.Rule, a.Fingerprint}
+	if known := e.past[key]; known == nil || a.UpdatedAt.After(known.UpdatedAt) {
+		e.past[key] = a
+	}
+}
+
 func (e *Evaluator) has(key instanceKey) bool {
 	return e.restored[key] != nil || e.alerts[key] != nil
 }
@@ -79,7 +89,7 @@ func unfit(r *Rule, a *alert.Alert) string {
 	switch {
 	case r == nil:
 		return reasonRemoved
-	case r.Spec.Disabled:
+	case r.Off():
 		return reasonDisabled
 	case a.Metric != r.Metric.Name:
 		return reasonMetric
@@ -93,7 +103,7 @@ func unfit(r *Rule, a *alert.Alert) string {
 // are about. One that the rule makes with other labels now, or does not make
 // of this series any more, ends: it would fire for ever.
 func (e *Evaluator) adopt(t *tracked, now time.Time) {
-	if len(e.restored) == 0 {
+	if len(e.restored)+len(e.past) == 0 {
 		return
 	}
 	for inst := t.first; inst != nil; inst = inst.next {
@@ -105,6 +115,8 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 			back.life, back.due = nil, 0
 			e.schedule(inst, now.UnixNano())
 		}
+		inst.recall(e.past[key])
+		delete(e.past, key)
 	}
 	fp := t.Labels.Fingerprint()
 	for _, back := range e.restored {
@@ -126,11 +138,14 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 // any more, resolve with that reason.
 func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 	now = now.UTC()
-	carried := e.alerts
+	carried, lives := e.alerts, map[*tracked][]*instance{}
 	for _, f := range e.families {
 		for _, t := range f.series {
 			for inst := t.first; inst != nil; inst = inst.next {
 				inst.due = 0
+				if inst.life != nil {
+					lives[t] = append(lives[t], inst)
+				}
 			}
 			t.first = nil
 		}
@@ -138,7 +153,6 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 	e.alerts, e.timers = map[instanceKey]*instance{}, nil
 	e.index(rules)
 	out := append(e.takeEnded(), e.reloadStandIns(now)...)
-	lives := livesOf(carried)
 	for _, f := range e.families {
 		for _, t := range f.series {
 			t.Keep(f.window)
@@ -156,18 +170,13 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 	return append(out, e.endCarried(carried, now)...)
 }
 
-// livesOf sorts what instances remember by their series.
-func livesOf(carried map[instanceKey]*instance) map[*tracked][]*instance {
-	lives := map[*tracked][]*instance{}
-	for _, inst := range carried {
-		lives[inst.series] = append(lives[inst.series], inst)
-	}
-	return lives
-}
-
-// takeOver goes on with the alert that the rule of before had here.
+// takeOver goes on with what the rule of before remembered here.
 func (e *Evaluator) takeOver(inst *instance, before []*instance) {
 	for _, old := range before {
+		if old.rule.ID == inst.rule.ID && old.alert() == nil && (inst.rule.flapping.Changes > 0 || inst.rule.counts()) {
+			inst.life = old.life
+			return
+		}
 		if old.rule.ID != inst.rule.ID || !inst.rule.labels.Subset(old.life.alert.Labels) {
 			continue
 		}

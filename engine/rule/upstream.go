@@ -13,6 +13,9 @@ type upstream struct {
 	name string
 	down bool  // its last batch says that it cannot be read
 	good int64 // when it was last read; nanoseconds since 1970, 0 for never
+	back int64 // when it was first read again after it had been down; 0 for never
+	// spared are the instances whose no_data waits for the source to be back.
+	spared []*instance
 	// inlets are the ways in which its samples came: an application pushes from
 	// several processes, each of its own age.
 	inlets []*inlet
@@ -82,6 +85,14 @@ func (e *Evaluator) source(inst *instance) *upstream {
 	return e.upstreamOf(seriesLabels(inst.series.Labels).Get(alert.LabelSource))
 }
 
+// spare keeps an instance's no_data back until its source can be read: that it
+// cannot is an alert of its own.
+func (e *Evaluator) spare(inst *instance) {
+	if u := e.source(inst); !slices.Contains(u.spared, inst) {
+		u.spared = append(u.spared, inst)
+	}
+}
+
 // miss begins to count how long the instance's label set stays away.
 func (e *Evaluator) miss(inst *instance) {
 	a := inst.alert()
@@ -103,11 +114,19 @@ func (e *Evaluator) miss(inst *instance) {
 // sets that it has not given for long. While it cannot be read nothing is
 // counted: what is not read may be there.
 func (e *Evaluator) read(u *upstream, from Context, samples []alert.Sample, now time.Time, out []Transition) []Transition {
+	was := u.down
 	u.down = from.Failed
 	if u.down {
 		return out
 	}
 	moment := now.UnixNano()
+	if was {
+		u.back = moment
+		for _, inst := range u.spared {
+			e.schedule(inst, moment)
+		}
+		u.spared = nil
+	}
 	interval := from.Interval
 	if interval <= 0 {
 		interval = DefaultInterval
