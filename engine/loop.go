@@ -157,7 +157,7 @@ func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 	e.mu.Lock()
 	transitions := e.evaluator.Tick(now)
 	for _, b := range batches {
-		from := rule.Context{Interval: b.Interval, StartedAt: b.StartedAt}
+		from := rule.Context{Source: b.Source, Interval: b.Interval, StartedAt: b.StartedAt, Failed: b.Failed}
 		transitions = append(transitions, e.evaluator.Observe(b.Samples, from, now)...)
 		e.noteBatch(b, now)
 	}

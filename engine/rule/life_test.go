@@ -299,8 +299,8 @@ func TestSweepForgetsSeriesAndKeepsAlerts(t *testing.T) {
 	p := newPoller(t, Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 70"}, NoData: "ok"})
 	p.see(90)
 	p.e.Sweep(p.now.Add(2 * time.Hour))
-	if p.e.SeriesCount("r") != 0 || len(p.e.live) != 0 {
-		t.Errorf("%d series, %d instances left", p.e.SeriesCount("r"), len(p.e.live))
+	if p.e.SeriesCount("r") != 0 || len(p.e.alerts) != 0 {
+		t.Errorf("%d series, %d instances left", p.e.SeriesCount("r"), len(p.e.alerts))
 	}
 	if out := p.wait(3 * time.Hour); len(out) > 0 {
 		t.Errorf("a forgotten series spoke: %+v", out)
