@@ -136,7 +136,7 @@ func unreadable(path string, err error) yamlpos.Mistake {
 
 func displayName(path string) string {
 	if path == "-" {
-		return "standard input"
+		return yamlpos.StandardInput
 	}
 	return path
 }

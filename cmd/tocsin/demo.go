@@ -59,7 +59,7 @@ func playDemo(ctx context.Context, listen string, stay bool, w world) error {
 	f := files{config: filepath.Join(dir, "demo.yaml"), listen: listen}
 	p, mistakes := load(f, w)
 	if mistakes.Err() != nil {
-		return report(mistakes, 0, w)
+		return refuse(mistakes, w)
 	}
 	d, err := newDaemon(ctx, f, w, p, newLogger(p.config.Log, w))
 	if err != nil {

@@ -28,7 +28,7 @@ what --output markdown prints.`,
 			if config != "" {
 				loaded, mistakes := configs.Load(config, w.kinds.configs(), configs.Input{Environ: w.environ, Stdin: w.stdin})
 				if mistakes.Err() != nil {
-					return report(mistakes, 0, w)
+					return refuse(mistakes, w)
 				}
 				catalog = loaded.Catalog()
 			}

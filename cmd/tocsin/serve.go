@@ -36,7 +36,7 @@ rules anew, all or nothing; SIGTERM ends it after what is under way is sent.`,
 func serve(ctx context.Context, f files, w world) error {
 	p, mistakes := load(f, w)
 	if mistakes.Err() != nil {
-		return report(mistakes, 0, w)
+		return refuse(mistakes, w)
 	}
 	_ = mistakes.Write(w.stderr) // warnings
 	log := newLogger(p.config.Log, w)

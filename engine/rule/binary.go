@@ -8,6 +8,7 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 
+	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/units"
 )
 
@@ -179,7 +180,7 @@ func (c *compiler) align(at ast.Node, left, right node) (node, node, bool) {
 			right.literal = true
 		}
 	case l.dim != r.dim:
-		c.fail(at, "", "%s", mismatch(c, left, right))
+		c.failAs(problem.UnitMismatch, at, "", "%s", mismatch(c, left, right))
 		return left, right, false
 	case left.literal && !right.literal:
 		left = rescale(left, r)

@@ -118,6 +118,13 @@ func (c *compiler) fail(n ast.Node, hint, format string, args ...any) node {
 	return node{}
 }
 
+// failAs is fail for a mistake of a class.
+func (c *compiler) failAs(code string, n ast.Node, hint, format string, args ...any) node {
+	out := c.fail(n, hint, format, args...)
+	c.problems[len(c.problems)-1].Code = code
+	return out
+}
+
 // bad marks a node whose mistake has been reported.
 func (n node) bad() bool { return n.kind == "" }
 
@@ -192,7 +199,7 @@ func (c *compiler) identifier(n *ast.IdentifierNode) node {
 	if hint == "" {
 		hint = "a label is labels." + n.Value
 	}
-	return c.fail(n, hint, "unknown name %s", quote(n.Value))
+	return c.failAs(problem.UnknownName, n, hint, "unknown name %s", quote(n.Value))
 }
 
 func lastValue(f *frame) float64 {
@@ -228,7 +235,7 @@ func (c *compiler) member(n *ast.MemberNode) node {
 		if _, ok := c.catalog.Lookup(full); ok {
 			hint = fmt.Sprintf("another metric is read with metric(%q)", full)
 		}
-		return c.fail(n, hint, "unknown name %s", quote(full))
+		return c.failAs(problem.UnknownName, n, hint, "unknown name %s", quote(full))
 	}
 	if _, isQuantity := c.scanned.literals[property.Location().From]; isQuantity {
 		return c.fail(n.Property, "write labels[\"…\"]", "a label's name is not a quantity")

@@ -93,7 +93,7 @@ func (c *compiler) call(n *ast.CallNode) node {
 	if hint == "" {
 		hint = "there are " + strings.Join(functionNames(), ", ")
 	}
-	return c.fail(n, hint, "unknown function %s", quote(name))
+	return c.failAs(problem.UnknownName, n, hint, "unknown function %s", quote(name))
 }
 
 // methodCall is metric("x").avg(5m), which is avg(metric("x"), 5m).
@@ -200,7 +200,7 @@ func (c *compiler) metricArgument(n *ast.CallNode) (source.Metric, func(*frame) 
 	}
 	found, ok := c.catalog.Lookup(name.Value)
 	if !ok {
-		c.fail(name, problem.DidYouMean(name.Value, c.catalog.Names()), "unknown metric %s", quote(name.Value))
+		c.failAs(problem.UnknownMetric, name, problem.DidYouMean(name.Value, c.catalog.Names()), "unknown metric %s", quote(name.Value))
 		return source.Metric{}, nil, false
 	}
 	if _, ok := c.windows[found.Name]; !ok {

@@ -3,6 +3,7 @@ package rule
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,9 +68,10 @@ func (r *Rule) Off() bool {
 }
 
 // setOverrides compiles the rule anew for each of its overrides. What is wrong
-// with the rule itself is not told again.
+// with the rule itself is not told again, and hides nothing that an override
+// adds.
 func (r *Rule) setOverrides(spec Spec, catalog source.Catalog, problems *problem.List) {
-	sound := len(*problems) == 0
+	own := slices.Clone(*problems)
 	for i := range spec.Overrides {
 		o := &spec.Overrides[i]
 		at := fmt.Sprintf("overrides[%d]", i)
@@ -78,14 +80,14 @@ func (r *Rule) setOverrides(spec Spec, catalog source.Catalog, problems *problem
 		}
 		match := compileMatch(o.Match, at+".match", problems)
 		changed := o.apply(spec)
-		if !sound {
-			continue
-		}
 		compiled, more := compile(changed, catalog)
 		for _, p := range more {
-			if o.wrote(p.Path) {
+			switch wrote := o.wrote(p.Path); {
+			case len(own) > 0 && (!wrote || toldOf(own, p)):
+				continue
+			case wrote:
 				p.Path = problem.Join(at, p.Path)
-			} else {
+			default:
 				p.Path, p.Message, p.Offset = at, "with the rule's "+p.Path+": "+p.Message, 0
 			}
 			*problems = append(*problems, p)
@@ -95,6 +97,16 @@ func (r *Rule) setOverrides(spec Spec, catalog source.Catalog, problems *problem
 		}
 		r.variants = append(r.variants, variant{match, compiled})
 	}
+}
+
+// toldOf says whether a problem of a field is among those told already. A
+// condition's path is longer where it has times of its own.
+func toldOf(problems problem.List, p problem.Problem) bool {
+	field, _, _ := strings.Cut(p.Path, ".")
+	return slices.ContainsFunc(problems, func(q problem.Problem) bool {
+		other, _, _ := strings.Cut(q.Path, ".")
+		return other == field && q.Message == p.Message && q.Offset == p.Offset
+	})
 }
 
 // wrote says whether the field at a path is the override's.

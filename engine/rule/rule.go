@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -188,10 +189,10 @@ func (r *Rule) setLevels(spec Spec, catalog source.Catalog, metricKnown bool, pr
 func compileAt(path, text string, metric source.Metric, catalog source.Catalog, metricKnown bool, problems *problem.List) *Condition {
 	compiled, mistakes := CompileCondition(text, metric, catalog)
 	for _, p := range mistakes {
-		if !metricKnown && (strings.Contains(p.Message, "does not compare") || strings.Contains(p.Message, "does not go with")) {
+		if !metricKnown && p.Code == problem.UnitMismatch {
 			continue
 		}
-		p.Path = path
+		p.Path, p.Code = path, cmp.Or(p.Code, problem.BadCondition)
 		*problems = append(*problems, p)
 	}
 	return compiled

@@ -33,7 +33,9 @@ func parseTemplate(path, text string, problems *problem.List) *template.Template
 		err = t.Execute(&limited{}, sample)
 	}
 	if err != nil {
-		*problems = append(*problems, templateProblem(path, text, err))
+		p := templateProblem(path, text, err)
+		p.Code = problem.BadTemplate
+		*problems = append(*problems, p)
 		return nil
 	}
 	return t

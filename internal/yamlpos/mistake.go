@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// StandardInput is the File of a mistake in what a pipe gave.
+const StandardInput = "standard input"
+
 // environmentPrefix begins the File of a mistake in a variable.
 const environmentPrefix = "environment "
 

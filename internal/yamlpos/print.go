@@ -19,7 +19,6 @@ const (
 // column.
 func (ms Mistakes) Write(w io.Writer) error {
 	for _, m := range ms {
-		m.remask()
 		if _, err := io.WriteString(w, m.Error()+"\n"+m.excerpt()); err != nil {
 			return err
 		}
@@ -27,18 +26,38 @@ func (ms Mistakes) Write(w io.Writer) error {
 	return nil
 }
 
+// Excerpt returns the source line, secrets masked by all that has been learnt
+// since, and the place of the mistake's column in it, from 1 in characters;
+// "" and 0 when there is nothing to show.
+func (m Mistake) Excerpt() (line string, column int) {
+	m.remask()
+	if strings.TrimSpace(m.SourceLine) == "" {
+		return "", 0
+	}
+	if column = m.caret; column < 1 {
+		column = m.Column
+	}
+	return m.SourceLine, max(1, min(column, len([]rune(m.SourceLine))+1))
+}
+
+// Text returns the message and the hint on one line, without what could move
+// a terminal's cursor.
+func (m Mistake) Text() string {
+	text := m.Message
+	if m.Hint != "" {
+		text += "; " + m.Hint
+	}
+	return strings.Map(oneLine, text)
+}
+
 // excerpt returns the source line and the caret's, or "" when there is nothing
 // to show.
 func (m Mistake) excerpt() string {
-	if strings.TrimSpace(m.SourceLine) == "" {
+	source, caret := m.Excerpt()
+	if source == "" {
 		return ""
 	}
-	line, caret := []rune(m.SourceLine), m.caret
-	if caret < 1 {
-		caret = m.Column
-	}
-	caret = max(1, min(caret, len(line)+1))
-	line, caret = cutAround(line, caret)
+	line, caret := cutAround([]rune(source), caret)
 	return strings.TrimRightFunc(string(line), unicode.IsSpace) + "\n" + margin(line[:caret-1]) + "^\n"
 }
 
