@@ -27,26 +27,21 @@ type Input struct {
 // nil; beside mistakes it serves for checking the rules too, and it is nil when
 // the file is no YAML.
 func Load(path string, kinds Kinds, in Input) (*Config, yamlpos.Mistakes) {
-	data, unread := in.read(path)
-	if unread != nil {
-		return nil, unread
-	}
-	doc, mistakes := yamlpos.Parse(displayName(path), data)
-	if doc == nil {
-		return nil, mistakes
-	}
-	l := loader{doc: doc, kinds: kinds, mistakes: mistakes}
+	config, _, mistakes := LoadWritten(path, kinds, in)
+	return config, mistakes
+}
+
+// load fills the configuration, and leaves nothing out yet.
+func (l *loader) load(path string, in Input) {
 	l.overrides(in.Environ)
-	l.add(doc.Expand(in.lookup()))
+	l.add(l.doc.Expand(in.lookup()))
 	l.config = Default()
 	var parts parts
-	l.add(doc.Decode(&l.config, &parts))
+	l.add(l.doc.Decode(&l.config, &parts))
 	l.sources(parts.Sources)
 	l.receivers(parts.Receivers)
-	l.add(doc.Locate(l.config.Validate()))
+	l.add(l.doc.Locate(l.config.Validate()))
 	l.ruleFiles(path)
-	l.leaveOut()
-	return &l.config, l.mistakes.Sorted()
 }
 
 // parts are the lists whose items have a shape of their own each.

@@ -1,0 +1,101 @@
+package lint
+
+import (
+	"github.com/tocsin-dev/tocsin/engine/rule"
+	"github.com/tocsin-dev/tocsin/internal/problem"
+)
+
+// clear warns of a clear that keeps every alert for ever, and of one that keeps
+// none: an alert ends when no condition holds, and clear does.
+func (j *judgement) clear() {
+	clear, levels := j.part("clear"), j.levels()
+	if clear == nil || len(levels) == 0 {
+		return
+	}
+	for _, level := range levels {
+		if level.Polls.Of > 0 {
+			return // that it is over does not say that its condition does not hold
+		}
+	}
+	ways, ok := j.alternatives(clear.Formula, true)
+	if !ok || len(ways) == 0 {
+		return // told of it by itself
+	}
+	paths := []string{"clear"}
+	for _, level := range levels {
+		paths = append(paths, level.Path)
+	}
+	switch {
+	case j.neverClears(ways, levels):
+		j.warn(problem.ClearNever, 0, "it must hold where they do not: on the good side of the threshold",
+			"this holds only while a condition does: the alert would stay for ever", paths...)
+	case j.rule.Spec.ClearMargin.Value == 0 && j.clearsAtOnce(ways, levels):
+		j.warn(problem.ClearUseless, 0, "write it with a threshold that lies beyond theirs, on the good side",
+			"this holds as soon as no condition does: the alert comes and goes with every change", paths...)
+	}
+}
+
+// neverClears says that clear holds in no way in which the conditions fail. A
+// condition counts only where it is known whenever clear is, or where every one
+// by itself contradicts clear.
+func (j *judgement) neverClears(ways []alternative, levels []*rule.Part) bool {
+	for _, way := range ways {
+		known, each := []alternative{way}, true
+		for _, level := range levels {
+			fails, ok := j.alternatives(level.Formula, false)
+			if !ok {
+				return false
+			}
+			each = each && len(product([]alternative{way}, fails)) == 0
+			if way.knows(level.Formula) {
+				known = product(known, fails)
+			}
+		}
+		if !each && len(known) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// knows says whether nothing that a formula looks at is unknown where a holds.
+func (a alternative) knows(f rule.Formula) bool {
+	looked := map[string]bool{}
+	operands(f, looked)
+	for operand := range a.sets {
+		delete(looked, operand)
+	}
+	for text := range a.opaque {
+		delete(looked, "opaque "+text)
+	}
+	return len(looked) == 0
+}
+
+// clearsAtOnce says that clear holds in every way in which the conditions fail:
+// each by itself, or all together where they look at the same.
+func (j *judgement) clearsAtOnce(ways []alternative, levels []*rule.Part) bool {
+	together, each := []alternative{{}}, true
+	alike := true
+	for _, level := range levels {
+		fails, ok := j.alternatives(level.Formula, false)
+		if !ok || len(fails) == 0 {
+			return false
+		}
+		each = each && allImplied(fails, ways)
+		alike = alike && lookAlike(level.Formula, levels[0].Formula)
+		together = product(together, fails)
+	}
+	return each || alike && len(together) > 0 && allImplied(together, ways)
+}
+
+func lookAlike(a, b rule.Formula) bool {
+	x, y := map[string]bool{}, map[string]bool{}
+	operands(a, x)
+	operands(b, y)
+	for operand := range x {
+		if !y[operand] {
+			return false
+		}
+	}
+	return len(x) == len(y)
+}

@@ -1,0 +1,128 @@
+// Package lint finds what a configuration and its rules say that can be read and
+// cannot be meant: conditions that never hold, severities that are never seen,
+// matchers that nothing satisfies, routes that no alert reaches. The check of the
+// command line calls it on rules that compile; the daemon does not need it. It
+// performs no I/O, and never warns where it does not understand a condition.
+package lint
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/engine/rule"
+	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/source"
+)
+
+// World is what is known of where the samples of rules come from.
+type World struct {
+	Catalog source.Catalog
+	// Configured says that Sources are all there are; without a configuration
+	// nothing is known of them.
+	Configured bool
+	Sources    []Source
+	// Retention is how long samples are kept; zero when it is not known.
+	Retention time.Duration
+}
+
+// Source is one configured source.
+type Source struct {
+	Name, Type string
+	Interval   time.Duration // zero for one that is pushed to
+	Labels     map[string]string
+	Yield      source.Yield
+}
+
+// Rule returns the warnings of one rule, with paths below it. It is to have
+// compiled without problems.
+func Rule(r *rule.Rule, w World) problem.List {
+	own := judge(r, w)
+	var out problem.List
+	for _, f := range own {
+		out = append(out, f.at(f.paths[0]))
+	}
+	for _, v := range r.Variants() {
+		if v.Rule == nil {
+			continue
+		}
+		for _, f := range judge(v.Rule, w) {
+			path := slices.IndexFunc(f.paths, v.Wrote)
+			if path < 0 || told(own, f) || strings.HasPrefix(f.paths[path], "match") || f.paths[path] == "metric" {
+				continue // the rule's own, told there
+			}
+			out = append(out, f.at(problem.Join(v.Path, f.paths[path])))
+		}
+	}
+	return append(out, overrides(r, w)...)
+}
+
+// finding is one warning.
+type finding struct {
+	problem.Problem
+	// paths are the places that could be changed to end it, best first. An
+	// override is told of what it has written itself.
+	paths []string
+}
+
+func (f finding) at(path string) problem.Problem {
+	p := f.Problem
+	if path != f.paths[0] {
+		p.Offset = 0
+	}
+	p.Path, p.Warning = path, true
+	return p
+}
+
+func told(known []finding, f finding) bool {
+	return slices.ContainsFunc(known, func(k finding) bool { return k.Code == f.Code && k.Message == f.Message })
+}
+
+// judge returns the warnings of a rule without its overrides.
+func judge(r *rule.Rule, w World) []finding {
+	j := &judgement{rule: r, world: w, parts: r.Parts(w.Catalog), sources: w.of(r)}
+	for i := range j.parts {
+		j.condition(&j.parts[i])
+	}
+	j.severities()
+	j.clear()
+	j.times()
+	j.matchers()
+	return j.findings
+}
+
+// judgement is one judge at work.
+type judgement struct {
+	rule  *rule.Rule
+	world World
+	parts []rule.Part
+	// sources are those that can give the rule's series.
+	sources  []Source
+	findings []finding
+}
+
+// warn adds a warning; see finding for the paths.
+func (j *judgement) warn(code string, offset int, hint, message string, paths ...string) {
+	j.findings = append(j.findings, finding{problem.Problem{Code: code, Offset: offset, Message: message, Hint: hint}, paths})
+}
+
+// part returns the part that is written at a path; nil when there is none.
+func (j *judgement) part(path string) *rule.Part {
+	for i := range j.parts {
+		if j.parts[i].Path == path {
+			return &j.parts[i]
+		}
+	}
+	return nil
+}
+
+// levels returns the conditions of the severities, gravest first.
+func (j *judgement) levels() []*rule.Part {
+	var levels []*rule.Part
+	for i := range j.parts {
+		if j.parts[i].Severity > 0 {
+			levels = append(levels, &j.parts[i])
+		}
+	}
+	return levels
+}
