@@ -18,6 +18,19 @@ const (
 	reasonTwice    = "the same alert was brought back already"
 )
 
+// Remembering returns the ids of the rules whose alerts leave something to the
+// next ones: how often they changed, or their last polls. Restore wants the
+// newest ended alerts of these too.
+func (e *Evaluator) Remembering() []string {
+	var ids []string
+	for _, r := range e.rules {
+		if r.remembers() {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
 // Restore brings back the alerts of before a restart, as they were: pending
 // and firing ones. Those that no rule looks after any more come back resolved,
 // with that reason. Call it once, before the first sample is observed; samples
@@ -173,7 +186,7 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 // takeOver goes on with what the rule of before remembered here.
 func (e *Evaluator) takeOver(inst *instance, before []*instance) {
 	for _, old := range before {
-		if old.rule.ID == inst.rule.ID && old.alert() == nil && (inst.rule.flapping.Changes > 0 || inst.rule.counts()) {
+		if old.rule.ID == inst.rule.ID && old.alert() == nil && inst.rule.remembers() {
 			inst.life = old.life
 			return
 		}

@@ -360,7 +360,13 @@ func (r *Rule) Condition(severity alert.Severity) (text string, hold time.Durati
 	return lv.when.Text, lv.hold, true
 }
 
-// counts says whether some severity wants its condition on several polls.
-func (r *Rule) counts() bool {
-	return slices.ContainsFunc(r.levels[:], func(lv level) bool { return lv.polls.Of > 0 })
+// remembers says whether an alert of the rule, or of an override of it, leaves
+// anything to the next one.
+func (r *Rule) remembers() bool {
+	for i := range r.variants {
+		if v := r.variants[i].rule; v != nil && v.remembers() {
+			return true
+		}
+	}
+	return r.flapping.Changes > 0 || slices.ContainsFunc(r.levels[:], func(lv level) bool { return lv.polls.Of > 0 })
 }
