@@ -3,7 +3,6 @@ package rule
 import (
 	"math"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -15,59 +14,44 @@ type point struct {
 	value float64
 }
 
-// Series is one metric with one label set: its last sample, and as many older
-// ones as the windows over it need. Samples are kept in time order in a ring
-// that grows to what it must hold. It is not safe for concurrent use.
+// Series is one metric with one label set: its last sample and, while a window
+// over it is wanted, its history. There are very many of them, and most have no
+// window: what only a window needs stands behind history. It is not safe for
+// concurrent use.
 type Series struct {
-	Labels alert.Labels
-	last   point
-	seen   bool
-	// keep is the longest window that any condition looks back over; 0 keeps
-	// the last sample only.
-	keep time.Duration
-	// ring[head:head+size], wrapping, is the window's samples, oldest first.
-	ring []point
-	head int
-	size int
+	Labels  alert.Labels
+	last    point
+	history *history // nil while no window is wanted
+	seen    bool
 }
 
-// slack is how much longer than a window its samples are kept, so that
-// change(1h) finds the sample that stood an hour ago.
-func slack(window time.Duration) time.Duration { return window / 4 }
-
-// Append takes the next sample. One that is not newer than the last is
-// dropped, and Append reports false.
+// Append takes the next sample. One that is not newer than the last, or is no
+// finite number, is dropped, and Append reports false.
 func (s *Series) Append(at time.Time, value float64) bool {
 	p := point{at: at.UnixNano(), value: value}
-	if s.seen && p.at <= s.last.at {
+	if s.seen && p.at <= s.last.at || value-value != 0 {
 		return false
 	}
-	s.last, s.seen = p, true
-	if s.keep > 0 {
-		s.expire(p.at)
-		if s.size >= 2 && p.at-s.at(s.size-2).at < int64(s.keep/maxPoints) {
-			s.ring[(s.head+s.size-1)%len(s.ring)] = p
-		} else {
-			s.push(p)
-		}
+	if s.seen && s.history != nil {
+		s.history.take(s.last, p.at)
 	}
+	s.last, s.seen = p, true
 	return true
 }
-
-// maxPoints bounds the memory of a huge window: its samples are thinned to
-// that many, evenly in time, the newest always among them. At one sample in 5 s
-// that concerns windows of more than 22 hours.
-const maxPoints = 16384
 
 // rewind forgets the samples after a moment: the clock was set back, and they
 // lie in a future that would shut out the present.
 func (s *Series) rewind(moment int64) {
-	s.size = s.from(moment)
-	if s.size > 0 {
-		s.last = s.at(s.size - 1)
-	} else {
-		s.last = point{at: min(s.last.at, moment-1), value: s.last.value}
+	if s.last.at <= moment {
+		return
 	}
+	if s.history != nil {
+		if p, ok := s.history.rewind(moment); ok {
+			s.last = p
+			return
+		}
+	}
+	s.last.at = moment - 1
 }
 
 // Last returns the newest sample; false when there is none.
@@ -80,40 +64,39 @@ func (s *Series) Last() (at time.Time, value float64, ok bool) {
 
 // Keep makes the series hold at least this long a window from now on.
 func (s *Series) Keep(window time.Duration) {
-	if window <= s.keep {
+	if window <= 0 {
 		return
 	}
-	if s.keep == 0 && s.seen {
-		s.push(s.last)
+	if s.history == nil {
+		s.history = &history{}
 	}
-	s.keep = window
+	s.history.keep = max(s.history.keep, window)
 }
 
-func (s *Series) expire(now int64) {
-	oldest := now - int64(s.keep+slack(s.keep))
-	for s.size > 0 && s.ring[s.head].at < oldest {
-		s.head = (s.head + 1) % len(s.ring)
-		s.size--
+// size, at and from number the samples of the history and the last one, oldest
+// first, from 0.
+func (s *Series) size() int {
+	if s.history == nil {
+		return 0
 	}
+	return int(s.history.end-s.history.first) + 1
 }
 
-func (s *Series) push(p point) {
-	if s.size == len(s.ring) {
-		grown := make([]point, max(8, 2*len(s.ring)))
-		for i := range s.size {
-			grown[i] = s.at(i)
-		}
-		s.ring, s.head = grown, 0
+func (s *Series) at(i int) point {
+	if i == s.size()-1 {
+		return s.last
 	}
-	s.ring[(s.head+s.size)%len(s.ring)] = p
-	s.size++
+	return s.history.at(s.history.first + uint64(i))
 }
 
-func (s *Series) at(i int) point { return s.ring[(s.head+i)%len(s.ring)] }
-
-// from returns the index of the first sample newer than the moment.
 func (s *Series) from(moment int64) int {
-	return sort.Search(s.size, func(i int) bool { return s.at(i).at > moment })
+	if s.history == nil {
+		return 0
+	}
+	if s.last.at <= moment {
+		return s.size()
+	}
+	return int(s.history.after(moment) - s.history.first)
 }
 
 // before returns the last sample at or before the moment, unless it is older
@@ -132,8 +115,8 @@ type windowFunc func(s *Series, now int64, window time.Duration) float64
 
 func average(s *Series, now int64, window time.Duration) float64 {
 	i, sum := s.from(now-int64(window)), 0.0
-	n := s.size - i
-	for ; i < s.size; i++ {
+	n := s.size() - i
+	for ; i < s.size(); i++ {
 		sum += s.at(i).value
 	}
 	if n <= 0 {
@@ -144,18 +127,18 @@ func average(s *Series, now int64, window time.Duration) float64 {
 
 func sum(s *Series, now int64, window time.Duration) float64 {
 	i := s.from(now - int64(window))
-	if i >= s.size {
+	if i >= s.size() {
 		return math.NaN()
 	}
 	total := 0.0
-	for ; i < s.size; i++ {
+	for ; i < s.size(); i++ {
 		total += s.at(i).value
 	}
 	return total
 }
 
 func count(s *Series, now int64, window time.Duration) float64 {
-	return float64(s.size - s.from(now-int64(window)))
+	return float64(s.size() - s.from(now-int64(window)))
 }
 
 func minimum(s *Series, now int64, window time.Duration) float64 {
@@ -168,11 +151,11 @@ func maximum(s *Series, now int64, window time.Duration) float64 {
 
 func extreme(s *Series, now int64, window time.Duration, pick func(a, b float64) float64) float64 {
 	i := s.from(now - int64(window))
-	if i >= s.size {
+	if i >= s.size() {
 		return math.NaN()
 	}
 	best := s.at(i).value
-	for i++; i < s.size; i++ {
+	for i++; i < s.size(); i++ {
 		best = pick(best, s.at(i).value)
 	}
 	return best
@@ -182,7 +165,7 @@ func extreme(s *Series, now int64, window time.Duration, pick func(a, b float64)
 func deviation(s *Series, now int64, window time.Duration) float64 {
 	first := s.from(now - int64(window))
 	n, mean, squares := 0.0, 0.0, 0.0
-	for i := first; i < s.size; i++ { // Welford
+	for i := first; i < s.size(); i++ { // Welford
 		n++
 		d := s.at(i).value - mean
 		mean += d / n
@@ -198,11 +181,11 @@ func deviation(s *Series, now int64, window time.Duration) float64 {
 func quantile(q float64) windowFunc {
 	return func(s *Series, now int64, window time.Duration) float64 {
 		first := s.from(now - int64(window))
-		if first >= s.size {
+		if first >= s.size() {
 			return math.NaN()
 		}
-		values := make([]float64, 0, s.size-first)
-		for i := first; i < s.size; i++ {
+		values := make([]float64, 0, s.size()-first)
+		for i := first; i < s.size(); i++ {
 			values = append(values, s.at(i).value)
 		}
 		slices.Sort(values)
@@ -219,18 +202,18 @@ func quantile(q float64) windowFunc {
 // zero. It wants two samples.
 func rate(s *Series, now int64, window time.Duration) float64 {
 	first := s.from(now - int64(window))
-	if s.size-first < 2 {
+	if s.size()-first < 2 {
 		return math.NaN()
 	}
 	rise := 0.0
-	for i := first + 1; i < s.size; i++ {
+	for i := first + 1; i < s.size(); i++ {
 		d := s.at(i).value - s.at(i-1).value
 		if d < 0 {
 			d = s.at(i).value
 		}
 		rise += d
 	}
-	return rise / (float64(s.at(s.size-1).at-s.at(first).at) / 1e9)
+	return rise / (float64(s.at(s.size()-1).at-s.at(first).at) / 1e9)
 }
 
 // baseline is the value that stood a window ago.
