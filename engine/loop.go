@@ -177,16 +177,23 @@ func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 func (e *Engine) noteBatch(b source.Batch, now time.Time) {
 	e.stats.Batches++
 	e.stats.Samples += uint64(len(b.Samples))
+	e.noteSamples(b.Samples, now)
+	e.noteSamples(e.evaluator.Made(), now)
+}
+
+// noteSamples keeps the samples that a later start must know of.
+func (e *Engine) noteSamples(samples []alert.Sample, now time.Time) {
 	windows := e.evaluator.Windows()
-	for i := range b.Samples {
-		window, watched := windows[b.Samples[i].Metric]
-		if watched {
-			e.evaluated[b.Samples[i].Metric] = now
+	for i := range samples {
+		window, watched := windows[samples[i].Metric]
+		if !watched {
+			continue
 		}
-		waits := watched && e.evaluator.Waits(&b.Samples[i])
+		e.evaluated[samples[i].Metric] = now
+		waits := e.evaluator.Waits(&samples[i])
 		e.waiting = e.waiting || waits
 		if (window > 0 || waits) && len(e.samples) < maxKeptSamples {
-			e.samples = append(e.samples, b.Samples[i])
+			e.samples = append(e.samples, samples[i])
 		}
 	}
 }

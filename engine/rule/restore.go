@@ -134,11 +134,11 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 	fp := t.Labels.Fingerprint()
 	for _, back := range e.restored {
 		a := back.alert()
-		if a.Series != fp || a.Metric != t.family.metric {
+		if a.Series != fp || back.rule.family != t.family.metric {
 			continue
 		}
 		reason := reasonLabels
-		if !back.rule.Match.Matches(t.Labels) {
+		if !back.rule.matches(t.Labels) {
 			reason = reasonMatch
 		}
 		e.ended = e.close(back, reason, now, e.ended)
@@ -235,7 +235,7 @@ func (e *Evaluator) endCarried(carried map[instanceKey]*instance, now time.Time)
 		case reason != "":
 		case r.For(inst.series.Labels) == nil:
 			reason = reasonMatch
-		case !r.Match.Matches(inst.series.Labels):
+		case !r.matches(inst.series.Labels):
 			reason = reasonMatch
 		default:
 			reason = reasonLabels

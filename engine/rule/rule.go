@@ -17,9 +17,14 @@ import (
 
 // Rule is a compiled rule: immutable, safe for concurrent use.
 type Rule struct {
-	ID          string
-	Category    string
-	Metric      source.Metric
+	ID       string
+	Category string
+	Metric   source.Metric
+	// family names the series that it judges: the metric's own, or those that
+	// combined makes of them.
+	family      string
+	combined    *derivation // nil without `by`
+	derived     bool        // its metric is made of others
 	Match       alert.Matchers
 	levels      [3]level // by Severity-1
 	clear       *Condition
@@ -87,6 +92,7 @@ func compile(spec Spec, catalog source.Catalog) (*Rule, problem.List) {
 	}
 	r.Match = compileMatch(spec.Match, "match", &problems)
 	r.setLevels(spec, catalog, metricKnown, &problems)
+	r.setBy(spec, &problems)
 	r.setNoData(spec.NoData, &problems)
 	r.setTimes(spec, &problems)
 	r.setFlapping(spec.Flapping, &problems)
@@ -302,12 +308,15 @@ func (r *Rule) setLabels(spec Spec, problems *problem.List) {
 func (r *Rule) Labels() alert.Labels { return r.labels }
 
 // Windows maps every metric that the rule looks at to the longest window over
-// it.
+// it. What `by` makes of a metric counts as one.
 func (r *Rule) Windows() map[string]time.Duration {
-	windows := map[string]time.Duration{r.Metric.Name: 0}
+	windows := map[string]time.Duration{r.Metric.Name: 0, r.family: 0}
 	for _, c := range r.conditions() {
 		for metric, w := range c.windows {
 			windows[metric] = max(windows[metric], w)
+			if metric == r.Metric.Name {
+				windows[r.family] = max(windows[r.family], w)
+			}
 		}
 	}
 	return windows
