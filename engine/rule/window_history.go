@@ -16,6 +16,7 @@ type history struct {
 	// points[n&(len(points)-1)]. The numbers only rise.
 	points     []point
 	first, end uint64
+	slides     []slide
 }
 
 // maxPoints bounds the memory of a huge window: its samples are thinned to
@@ -69,6 +70,9 @@ func (h *history) after(moment int64) uint64 {
 // rewind forgets the samples after a moment, and gives back the newest that is
 // left: it is the series' last now.
 func (h *history) rewind(moment int64) (point, bool) {
+	for i := range h.slides {
+		h.slides[i].stale = true
+	}
 	h.end = h.after(moment)
 	if h.end == h.first {
 		return point{}, false
