@@ -4,7 +4,10 @@ import "time"
 
 // File is a rule file as it is written.
 type File struct {
-	Rules []Spec `yaml:"rules"`
+	// Use names the files and packs whose rules this file brings in. A rule of
+	// this file with the id of one of those changes it, field by field.
+	Use   []string `yaml:"use"`
+	Rules []Spec   `yaml:"rules"`
 }
 
 // Spec is a rule as it is written. Compile checks it and makes a Rule of it.
@@ -46,8 +49,12 @@ type When struct {
 	For  *time.Duration `yaml:"for"` // nil: the rule's For
 }
 
-// FromScalar takes the short form, `critical: value < 70`.
+// FromScalar takes the short form, `critical: value < 70`. An empty text takes
+// away what a used rule has.
 func (w *When) FromScalar(text string) error {
+	if text == "" {
+		*w = When{}
+	}
 	w.When = text
 	return nil
 }
