@@ -222,18 +222,6 @@ func (a *Alert) AllLabels() Labels {
 // Flapping says whether the alert is kept firing because it changes too often.
 func (a *Alert) Flapping() bool { return a.Flap != nil && !a.Flap.Since.IsZero() }
 
-// Duration is how long the alert fired, or has fired until a moment; zero when
-// it never did.
-func (a *Alert) Duration(now time.Time) time.Duration {
-	switch {
-	case a.StartsAt.IsZero():
-		return 0
-	case !a.EndsAt.IsZero():
-		now = a.EndsAt
-	}
-	return max(0, now.Sub(a.StartsAt))
-}
-
 // Active says whether the alert is firing.
 func (a *Alert) Active() bool { return a.State == Firing }
 

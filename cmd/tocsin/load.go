@@ -86,14 +86,14 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 
 func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
-	written, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
+	set, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
 		r, problems := rule.Compile(spec, catalog)
 		compiled[spec.ID] = r
 		return problems
 	})
 	var rules []*rule.Rule
 	places := map[string]configs.Rule{}
-	for _, w := range written {
+	for _, w := range set.Rules {
 		places[w.Spec.ID] = w
 		if r := compiled[w.Spec.ID]; r != nil && !r.Off() {
 			rules = append(rules, r)

@@ -35,14 +35,19 @@ type Evaluator struct {
 	past map[instanceKey]*alert.Alert
 	// ended waits to be told: alerts that ended because their series came back
 	// with other labels, or to a rule that does not match it any more.
-	ended   []Transition
-	timers  timerHeap
-	version uint64
-	latest  time.Time  // the last moment that anything was judged at
-	round   uint32     // counts batches, to find a series twice in one
-	found   []*tracked // the series of the samples at hand; nil for those that nobody wants
-	touched []*tracked // of the batch at hand
-	frame   frame      // reused: nothing keeps it
+	ended       []Transition
+	timers      timerHeap
+	version     uint64
+	latest      time.Time // the last moment that anything was judged at
+	round       uint32    // counts batches, to find a series twice in one
+	derivations []*derivation
+	dirty       []*group       // those to be computed
+	made        []alert.Sample // of derived series, by the last Observe
+	present     []*Series      // reused, as values is
+	values      []float64
+	found       []*tracked // the series of the samples at hand; nil for those that nobody wants
+	touched     []*tracked // of the batch at hand
+	frame       frame      // reused: nothing keeps it
 }
 
 // DefaultInterval stands in for a source whose interval nobody knows.
@@ -64,14 +69,20 @@ func NewEvaluator(rules []*Rule) *Evaluator {
 // any more are forgotten.
 func (e *Evaluator) index(rules []*Rule) {
 	e.rules, e.states, e.windows = rules, map[string]*ruleState{}, map[string]time.Duration{}
-	judging := map[string][]*ruleState{}
+	judging, named := map[string][]*ruleState{}, map[string]bool{}
+	var derivations []*derivation
 	for i, r := range rules {
 		if r.Off() {
 			continue
 		}
 		s := &ruleState{rule: r, order: i, sources: map[string]int{}}
 		e.states[r.ID] = s
-		judging[r.Metric.Name] = append(judging[r.Metric.Name], s)
+		judging[r.family] = append(judging[r.family], s)
+		if d := r.combined; d != nil && !named[d.name] {
+			named[d.name] = true
+			own := *d
+			derivations = append(derivations, &own)
+		}
 		for metric, w := range r.Windows() {
 			e.windows[metric] = max(e.windows[metric], w)
 		}
@@ -90,6 +101,8 @@ func (e *Evaluator) index(rules []*Rule) {
 		f.window = window
 		f.index(judging[metric])
 	}
+	e.derivations = derivations
+	e.derive()
 }
 
 // Rules returns the rules in their order.
@@ -118,6 +131,7 @@ type Context struct {
 func (e *Evaluator) Observe(samples []alert.Sample, from Context, now time.Time) []Transition {
 	now = now.UTC()
 	out := e.takeEnded()
+	e.made = e.made[:0]
 	u := e.upstreamOf(from.Source)
 	f := u.inletOf(from.Interval, nanos(from.StartedAt))
 	if e.lookUp(samples, now) {
@@ -193,9 +207,12 @@ func (e *Evaluator) observe(samples []alert.Sample, f *inlet, now time.Time, out
 			continue
 		}
 		t.from(f)
-		if t.take(&samples[i], moment) && t.first != nil {
+		if t.take(&samples[i], moment) && (t.first != nil || t.family.feeds != nil) {
 			e.touched = append(e.touched, t)
 		}
+	}
+	if len(e.derivations) > 0 {
+		e.derived(f, now)
 	}
 	out = append(out, e.takeEnded()...)
 	for _, t := range e.touched {
@@ -262,6 +279,7 @@ func (e *Evaluator) find(f *family, labels alert.Labels, now time.Time) *tracked
 		t.Keep(f.window)
 		f.series[fp] = t
 		t.attach()
+		f.feeds.join(t)
 		e.adopt(t, now)
 	}
 	return t

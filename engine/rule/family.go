@@ -21,6 +21,10 @@ type family struct {
 	// thousand. The others are in general.
 	pinned  map[string]map[string][]*ruleState
 	general []*ruleState
+	// feeds is what is derived of it, made what it is derived by; nil for
+	// nothing.
+	feeds *feeds
+	made  *derivation
 }
 
 // ruleState is one rule, and what the evaluator knows of it.
@@ -131,6 +135,9 @@ func (f *family) index(states []*ruleState) {
 
 // pin is a label and the one value of it that the rule's series have.
 func (r *Rule) pin() (name, value string, ok bool) {
+	if r.combined != nil {
+		return "", "", false
+	}
 	for _, m := range r.Match {
 		if m.Op == alert.MatchEqual && m.Value != "" {
 			return m.Name, m.Value, true
@@ -149,7 +156,7 @@ func (f *family) judging(labels alert.Labels) []*ruleState {
 	}
 	matching := make([]*ruleState, 0, len(found))
 	for _, s := range found {
-		if s.rule.Match.Matches(labels) {
+		if s.rule.matches(labels) {
 			matching = append(matching, s)
 		}
 	}
@@ -207,7 +214,7 @@ func (r *Rule) renames(labels alert.Labels) bool {
 	return false
 }
 
-// detach undoes attach.
+// detach undoes attach, and takes the series out of what it is a member of.
 func (t *tracked) detach(states map[string]*ruleState) {
 	for inst := t.first; inst != nil; inst = inst.next {
 		inst.due = 0
@@ -226,6 +233,7 @@ func (t *tracked) detach(states map[string]*ruleState) {
 		}
 	}
 	t.first = nil
+	t.family.feeds.leave(t)
 }
 
 func (t *tracked) hasAlert() bool {

@@ -18,6 +18,19 @@ const (
 	reasonTwice    = "the same alert was brought back already"
 )
 
+// Remembering returns the ids of the rules whose alerts leave something to the
+// next ones: how often they changed, or their last polls. Restore wants the
+// newest ended alerts of these too.
+func (e *Evaluator) Remembering() []string {
+	var ids []string
+	for _, r := range e.rules {
+		if r.remembers() {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
 // Restore brings back the alerts of before a restart, as they were: pending
 // and firing ones. Those that no rule looks after any more come back resolved,
 // with that reason. Call it once, before the first sample is observed; samples
@@ -121,11 +134,11 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 	fp := t.Labels.Fingerprint()
 	for _, back := range e.restored {
 		a := back.alert()
-		if a.Series != fp || a.Metric != t.family.metric {
+		if a.Series != fp || back.rule.family != t.family.metric {
 			continue
 		}
 		reason := reasonLabels
-		if !back.rule.Match.Matches(t.Labels) {
+		if !back.rule.matches(t.Labels) {
 			reason = reasonMatch
 		}
 		e.ended = e.close(back, reason, now, e.ended)
@@ -173,7 +186,7 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 // takeOver goes on with what the rule of before remembered here.
 func (e *Evaluator) takeOver(inst *instance, before []*instance) {
 	for _, old := range before {
-		if old.rule.ID == inst.rule.ID && old.alert() == nil && (inst.rule.flapping.Changes > 0 || inst.rule.counts()) {
+		if old.rule.ID == inst.rule.ID && old.alert() == nil && inst.rule.remembers() {
 			inst.life = old.life
 			return
 		}
@@ -222,7 +235,7 @@ func (e *Evaluator) endCarried(carried map[instanceKey]*instance, now time.Time)
 		case reason != "":
 		case r.For(inst.series.Labels) == nil:
 			reason = reasonMatch
-		case !r.Match.Matches(inst.series.Labels):
+		case !r.matches(inst.series.Labels):
 			reason = reasonMatch
 		default:
 			reason = reasonLabels

@@ -18,9 +18,14 @@ import (
 
 // Rule is a compiled rule: immutable, safe for concurrent use.
 type Rule struct {
-	ID          string
-	Category    string
-	Metric      source.Metric
+	ID       string
+	Category string
+	Metric   source.Metric
+	// family names the series that it judges: the metric's own, or those that
+	// combined makes of them.
+	family      string
+	combined    *derivation // nil without `by`
+	derived     bool        // its metric is made of others
 	Match       alert.Matchers
 	levels      [3]level // by Severity-1
 	clear       *Condition
@@ -88,6 +93,7 @@ func compile(spec Spec, catalog source.Catalog) (*Rule, problem.List) {
 	}
 	r.Match = compileMatch(spec.Match, "match", &problems)
 	r.setLevels(spec, catalog, metricKnown, &problems)
+	r.setBy(spec, &problems)
 	r.setNoData(spec.NoData, &problems)
 	r.setTimes(spec, &problems)
 	r.setFlapping(spec.Flapping, &problems)
@@ -303,12 +309,15 @@ func (r *Rule) setLabels(spec Spec, problems *problem.List) {
 func (r *Rule) Labels() alert.Labels { return r.labels }
 
 // Windows maps every metric that the rule looks at to the longest window over
-// it.
+// it. What `by` makes of a metric counts as one.
 func (r *Rule) Windows() map[string]time.Duration {
-	windows := map[string]time.Duration{r.Metric.Name: 0}
+	windows := map[string]time.Duration{r.Metric.Name: 0, r.family: 0}
 	for _, c := range r.conditions() {
 		for metric, w := range c.windows {
 			windows[metric] = max(windows[metric], w)
+			if metric == r.Metric.Name {
+				windows[r.family] = max(windows[r.family], w)
+			}
 		}
 	}
 	return windows
@@ -361,7 +370,13 @@ func (r *Rule) Condition(severity alert.Severity) (text string, hold time.Durati
 	return lv.when.Text, lv.hold, true
 }
 
-// counts says whether some severity wants its condition on several polls.
-func (r *Rule) counts() bool {
-	return slices.ContainsFunc(r.levels[:], func(lv level) bool { return lv.polls.Of > 0 })
+// remembers says whether an alert of the rule, or of an override of it, leaves
+// anything to the next one.
+func (r *Rule) remembers() bool {
+	for i := range r.variants {
+		if v := r.variants[i].rule; v != nil && v.remembers() {
+			return true
+		}
+	}
+	return r.flapping.Changes > 0 || slices.ContainsFunc(r.levels[:], func(lv level) bool { return lv.polls.Of > 0 })
 }

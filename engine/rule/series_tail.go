@@ -2,11 +2,14 @@ package rule
 
 // tail appends the newest samples to a list, n at most, oldest first.
 func (s *Series) tail(into []point, n int) []point {
-	if s.size == 0 {
-		return append(into, s.last)
+	if h := s.history; h != nil {
+		first := h.first
+		if kept := uint64(n - 1); h.end-first > kept {
+			first = h.end - kept
+		}
+		for ; first < h.end; first++ {
+			into = append(into, h.at(first))
+		}
 	}
-	for i := max(0, s.size-n); i < s.size; i++ {
-		into = append(into, s.at(i))
-	}
-	return into
+	return append(into, s.last)
 }

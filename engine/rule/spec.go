@@ -11,6 +11,9 @@ import (
 
 // File is a rule file as it is written.
 type File struct {
+	// Use names the files and packs whose rules this file brings in. A rule of
+	// this file with the id of one of those changes it, field by field.
+	Use     []string  `yaml:"use"`
 	Metrics []Derived `yaml:"metrics"`
 	Rules   []Spec    `yaml:"rules"`
 }
@@ -83,8 +86,12 @@ type When struct {
 	KeepFiringFor *time.Duration `yaml:"keep_firing_for"` // nil: the rule's KeepFiringFor
 }
 
-// FromScalar takes the short form, `critical: value < 70`.
+// FromScalar takes the short form, `critical: value < 70`. An empty text takes
+// away what a used rule has.
 func (w *When) FromScalar(text string) error {
+	if text == "" {
+		*w = When{}
+	}
 	w.When = text
 	return nil
 }

@@ -67,9 +67,9 @@ func code(m yamlpos.Mistake) string { return cmp.Or(m.Code, problem.Unclassified
 
 // fileOf returns the file of a mistake relative to the folder, with forward
 // slashes, as viewers and CI want it; absolute where it lies elsewhere. It is
-// "" for a mistake in no file: in standard input, a variable or a flag.
+// "" for a mistake in no file: in standard input, a pack, a variable or a flag.
 func fileOf(m yamlpos.Mistake, folder string) string {
-	if m.Line == 0 && !m.Unread || m.File == yamlpos.StandardInput {
+	if m.Line == 0 && !m.Unread || m.File == yamlpos.StandardInput || strings.HasPrefix(m.File, "pack:") {
 		return ""
 	}
 	name := m.File
