@@ -39,7 +39,10 @@ no route names.
 Exit status: 0 when all is well, 1 when there are mistakes, 2 when a file could
 not be read. Warnings fail only with --strict. The file - is standard input.`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return check(f, j, w) },
+		RunE: func(*cobra.Command, []string) error {
+			f.lint = true
+			return check(f, j, w)
+		},
 	}
 	cmd.Flags().StringVarP(&f.config, "config", "c", "", "the configuration `FILE`; its rule files are checked with it")
 	cmd.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "a rule `FILE`, in the place of the configuration's own; may be repeated")
@@ -59,7 +62,8 @@ func check(f files, j judgement, w world) error {
 	var mistakes yamlpos.Mistakes
 	rules := 0
 	if f.config == "" {
-		_, places, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, source.NewCatalog(nil, false))
+		catalog := source.NewCatalog(nil, false)
+		_, places, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, catalog, newLinter(catalog, nil, nil))
 		mistakes, rules = found, len(places)
 	} else {
 		p, found := load(f, w)

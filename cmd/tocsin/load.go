@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tocsin-dev/tocsin/configs"
+	"github.com/tocsin-dev/tocsin/configs/packs"
 	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
@@ -19,6 +20,7 @@ type files struct {
 	config string
 	rules  []string // in the place of the configuration's own, when given
 	listen string   // in the place of server.listen, when given
+	lint   bool     // warn of what can be read and cannot be meant
 }
 
 // listenVariable is how --listen reaches the configuration.
@@ -60,10 +62,10 @@ func blameFlag(mistakes yamlpos.Mistakes, given string) {
 
 func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	in := configs.Input{Environ: w.environ, Stdin: w.stdin}
-	config, mistakes := configs.Load(f.config, w.kinds.configs(), in)
+	config, written, mistakes := configs.LoadWritten(f.config, w.kinds.configs(), in)
 	if config == nil {
 		// The rules are checked all the same: one mistake never hides the next.
-		_, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true))
+		_, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true), nil)
 		return nil, append(mistakes, more...)
 	}
 	paths := config.RuleFiles
@@ -71,8 +73,13 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 		paths = f.rules
 	}
 	p := &plan{config: config}
+	var warn *linter
+	if f.lint {
+		warn = newLinter(config.Catalog(), config, written)
+	}
 	var more yamlpos.Mistakes
-	p.rules, p.places, more = loadRules(paths, in, config.Catalog())
+	p.rules, p.places, more = loadRules(paths, in, config.Catalog(), warn)
+	mistakes = append(mistakes, warn.config(config, written, mistakes, more)...).Sorted()
 	mistakes = append(mistakes, more...)
 	if mistakes.Err() != nil {
 		return p, mistakes
@@ -84,13 +91,18 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	return p, mistakes
 }
 
-func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, yamlpos.Mistakes) {
+func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *linter) ([]*rule.Rule, map[string]configs.Rule, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
 	set, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
 		r, problems := rule.Compile(spec, catalog)
 		compiled[spec.ID] = r
+		if r != nil {
+			problems = append(problems, warn.rule(r)...)
+		}
 		return problems
 	})
+	// Nobody edits a pack: what it does in vain here is none of the reader's.
+	mistakes = slices.DeleteFunc(mistakes, func(m yamlpos.Mistake) bool { return m.Warning && packs.Is(m.File) })
 	var rules []*rule.Rule
 	places := map[string]configs.Rule{}
 	for _, w := range set.Rules {

@@ -122,10 +122,11 @@ func (j *judgement) never(p *rule.Part, f rule.Formula) {
 	}
 	offset := math.MaxInt
 	comparisons(f, func(c rule.Compare) { offset = min(offset, c.Offset) })
-	if offset == math.MaxInt {
-		offset = 0
+	if _, all := f.(rule.All); all && offset < math.MaxInt {
+		j.warn(problem.NeverFires, offset, "join them with or where either is meant", "this can never hold: its parts contradict each other", p.Path)
+		return
 	}
-	j.warn(problem.NeverFires, offset, "", "this can never hold: it contradicts itself", p.Path)
+	j.warn(problem.NeverFires, 0, "", "this can never hold", p.Path)
 }
 
 // number writes a number with the unit as conditions have it.

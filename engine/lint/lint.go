@@ -34,10 +34,25 @@ type Source struct {
 	Yield      source.Yield
 }
 
+// Linter judges rules by what is known of the world. It belongs to one goroutine.
+type Linter struct {
+	World
+	builtin map[string]bool // the catalog's own metrics
+}
+
+// New makes a linter.
+func New(w World) *Linter {
+	l := &Linter{World: w, builtin: map[string]bool{}}
+	for _, m := range source.Builtin() {
+		l.builtin[m.Name] = true
+	}
+	return l
+}
+
 // Rule returns the warnings of one rule, with paths below it. It is to have
 // compiled without problems.
-func Rule(r *rule.Rule, w World) problem.List {
-	own := judge(r, w)
+func (l *Linter) Rule(r *rule.Rule) problem.List {
+	own := l.judge(r)
 	var out problem.List
 	for _, f := range own {
 		out = append(out, f.at(f.paths[0]))
@@ -46,7 +61,7 @@ func Rule(r *rule.Rule, w World) problem.List {
 		if v.Rule == nil {
 			continue
 		}
-		for _, f := range judge(v.Rule, w) {
+		for _, f := range l.judge(v.Rule) {
 			path := slices.IndexFunc(f.paths, v.Wrote)
 			if path < 0 || told(own, f) || strings.HasPrefix(f.paths[path], "match") || f.paths[path] == "metric" {
 				continue // the rule's own, told there
@@ -54,7 +69,7 @@ func Rule(r *rule.Rule, w World) problem.List {
 			out = append(out, f.at(problem.Join(v.Path, f.paths[path])))
 		}
 	}
-	return append(out, overrides(r, w)...)
+	return append(out, l.overrides(r)...)
 }
 
 // finding is one warning.
@@ -79,8 +94,8 @@ func told(known []finding, f finding) bool {
 }
 
 // judge returns the warnings of a rule without its overrides.
-func judge(r *rule.Rule, w World) []finding {
-	j := &judgement{rule: r, world: w, parts: r.Parts(w.Catalog), sources: w.of(r)}
+func (l *Linter) judge(r *rule.Rule) []finding {
+	j := &judgement{rule: r, world: l, parts: r.Parts(l.Catalog), sources: l.of(r)}
 	for i := range j.parts {
 		j.condition(&j.parts[i])
 	}
@@ -94,7 +109,7 @@ func judge(r *rule.Rule, w World) []finding {
 // judgement is one judge at work.
 type judgement struct {
 	rule  *rule.Rule
-	world World
+	world *Linter
 	parts []rule.Part
 	// sources are those that can give the rule's series.
 	sources  []Source

@@ -13,9 +13,9 @@ import (
 )
 
 // giving returns the sources that can give a metric.
-func (w World) giving(metric string) []Source {
+func (l *Linter) giving(metric string) []Source {
 	var giving []Source
-	for _, s := range w.Sources {
+	for _, s := range l.Sources {
 		if strings.HasPrefix(metric, "source.") || s.Yield.Gives(metric) {
 			giving = append(giving, s)
 		}
@@ -24,8 +24,8 @@ func (w World) giving(metric string) []Source {
 }
 
 // of returns the sources that can give a series that the rule judges.
-func (w World) of(r *rule.Rule) []Source {
-	return slices.DeleteFunc(w.giving(r.Metric.Name), func(s Source) bool { return !s.satisfies(r.Match, r.Metric) })
+func (l *Linter) of(r *rule.Rule) []Source {
+	return slices.DeleteFunc(l.giving(r.Metric.Name), func(s Source) bool { return !s.satisfies(r.Match, r.Metric) })
 }
 
 // values returns all values that a label of a metric's series from this source
@@ -81,7 +81,7 @@ func fits(match alert.Matchers, label, value string) bool {
 func (j *judgement) matchers() {
 	r := j.rule
 	giving := j.world.giving(r.Metric.Name)
-	if j.world.Configured && len(giving) == 0 && isBuiltin(r.Metric) && !r.Spec.Disabled {
+	if j.world.Configured && len(giving) == 0 && j.world.builtin[r.Metric.Name] && !r.Spec.Disabled {
 		j.warn(problem.NoSource, 0, sourceOf(r.Metric.Name), "no configured source yields "+r.Metric.Name, "metric")
 		return
 	}
@@ -93,11 +93,11 @@ func (j *judgement) matchers() {
 }
 
 // overrides warns of overrides for label sets that there are not.
-func overrides(r *rule.Rule, w World) problem.List {
+func (l *Linter) overrides(r *rule.Rule) problem.List {
 	var out problem.List
 	for _, v := range r.Variants() {
 		both := append(slices.Clone(v.Match), r.Match...)
-		for i, text := range w.unmatched(both, r.Metric, w.giving(r.Metric.Name)) {
+		for i, text := range l.unmatched(both, r.Metric, l.giving(r.Metric.Name)) {
 			if i < len(v.Match) && text.message != "" {
 				out.Warn(text.code, fmt.Sprintf("%s.match[%d]", v.Path, i), text.hint, "%s", text.message)
 			}
@@ -110,15 +110,15 @@ func overrides(r *rule.Rule, w World) problem.List {
 type remark struct{ code, message, hint string }
 
 // unmatched returns a remark for each matcher.
-func (w World) unmatched(match alert.Matchers, m source.Metric, giving []Source) []remark {
+func (l *Linter) unmatched(match alert.Matchers, m source.Metric, giving []Source) []remark {
 	remarks := make([]remark, len(match))
 	for i, matcher := range match {
-		if remarks[i] = contradiction(match, i); remarks[i].message == "" && w.Configured && len(giving) > 0 {
+		if remarks[i] = contradiction(match, i); remarks[i].message == "" && l.Configured && len(giving) > 0 {
 			remarks[i] = alone(matcher, m, giving)
 		}
 	}
 	none := !slices.ContainsFunc(remarks, func(r remark) bool { return r.message != "" })
-	if none && w.Configured && len(giving) > 0 && len(match) > 0 &&
+	if none && l.Configured && len(giving) > 0 && len(match) > 0 &&
 		!slices.ContainsFunc(giving, func(s Source) bool { return s.satisfies(match, m) }) {
 		remarks[0] = remark{problem.NoSuchSeries, "no source gives series that satisfy all of these matchers", ""}
 	}
@@ -160,7 +160,7 @@ func alone(matcher alert.Matcher, m source.Metric, giving []Source) remark {
 		return remark{}
 	}
 	return remark{
-		problem.NoSuchSeries, fmt.Sprintf("no series of %s has such a label %s", m.Name, matcher.Name),
+		problem.NoSuchSeries, fmt.Sprintf("no series of %s has %s", m.Name, matcher),
 		suggestion(matcher.Value, values),
 	}
 }

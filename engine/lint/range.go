@@ -2,7 +2,6 @@ package lint
 
 import (
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/tocsin-dev/tocsin/engine/rule"
@@ -15,7 +14,7 @@ func (j *judgement) possible(o rule.Operand) set {
 	switch {
 	case o.Func == "age" || o.Func == "abs" || o.Func == "count" || o.Func == "stddev":
 		return atLeast(0)
-	case o.Func == "" || !isBuiltin(o.Metric) || o.Own && len(j.rule.Spec.By) > 0:
+	case o.Func == "" || !j.world.builtin[o.Metric.Name] || o.Own && len(j.rule.Spec.By) > 0:
 		return everything()
 	}
 	metric := rangeOf(o.Metric)
@@ -40,13 +39,8 @@ func isMean(name string) bool {
 	return name == "avg" || name == "median" || percentile && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
-// isBuiltin says whether a metric is of the catalog's own: what is said of its
-// values here holds for no other.
-func isBuiltin(m source.Metric) bool {
-	return slices.ContainsFunc(source.Builtin(), func(b source.Metric) bool { return b.Name == m.Name })
-}
-
-// rangeOf returns the values that a metric of the catalog can have.
+// rangeOf returns the values that a metric of the catalog can have. What is said
+// here holds for no other.
 func rangeOf(m source.Metric) set {
 	switch {
 	case m.Kind == source.State:

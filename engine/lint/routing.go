@@ -99,7 +99,7 @@ func (a Alerts) warn(match alert.Matchers, path string, out *problem.List) bool 
 		case !known || slices.ContainsFunc(values, func(v string) bool { return fits(alert.Matchers{m}, m.Name, v) }):
 			continue
 		default:
-			out.Warn(problem.NoSuchAlert, at, suggestion(m.Value, values), "no rule makes alerts with such a label %s", m.Name)
+			out.Warn(problem.NoSuchAlert, at, suggestion(m.Value, values), "no alert has %s", m)
 		}
 		found = true
 	}

@@ -18,6 +18,7 @@ func inward() map[string][]string {
 		"engine/rule":   {"alert", "source"}, // the catalog and its units
 		"engine/route":  {"alert", "store"},  // groups and members as they are kept
 		"engine/outbox": {"alert", "store", "notifiers"},
+		"engine/lint":   {"alert", "source", "engine/rule", "engine/route"},
 		"engine":        {"alert", "source", "store", "notifiers", "engine/rule", "engine/route", "engine/outbox"},
 		"configs":       {".", "alert", "source", "store", "notifiers", "engine/rule", "engine/route", "engine/outbox"},
 		"api":           {"alert", "source", "store", "notifiers"},
