@@ -38,6 +38,7 @@ func TestTokens(t *testing.T) {
 		{"HEAD", "/api/performance", 401, 401, 200, 200, 200, 401},
 		{"GET", "/api/performance/alerts/history", 401, 401, 200, 200, 200, 401},
 		{"GET", "/api/v1/rules", 401, 401, 200, 200, 200, 401},
+		{"GET", "/api/v1/series?metric=x", 401, 401, 200, 200, 200, 401},
 		{"GET", "/api/openapi.yaml", 401, 401, 200, 200, 200, 401},
 		{"GET", "/", 401, 401, 200, 200, 200, 401},
 		{"GET", "/api/health", 200, 200, 200, 200, 200, 200},

@@ -24,6 +24,7 @@ type world struct {
 	alerts    []alert.Alert
 	rules     []api.RuleStatus
 	receivers []api.ReceiverStatus
+	series    []api.SeriesStatus
 	past      []alert.Alert
 	events    []alert.Event
 	asked     store.HistoryQuery // the last query of the history
@@ -36,6 +37,16 @@ func (w *world) Alerts() []alert.Alert           { return w.alerts }
 func (w *world) Version() uint64                 { return w.version }
 func (w *world) Rules() []api.RuleStatus         { return w.rules }
 func (w *world) Receivers() []api.ReceiverStatus { return w.receivers }
+
+func (w *world) Series(_ string, match alert.Matchers, limit int) ([]api.SeriesStatus, int) {
+	var found []api.SeriesStatus
+	for _, s := range w.series {
+		if match.Matches(s.Labels) {
+			found = append(found, s)
+		}
+	}
+	return found[:min(limit, len(found))], len(found)
+}
 
 func (w *world) History(_ context.Context, q store.HistoryQuery) (store.HistoryPage, error) {
 	w.asked = q

@@ -103,7 +103,7 @@ func TestEveryAnswerIsWhatTheOpenAPIDocumentSays(t *testing.T) {
 		"GET /api/performance/alerts/history?limit=5&state=firing,resolved&severity=critical&since=1h",
 		"GET /api/performance/cache/keys?pattern=user:*", "GET /api/performance/cache/keys?details=1", "GET /api/health",
 		"GET /api/v1/alerts", "GET /api/v1/alerts?match=a%3Db", "GET /api/v1/alerts/" + id, "GET /api/v1/alerts/none",
-		"GET /api/v1/rules", "GET /api/v1/sources", "GET /api/v1/receivers", "POST /api/v1/ingest", "GET /api/openapi.yaml",
+		"GET /api/v1/rules", "GET /api/v1/sources", "GET /api/v1/series?metric=x&match=a%3Db&limit=5", "GET /api/v1/series", "GET /api/v1/receivers", "POST /api/v1/ingest", "GET /api/openapi.yaml",
 		"GET /metrics", "GET /-/healthy", "GET /-/ready", "POST /-/reload",
 	}
 	for name, o := range map[string]api.Options{"full": full, "empty": empty, "fallback": fallback} {

@@ -25,6 +25,9 @@ type Engine interface {
 	Version() uint64
 	Rules() []RuleStatus
 	Receivers() []ReceiverStatus
+	// Series returns at most limit series of a metric, by their labels, and how
+	// many match. A metric that no rule looks at has none.
+	Series(metric string, match alert.Matchers, limit int) (found []SeriesStatus, total int)
 }
 
 // History is what the API reads of the store. Alert and Events return an error
@@ -87,6 +90,13 @@ type RuleStatus struct {
 type RuleCondition struct {
 	Expr string
 	For  time.Duration
+}
+
+// SeriesStatus is one series of a metric, and its last sample.
+type SeriesStatus struct {
+	Labels alert.Labels
+	Value  float64
+	At     time.Time
 }
 
 // ReceiverStatus is one receiver and how its deliveries fare.

@@ -36,6 +36,7 @@ func (s *Server) routes() []route {
 		{method: get, path: "/api/v1/alerts", scope: Read, handle: s.getAlerts, revalidate: true},
 		{method: get, path: "/api/v1/alerts/{id}", scope: Read, handle: s.getAlert, revalidate: true, timeout: ask},
 		{method: get, path: "/api/v1/rules", scope: Read, handle: s.getRules, revalidate: true},
+		{method: get, path: "/api/v1/series", scope: Read, handle: s.getSeries, revalidate: true},
 		{method: get, path: "/api/v1/sources", scope: Read, handle: s.getSources, revalidate: true},
 		{method: get, path: "/api/v1/receivers", scope: Read, handle: s.getReceivers, revalidate: true},
 		{method: post, path: "/api/v1/ingest", scope: Operate, handle: s.postIngest, timeout: ask},

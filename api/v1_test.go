@@ -88,6 +88,19 @@ func TestRulesSourcesAndReceivers(t *testing.T) {
 		`{"name":"hooks","type":"webhook","pending":0,"last_success":null,"last_error":null,"last_error_at":null,"consecutive_failures":0}`)
 }
 
+func TestSeries(t *testing.T) {
+	w := &world{series: []api.SeriesStatus{
+		{Labels: alert.LabelsOf("strategy", "A"), Value: 82.34, At: tenOClock()},
+		{Labels: alert.LabelsOf("strategy", "B"), Value: 1, At: tenOClock()},
+	}}
+	h := w.handler()
+	wantBody(t, get(t, h, "/api/v1/series?metric=cache.hit_rate&limit=1"), 200,
+		`{"series":[{"metric":"cache.hit_rate","labels":{"strategy":"A"},"value":82.34,"at":"2024-01-15T10:00:00.000Z"}],"total":2}`)
+	wantBody(t, get(t, h, "/api/v1/series?metric=cache.hit_rate&match=strategy%3DC"), 200, `{"series":[],"total":0}`)
+	wantError(t, get(t, h, "/api/v1/series?limit=0&match=x&metrics=y"), 400, "bad_request",
+		"metric: missing", "from 1 to 10000", "no operator", `"metrics": unknown parameter; did you mean "metric"?`)
+}
+
 func TestKeys(t *testing.T) {
 	w := overviewWorld()
 	serve := func(keys map[string]api.KeyScanner) api.Options {

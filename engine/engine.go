@@ -226,6 +226,13 @@ func (e *Engine) Rules() []RuleState {
 	return out
 }
 
+// Series returns the series of a metric; see rule.Evaluator.
+func (e *Engine) Series(metric string, match alert.Matchers, limit int) (found []rule.SeriesState, total int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.evaluator.Series(metric, match, limit)
+}
+
 // Groups returns the notification groups as they stand.
 func (e *Engine) Groups() []store.Group {
 	e.mu.Lock()

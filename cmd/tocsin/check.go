@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/report"
+	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/internal/version"
 	"github.com/tocsin-dev/tocsin/internal/yamlpos"
 	"github.com/tocsin-dev/tocsin/source"
@@ -18,15 +21,17 @@ import (
 
 // judgement is how the outcome of a check is told.
 type judgement struct {
-	format string // text, json, sarif or github
-	strict bool   // warnings fail, too
+	format string      // text, json, sarif or github
+	strict bool        // warnings fail, too
+	daemon *seenSeries // that was asked, or nil
 }
 
 func newCheck(w world) *cobra.Command {
 	var f files
 	var j judgement
+	var daemon, token string
 	cmd := &cobra.Command{
-		Use:   "check [--config FILE] [--rules FILE]… [--output FORMAT] [--strict]",
+		Use:   "check [--config FILE] [--rules FILE]… [--output FORMAT] [--strict] [--daemon URL]",
 		Short: "Find every mistake in a configuration and its rules",
 		Long: `Reads a configuration and its rule files and reports every mistake at once,
 each with file, line, column, the line itself and a suggestion. Nothing is
@@ -34,13 +39,25 @@ connected or started.
 
 It warns of what can be read but cannot be meant: conditions that never hold,
 severities that are never seen, matchers that nothing satisfies, receivers that
-no route names.
+no route names. With --daemon, a running daemon is asked which label sets it has
+seen, and what matches none of them is told.
 
 Exit status: 0 when all is well, 1 when there are mistakes, 2 when a file could
 not be read. Warnings fail only with --strict. The file - is standard input.`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if token != "" && daemon == "" {
+				return &exitError{exitUnread, "--token is for --daemon"}
+			}
 			f.lint = true
+			if daemon != "" {
+				asked, err := newSeenSeries(daemon, secret.New(token))
+				if err != nil {
+					return &exitError{exitUnread, "--daemon: " + err.Error()}
+				}
+				j.daemon = asked
+				f.seen = func(metric string) ([]alert.Labels, bool) { return asked.of(cmd.Context(), metric) }
+			}
 			return check(f, j, w)
 		},
 	}
@@ -48,6 +65,8 @@ not be read. Warnings fail only with --strict. The file - is standard input.`,
 	cmd.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "a rule `FILE`, in the place of the configuration's own; may be repeated")
 	cmd.Flags().StringVarP(&j.format, "output", "o", "text", "`FORMAT`: text, json, sarif or github")
 	cmd.Flags().BoolVar(&j.strict, "strict", false, "exit with 1 when there are warnings, too")
+	cmd.Flags().StringVar(&daemon, "daemon", "", "ask the daemon at `URL` what series there are, and warn of matchers that fit none")
+	cmd.Flags().StringVar(&token, "token", "", "the `TOKEN` for --daemon, of scope read")
 	return cmd
 }
 
@@ -63,7 +82,7 @@ func check(f files, j judgement, w world) error {
 	rules := 0
 	if f.config == "" {
 		catalog := source.NewCatalog(nil, false)
-		_, places, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, catalog, newLinter(catalog, nil, nil))
+		_, places, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, catalog, newLinter(catalog, nil, nil, f.seen))
 		mistakes, rules = found, len(places)
 	} else {
 		p, found := load(f, w)
@@ -72,7 +91,7 @@ func check(f files, j judgement, w world) error {
 			rules = len(p.places)
 		}
 	}
-	return j.tell(mistakes, rules, w)
+	return j.tell(append(mistakes, j.daemon.mistakes()...), rules, w)
 }
 
 // tell writes the outcome in the wanted format, and returns it as an exit.
@@ -105,9 +124,11 @@ func (j judgement) tell(mistakes yamlpos.Mistakes, rules int, w world) error {
 
 // exit is the exit that mistakes lead to.
 func (j judgement) exit(mistakes yamlpos.Mistakes) exitError {
-	wrong, unread, warnings := 0, 0, 0
+	wrong, unread, warnings, unasked := 0, 0, 0, false
 	for _, m := range mistakes {
 		switch {
+		case m.File == daemonFlag:
+			unasked = true
 		case m.Unread:
 			unread++
 		case m.Warning:
@@ -116,17 +137,26 @@ func (j judgement) exit(mistakes yamlpos.Mistakes) exitError {
 			wrong++
 		}
 	}
-	switch {
-	case unread > 0 && wrong > 0:
-		return exitError{exitUnread, count(wrong, "mistake") + ", and " + count(unread, "file") + " could not be read"}
-	case unread > 0:
-		return exitError{exitUnread, count(unread, "file") + " could not be read"}
-	case wrong > 0:
-		return exitError{exitMistakes, count(wrong, "mistake")}
-	case warnings > 0 && j.strict:
-		return exitError{exitMistakes, count(warnings, "warning") + ", which --strict refuses"}
+	var told []string
+	exit := exitError{code: exitOK}
+	tell := func(code int, text string) {
+		exit.code = max(exit.code, code)
+		told = append(told, text)
 	}
-	return exitError{code: exitOK}
+	if wrong > 0 {
+		tell(exitMistakes, count(wrong, "mistake"))
+	}
+	if unread > 0 {
+		tell(exitUnread, count(unread, "file")+" could not be read")
+	}
+	if unasked {
+		tell(exitUnread, "the daemon could not be asked")
+	}
+	if warnings > 0 && j.strict && exit.code == exitOK {
+		tell(exitMistakes, count(warnings, "warning")+", which --strict refuses")
+	}
+	exit.text = strings.Join(told, ", and ")
+	return exit
 }
 
 // refuse tells people of the mistakes that keep a command from its work, and

@@ -21,6 +21,7 @@ type files struct {
 	rules  []string // in the place of the configuration's own, when given
 	listen string   // in the place of server.listen, when given
 	lint   bool     // warn of what can be read and cannot be meant
+	seen   seenFunc // what a running daemon has seen; nil when none is asked
 }
 
 // listenVariable is how --listen reaches the configuration.
@@ -75,7 +76,7 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	p := &plan{config: config}
 	var warn *linter
 	if f.lint {
-		warn = newLinter(config.Catalog(), config, written)
+		warn = newLinter(config.Catalog(), config, written, f.seen)
 	}
 	var more yamlpos.Mistakes
 	p.rules, p.places, more = loadRules(paths, in, config.Catalog(), warn)

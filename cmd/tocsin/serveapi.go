@@ -96,6 +96,15 @@ func (v engineView) Rules() []api.RuleStatus {
 	return out
 }
 
+// Series returns what label sets a metric has.
+func (v engineView) Series(metric string, match alert.Matchers, limit int) (found []api.SeriesStatus, total int) {
+	states, total := v.d.engine.Series(metric, match, limit)
+	for _, s := range states {
+		found = append(found, api.SeriesStatus{Labels: s.Labels, Value: s.Value, At: s.At})
+	}
+	return found, total
+}
+
 func ruleStatus(s engine.RuleState, place configs.Rule, worst alert.Severity) api.RuleStatus {
 	spec := s.Rule.Spec
 	out := api.RuleStatus{

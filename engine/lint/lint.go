@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/source"
@@ -22,6 +23,9 @@ type World struct {
 	// nothing is known of them.
 	Configured bool
 	Sources    []Source
+	// Seen returns the label sets of a metric that a running daemon has seen, and
+	// whether they are all; nil when none is asked.
+	Seen func(metric string) (series []alert.Labels, all bool)
 	// Retention is how long samples are kept; zero when it is not known.
 	Retention time.Duration
 }

@@ -120,7 +120,10 @@ func (l *Linter) unmatched(match alert.Matchers, m source.Metric, giving []Sourc
 	none := !slices.ContainsFunc(remarks, func(r remark) bool { return r.message != "" })
 	if none && l.Configured && len(giving) > 0 && len(match) > 0 &&
 		!slices.ContainsFunc(giving, func(s Source) bool { return s.satisfies(match, m) }) {
-		remarks[0] = remark{problem.NoSuchSeries, "no source gives series that satisfy all of these matchers", ""}
+		remarks[0], none = remark{problem.NoSuchSeries, "no source gives series that satisfy all of these matchers", ""}, false
+	}
+	if none {
+		return l.notSeen(match, m.Name)
 	}
 	return remarks
 }
