@@ -220,10 +220,10 @@ func (e *Engine) record(transitions []rule.Transition, now time.Time) store.Chan
 				Value: t.Alert.Value, Threshold: t.Alert.Threshold, Reason: t.Alert.Reason,
 			})
 		}
-		if t.Kind == alert.EventHeld {
-			continue // the alert itself did not change
-		}
 		c.Alerts = append(c.Alerts, t.Alert)
+		if t.Kind == alert.EventHeld {
+			continue // nobody is told
+		}
 		c.Append(e.dispatcher.Apply(t.Alert, t.Kind, now))
 	}
 	return c

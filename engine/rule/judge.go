@@ -60,8 +60,9 @@ func (e *Evaluator) step(inst *instance, v *Verdict, now time.Time, out []Transi
 		next.Reason = inst.rule.holdReason(v)
 	}
 	l.held = l.held || v.NoData
+	l.thin = v.Thin
 	if !v.NoData {
-		l.step, l.gap, l.thin = 0, 0, v.Thin
+		l.step, l.gap = 0, 0
 		l.note(inst.series)
 	}
 	if kind != "" {
@@ -113,8 +114,8 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 			v.Levels[i] = Unknown
 		default:
 			v.Levels[i] = when.eval(f)
-			if v.Levels[i] == False && why == byClock && !when.usesAge {
-				v.Levels[i], v.Fell[i] = Unknown, true
+			if why == byClock && !when.usesAge {
+				inst.byClock(&v, i)
 			}
 			v.Unconfirmed[i] = !when.usesAge && r.levels[i].polls.Of == 0 && inst.unconfirmed(i)
 		}
@@ -130,6 +131,17 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 	}
 	v.Warming = r.WarmUp > 0 && t.inlet != nil && t.inlet.startedAt != 0 && now-t.inlet.startedAt < int64(r.WarmUp)
 	return v
+}
+
+// byClock takes back what only a sample shows: that a condition does not hold
+// any more, or that it has begun to.
+func (inst *instance) byClock(v *Verdict, level int) {
+	switch {
+	case v.Levels[level] == False:
+		v.Levels[level], v.Fell[level] = Unknown, true
+	case inst.life == nil || inst.life.alert.Levels[level].Since.IsZero():
+		v.Levels[level] = Unknown
+	}
 }
 
 // unconfirmed says whether no sample has come since the one that started the
@@ -183,10 +195,14 @@ func (inst *instance) describe(next, old *alert.Alert, v *Verdict, f *frame) {
 		inst.measure(next, old.Severity != next.Severity, v, f)
 	}
 	if next.State == alert.Firing {
-		if old.State != alert.Firing {
+		switch {
+		case old.State != alert.Firing && v.NoData:
+			next.Peak = alert.Unknown()
+		case old.State != alert.Firing:
 			next.Peak = next.Value
+		case !v.NoData:
+			next.Peak = worse(next.Verb, next.Peak, next.Value)
 		}
-		next.Peak = worse(next.Verb, next.Peak, next.Value)
 	}
 	// The message tells what made the alert what it is; a value that is better
 	// by now, while `clear` or a `for` is waited for, would belie it.

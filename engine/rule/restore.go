@@ -46,7 +46,7 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 			continue
 		}
 		e.version++
-		l := &life{alert: a, held: strings.HasPrefix(a.Reason, missingPrefix), key: instanceKey{a.Rule, a.Labels.Fingerprint()}}
+		l := &life{alert: a, held: strings.HasPrefix(a.Reason, missingPrefix), thin: strings.HasPrefix(a.Reason, thinPrefix), key: instanceKey{a.Rule, a.Labels.Fingerprint()}}
 		reason := unfit(rules[a.Rule], &a)
 		if reason == "" && e.has(l.key) {
 			reason = reasonTwice
