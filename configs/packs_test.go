@@ -422,7 +422,7 @@ func TestPacksAreQuiet(t *testing.T) {
 			"postgres.queries_per_sec": steady(2), "postgres.block_hit_rate": steady(40),
 		}},
 		"a nightly dump of 40 minutes": {"postgres", map[string]func(time.Duration) float64{
-			"postgres.oldest_transaction": func(at time.Duration) float64 { return min(2400, max(0, (at - from).Seconds())) },
+			"postgres.oldest_transaction": func(at time.Duration) float64 { return min(2400, max(0, (at-from).Seconds())) },
 		}},
 		"a certificate that is renewed a day after it may be": {"http", map[string]func(time.Duration) float64{
 			"http.tls_expiry": func(at time.Duration) float64 {
