@@ -83,7 +83,11 @@ func (s *stack) condition(path string) (e entry, at string, ok bool) {
 	for _, e := range slices.Backward(s.entries) {
 		at := problem.Join(e.at, path)
 		if e.file.doc.Has(at + ".when") {
-			return e, path + ".when", true
+			path += ".when"
+			if polls := e.file.doc.Keys(at + ".when"); len(polls) == 1 { // when: {3 of 5: value < 70}
+				path += "." + polls[0]
+			}
+			return e, path, true
 		}
 		if _, scalar := e.file.doc.Text(at); scalar {
 			return e, path, true

@@ -82,6 +82,7 @@ func (set *RuleSet) Check(compile func(rule.Spec) problem.List) yamlpos.Mistakes
 		for _, s := range set.stacks {
 			mistakes = append(mistakes, s.judge(compile)...)
 		}
+		mistakes = append(mistakes, set.checkDependencies()...)
 	}
 	order := make(map[string]int, len(set.names))
 	for i, name := range set.names {
@@ -89,4 +90,25 @@ func (set *RuleSet) Check(compile func(rule.Spec) problem.List) yamlpos.Mistakes
 	}
 	slices.SortStableFunc(mistakes, func(a, b yamlpos.Mistake) int { return order[a.File] - order[b.File] })
 	return mistakes.Sorted()
+}
+
+// checkDependencies finds what is wrong with what rules depend on. Where a file
+// could not be read, a rule that seems not to be there may be in it.
+func (set *RuleSet) checkDependencies() yamlpos.Mistakes {
+	if set.mistakes.Unread() || slices.ContainsFunc(set.Files, func(f *RuleFile) bool { return f.holed }) {
+		return nil
+	}
+	specs := make([]rule.Spec, len(set.stacks))
+	for i, s := range set.stacks {
+		specs[i] = s.spec()
+	}
+	var mistakes yamlpos.Mistakes
+	for i, problems := range rule.CheckDependencies(specs) {
+		for _, p := range problems {
+			e, at := set.stacks[i].blame(p.Path)
+			p.Path = problem.Join(e.at, at)
+			mistakes = append(mistakes, e.file.Locate(problem.List{p})...)
+		}
+	}
+	return mistakes
 }
