@@ -95,10 +95,7 @@ func identity(name string) string {
 	if path, err := filepath.EvalSymlinks(name); err == nil {
 		name = path
 	}
-	if path, err := filepath.Abs(name); err == nil {
-		return path
-	}
-	return name
+	return absolute(name)
 }
 
 func (r *ruleReader) content(name string) ([]byte, yamlpos.Mistakes) {

@@ -17,6 +17,10 @@ type Rule struct {
 	Line int
 }
 
+// maxSuggestions bounds the search for what was meant: of more rules that
+// change nothing, it is the `use` that is wrong, and no id.
+const maxSuggestions = 100
+
 // RuleSet is what a list of rule files says. It belongs to one goroutine.
 type RuleSet struct {
 	// Rules is every rule that could be read, in the order of the files; what a
@@ -79,8 +83,9 @@ func (r *ruleReader) finish(listed []*RuleFile) {
 func (set *RuleSet) Check(compile func(rule.Spec) problem.List) yamlpos.Mistakes {
 	mistakes := slices.Clone(set.mistakes)
 	if compile != nil {
+		suggestions := maxSuggestions
 		for _, s := range set.stacks {
-			mistakes = append(mistakes, s.judge(compile)...)
+			mistakes = append(mistakes, s.judge(compile, &suggestions)...)
 		}
 		mistakes = append(mistakes, set.checkDependencies()...)
 	}

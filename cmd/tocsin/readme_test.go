@@ -20,6 +20,8 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/tocsin-dev/tocsin/configs/packs"
 )
 
 // The papers are held to what they say: commands are run, configurations and
@@ -260,6 +262,7 @@ func TestExamplesAreRight(t *testing.T) {
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "rules.yaml"), "rules: []\n")
+	write(t, filepath.Join(dir, "team/rules.yaml"), "rules: []\n")
 	write(t, filepath.Join(dir, "open.yaml"), "sources: [{name: app, type: push}]\n"+exampleReceivers+exampleRoute)
 	checked := 0
 	for _, page := range pages(t) {
@@ -288,7 +291,7 @@ func TestExamplesAreRight(t *testing.T) {
 			}
 			name := filepath.Join(dir, "example.yaml")
 			f := files{config: name}
-			if strings.Contains(b.text, "- id: ") {
+			if strings.Contains(b.text, "- id: ") || strings.HasPrefix(b.text, "use:") {
 				f = files{config: filepath.Join(dir, "open.yaml"), rules: []string{name}}
 			} else {
 				b.text += missing(b.text, "receivers:", exampleReceivers) + missing(b.text, "route:", exampleRoute)
@@ -512,6 +515,13 @@ func TestRulesPageHasEveryRule(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^  - id: (\S+)`).FindAllStringSubmatch(string(rules), -1) {
 		if !strings.Contains(string(page), "\n| `"+m[1]+"`") {
 			t.Errorf("docs/rules.md does not tell of the rule %s", m[1])
+		}
+	}
+	for _, p := range packs.All() {
+		for _, m := range regexp.MustCompile(`(?m)^  - id: (\S+)`).FindAllStringSubmatch(p.Text, -1) {
+			if !strings.Contains(string(page), "`"+m[1]+"`") {
+				t.Errorf("docs/rules.md does not tell of the rule %s of pack:%s", m[1], p.Name)
+			}
 		}
 	}
 }
