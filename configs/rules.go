@@ -26,11 +26,8 @@ type Rule struct {
 // Every rule that could be read is returned, also beside mistakes, in the
 // order of the files.
 func LoadRules(files []string, in Input, compile func(rule.Spec) problem.List) ([]Rule, yamlpos.Mistakes) {
-	l := ruleLoader{in: in, compile: compile, seen: map[string]Rule{}}
-	for _, file := range files {
-		l.file(file)
-	}
-	return l.rules, l.mistakes.Sorted()
+	rules, _, mistakes := LoadTestedRules(files, in, compile)
+	return rules, mistakes
 }
 
 type ruleLoader struct {
@@ -38,6 +35,7 @@ type ruleLoader struct {
 	compile  func(rule.Spec) problem.List
 	seen     map[string]Rule // by id
 	rules    []Rule
+	tests    testLoader
 	mistakes yamlpos.Mistakes
 }
 
@@ -57,7 +55,8 @@ func (l *ruleLoader) file(path string) {
 	decoded := doc.Decode(&file)
 	l.mistakes = append(l.mistakes, decoded...)
 	var problems problem.List
-	if !doc.Has("rules") && decoded.Err() == nil {
+	testsOnly := l.tests.add(doc, file.Tests, &problems)
+	if !doc.Has("rules") && !testsOnly && decoded.Err() == nil {
 		// An editor or a pipe that broke off leaves an empty file: it must not
 		// take every rule away.
 		problems.AddHint("", "write rules: [] when none are meant", "the file holds no rules")

@@ -40,6 +40,7 @@ type Evaluator struct {
 	round   uint64     // counts batches, to find a series twice in one
 	touched []*tracked // of the batch at hand
 	frame   frame      // reused: nothing keeps it
+	watch   func(Judged)
 }
 
 // tracked is a series with what judges it.

@@ -19,6 +19,9 @@ func (e *Evaluator) judge(inst *instance, why cause, now time.Time, out []Transi
 	f := &e.frame
 	f.now, f.series = now.UnixNano(), &inst.series.Series
 	v := inst.verdict(f, why, now)
+	if e.watch != nil {
+		e.tell(inst, v)
+	}
 	if inst.alert == nil && v.quiet() {
 		e.schedule(inst, now)
 		return out

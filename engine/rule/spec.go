@@ -4,7 +4,8 @@ import "time"
 
 // File is a rule file as it is written.
 type File struct {
-	Rules []Spec `yaml:"rules"`
+	Rules []Spec     `yaml:"rules"`
+	Tests []TestSpec `yaml:"tests"`
 }
 
 // Spec is a rule as it is written. Compile checks it and makes a Rule of it.
