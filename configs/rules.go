@@ -55,7 +55,7 @@ func (l *ruleLoader) file(path string) {
 	decoded := doc.Decode(&file)
 	l.mistakes = append(l.mistakes, decoded...)
 	var problems problem.List
-	testsOnly := l.tests.add(doc, file.Tests, &problems)
+	testsOnly := l.tests.add(doc, file.Tests, &l.mistakes)
 	if !doc.Has("rules") && !testsOnly && decoded.Err() == nil {
 		// An editor or a pipe that broke off leaves an empty file: it must not
 		// take every rule away.

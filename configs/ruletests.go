@@ -2,6 +2,8 @@ package configs
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/engine/rule/ruletest"
@@ -13,15 +15,38 @@ import (
 // in memory.
 type RuleTest struct {
 	Spec rule.TestSpec
-	doc  *yamlpos.Document
-	path string
+	// Garbled says that something in it could not be read: it says less than
+	// what was written.
+	Garbled bool
+	doc     *yamlpos.Document
+	path    string
+	unread  []string // the paths of what could not be read
 }
 
 // Locate finds the places of problems whose paths are relative to the test.
+// That something is missing is not said beside a key that could not be read:
+// sereis is one mistake, not two.
 func (t RuleTest) Locate(problems problem.List) yamlpos.Mistakes {
 	var placed problem.List
 	placed.Under(t.path, problems)
+	placed = slices.DeleteFunc(placed, t.echoes)
 	return t.doc.Locate(placed)
+}
+
+// echoes says whether a problem only follows from a part that could not be read.
+func (t RuleTest) echoes(p problem.Problem) bool {
+	within := p.Path
+	if !t.doc.Has(within) {
+		within = within[:strings.LastIndexByte(within, '.')+1]
+		within = strings.TrimSuffix(within, ".")
+	}
+	if _, isScalar := t.doc.Text(within); isScalar {
+		return false // it was read, or Locate knows better
+	}
+	if !t.doc.Has(within) || within == "" {
+		within = t.path
+	}
+	return slices.ContainsFunc(t.unread, func(path string) bool { return strings.HasPrefix(path, within+".") })
 }
 
 // LoadTestedRules is LoadRules, and returns the tests that stand beside the
@@ -47,15 +72,23 @@ type testLoader struct {
 	ruled bool
 }
 
-// add takes the tests of a file, and says whether it may do without rules.
-func (l *testLoader) add(doc *yamlpos.Document, specs []rule.TestSpec, problems *problem.List) (mayLackRules bool) {
+// add takes the tests of a file, adds their mistakes to those there are, and
+// says whether the file may do without rules.
+func (l *testLoader) add(doc *yamlpos.Document, specs []rule.TestSpec, mistakes *yamlpos.Mistakes) (mayLackRules bool) {
+	decoded := *mistakes
 	for i, spec := range specs {
 		at := fmt.Sprintf("tests[%d]", i)
 		if !doc.Has(at) {
 			continue // an empty item, reported by Decode
 		}
-		l.found = append(l.found, RuleTest{Spec: spec, doc: doc, path: at})
-		problems.Under(at, ruletest.Check(spec))
+		t := RuleTest{Spec: spec, doc: doc, path: at}
+		for _, m := range decoded {
+			if m.File == doc.File() && strings.HasPrefix(m.Path, at+".") {
+				t.unread, t.Garbled = append(t.unread, m.Path), true
+			}
+		}
+		l.found = append(l.found, t)
+		*mistakes = append(*mistakes, t.Locate(ruletest.Check(spec))...)
 	}
 	if doc.Has("rules") {
 		l.ruled = true

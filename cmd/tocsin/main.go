@@ -72,6 +72,7 @@ on the console.
 
   tocsin serve --config configs/embedded.yaml    start
   tocsin check --config configs/embedded.yaml    find every mistake
+  tocsin test rules.yaml rules.test.yaml         run the rules' tests
   tocsin demo                                    watch an incident, with no server installed`,
 		Version: versionLine(), Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -66,7 +66,7 @@ func (s *ruleTests) run(ctx context.Context, only *regexp.Regexp) (testRun, yaml
 		}
 		t, problems := ruletest.Compile(written.Spec, s.rules)
 		mistakes = append(mistakes, written.Locate(problems)...)
-		if t == nil || only != nil && !only.MatchString(name) {
+		if t == nil || written.Garbled || only != nil && !only.MatchString(name) {
 			continue
 		}
 		out.outcomes = append(out.outcomes, play(name, t, written, coverage))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -87,7 +88,10 @@ func (b *binder) bindSeries(w writtenSeries) {
 				b.problems = append(b.problems, unitMistake(w.path, *q, m))
 				break
 			}
-			q.number, q.unit = q.number*factor, ""
+			if q.number, q.unit = q.number*factor, ""; math.IsInf(q.number, 0) {
+				b.problems = append(b.problems, problem.Problem{Path: w.path, Offset: q.offset, Message: "no sample can be as large as this"})
+				break
+			}
 		}
 	}
 	for _, other := range b.all {

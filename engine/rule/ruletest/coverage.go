@@ -17,6 +17,8 @@ type covered struct {
 	tested bool
 	levels [3]Seen // by Severity-1
 	clear  Seen
+	// silent are the series whose data was missing when they were last judged.
+	silent map[alert.Fingerprint]bool
 }
 
 // Seen is what tests saw of a condition.
@@ -43,7 +45,7 @@ type Row struct {
 func NewCoverage(rules []*rule.Rule) *Coverage {
 	c := &Coverage{rules: map[string]*covered{}}
 	for _, r := range rules {
-		one := &covered{rule: r}
+		one := &covered{rule: r, silent: map[alert.Fingerprint]bool{}}
 		c.rules[r.ID] = one
 		c.order = append(c.order, one)
 	}
@@ -65,6 +67,9 @@ func (c *Coverage) judged(j rule.Judged) {
 		return
 	}
 	one.tested = true
+	if j.Verdict.NoData || len(one.silent) > 0 {
+		one.silent[j.Series.Fingerprint()] = j.Verdict.NoData
+	}
 	if j.Verdict.NoData || j.Verdict.Warming {
 		return
 	}
@@ -88,11 +93,10 @@ func (c *Coverage) moved(r *rule.Rule, transitions []rule.Transition) {
 		return
 	}
 	for _, t := range transitions {
-		if t.Kind != alert.EventFiring && t.Kind != alert.EventSeverity || t.Alert.Severity == alert.OK {
-			continue
+		moved := t.Kind == alert.EventFiring || t.Kind == alert.EventSeverity
+		if moved && t.Alert.Severity != alert.OK && !one.silent[t.Alert.Series] {
+			one.levels[t.Alert.Severity-1].Fired = true
 		}
-		i := t.Alert.Severity - 1
-		one.levels[i].Fired = one.levels[i].Fired || !t.Alert.Levels[i].Since.IsZero()
 	}
 }
 

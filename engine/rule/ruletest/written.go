@@ -33,6 +33,7 @@ type written struct {
 	// garbled says that a series could not be read whole, so that nobody knows
 	// how long it is.
 	garbled bool
+	endless bool // a series goes on to the end
 	series  []writtenSeries
 	wanted  []expectation // in the order of time
 }
@@ -119,6 +120,7 @@ func (w *written) readSeries() {
 			w.series = append(w.series, one)
 		}
 		w.polls = max(w.polls, length(runs))
+		w.endless = w.endless || len(runs) > 0 && runs[len(runs)-1].polls == toTheEnd
 	}
 }
 
@@ -160,12 +162,12 @@ func (w *written) readExpect() {
 	slices.SortStableFunc(w.wanted, func(a, b expectation) int { return cmp.Compare(a.at, b.at) })
 }
 
-// measure settles how long the test lasts: as long as its longest series, or
-// as long as something is expected where every series goes on to the end.
+// measure settles how long the test lasts: as long as its longest series, and
+// where one goes on to the end as long as something is expected.
 func (w *written) measure() {
-	if w.polls == 0 && len(w.wanted) > 0 && len(w.series) > 0 {
+	if w.endless && len(w.wanted) > 0 {
 		last := w.wanted[len(w.wanted)-1]
-		w.polls = int(min(last.at/w.every+1, MaxPolls))
+		w.polls = max(w.polls, int(min(last.at/w.every+1, MaxPolls)))
 	}
 	end := time.Duration(w.polls) * w.every
 	switch {
