@@ -68,7 +68,6 @@ func (t *Test) Run(coverage *Coverage) Result {
 		at := time.Duration(i) * t.every
 		p.expectUntil(at, false)
 		p.poll(at)
-		p.expectUntil(at, true)
 	}
 	p.expectUntil(time.Duration(t.polls)*t.every, true)
 	for _, m := range p.misses {
@@ -102,9 +101,10 @@ func (p *player) meant(series alert.Labels) bool {
 func (p *player) moment(at time.Duration) time.Time { return p.test.begins.Add(at) }
 
 // expectUntil lets the clock run to each moment at which something is expected,
-// before the given one or at it too, and looks.
-func (p *player) expectUntil(at time.Duration, inclusive bool) {
-	for len(p.wanted) > 0 && (p.wanted[0].at < at || inclusive && p.wanted[0].at == at) {
+// before the given one or, at the end, at it too, and looks. What is expected at
+// the moment of a poll is looked for before the next one.
+func (p *player) expectUntil(at time.Duration, end bool) {
+	for len(p.wanted) > 0 && (p.wanted[0].at < at || end) {
 		p.tick(p.wanted[0].at)
 		p.judge(&p.wanted[0])
 		p.wanted = p.wanted[1:]

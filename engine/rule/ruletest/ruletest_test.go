@@ -83,9 +83,10 @@ func TestATestPlaysWhatIsWritten(t *testing.T) {
 	disabled.ID, disabled.Disabled = "disabled", true
 	busy := rule.Spec{ID: "busy", Metric: "cache.hit_rate", Critical: rule.When{When: `value < 70 and metric("cache.lookups_per_sec") >= 1`}}
 	up := rule.Spec{ID: "up", Metric: "source.up", Critical: rule.When{When: "value == 0"}}
-	unread := rule.Spec{ID: "unread", Metric: "cache.hit_rate", Warning: rule.When{When: `value < 70 and metric("source.up") == 1`}}
+	unread := rule.Spec{ID: "unread", Metric: "cache.hit_rate", Warning: rule.When{When: `metric("source.up") == 0`}}
+	labelled := rule.Spec{ID: "labelled", Metric: "cache.hit_rate", Category: "cache", Critical: rule.When{When: "value < 70"}, Labels: map[string]string{"team": "web"}}
 	aged := rule.Spec{ID: "aged", Metric: "cache.hit_rate", Warning: rule.When{When: "age > 1m"}}
-	rules := compiled(t, hitRate(), noData, warmUp, byMatch, disabled, busy, up, unread, aged)
+	rules := compiled(t, hitRate(), noData, warmUp, byMatch, disabled, busy, up, unread, labelled, aged)
 	for _, tt := range []struct {
 		name  string
 		spec  rule.TestSpec
@@ -148,8 +149,23 @@ func TestATestPlaysWhatIsWritten(t *testing.T) {
 		},
 		{
 			"down makes source.up of the source fall",
-			rule.TestSpec{Rule: "unread", Series: own("60x2 60 down 60"), Expect: expect("0s warning")},
-			"0s warning",
+			rule.TestSpec{Rule: "unread", Series: rule.SeriesTexts{"cache.hit_rate": "90x*", "cache.lookups_per_sec": "5x2 downx2 5", `redis.ping{source="other"}`: "down"}, Expect: expect("15s ok, 30s warning, 45s warning, 1m ok")},
+			"0s ok, 30s warning, 1m ok",
+		},
+		{
+			"unless it is written",
+			rule.TestSpec{Rule: "unread", Series: rule.SeriesTexts{"cache.hit_rate": "90x*", "cache.lookups_per_sec": "5x2 downx2 5", "source.up": "1x2 _x3"}, Expect: expect("45s ok")},
+			"0s ok",
+		},
+		{
+			"one that fires is worse than one that waits to be graver",
+			rule.TestSpec{Rule: "hit-rate", Series: rule.SeriesTexts{`cache.hit_rate{strategy="A"}`: "90x6 60x2", `cache.hit_rate{strategy="B"}`: "80x8"}, Expect: expect("1m30s warning")},
+			"0s pending, 1m warning",
+		},
+		{
+			"what the rule adds to its alerts is no label of a series",
+			rule.TestSpec{Rule: "labelled", Labels: map[string]string{"team": "web", "category": "cache", "strategy": "A"}, Series: own("60"), Expect: map[string]rule.ExpectSpec{"0s": {Message: `cache.hit_rate is 60%, below 70% {source="test", strategy="A", team="web"}`}}},
+			"0s critical",
 		},
 		{
 			"source.up can be written, too",
