@@ -101,7 +101,7 @@ func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rul
 	places := map[string]configs.Rule{}
 	for _, w := range written {
 		places[w.Spec.ID] = w
-		if r := compiled[w.Spec.ID]; r != nil && !w.Spec.Disabled {
+		if r := compiled[w.Spec.ID]; r != nil && !r.Off() {
 			rules = append(rules, r)
 		}
 	}

@@ -65,10 +65,14 @@ func (r *testRun) writeCoverage(b *strings.Builder) {
 			fired++
 		}
 		name := row.Rule
+		if row.Match != "" {
+			name = "  where " + row.Match
+		}
+		whose := name
 		if name == before {
 			name = ""
 		}
-		before = row.Rule
+		before = whose
 		switch {
 		case row.Tested:
 			firedText := yesNo(row.Fired)
@@ -76,7 +80,7 @@ func (r *testRun) writeCoverage(b *strings.Builder) {
 				firedText = ""
 			}
 			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", name, row.Condition, yesNo(row.True), yesNo(row.False), firedText)
-		case name != "":
+		case name != "" && row.Match == "":
 			untested = append(untested, name)
 		}
 	}
@@ -130,6 +134,7 @@ type (
 	}
 	coverageJSON struct {
 		Rule      string `json:"rule"`
+		Match     string `json:"match,omitempty"`
 		Condition string `json:"condition"`
 		Text      string `json:"text"`
 		Tested    bool   `json:"tested"`
@@ -164,7 +169,7 @@ func (r *testRun) writeJSON(w io.Writer, mistakes yamlpos.Mistakes) error {
 		out.Tests = append(out.Tests, one)
 	}
 	for _, row := range r.rows {
-		out.Coverage = append(out.Coverage, coverageJSON{row.Rule, row.Condition, row.Text, row.Tested, row.True, row.False, row.Fired})
+		out.Coverage = append(out.Coverage, coverageJSON{row.Rule, row.Match, row.Condition, row.Text, row.Tested, row.True, row.False, row.Fired})
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

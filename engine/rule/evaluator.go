@@ -1,7 +1,6 @@
 package rule
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -21,57 +20,35 @@ type Transition struct {
 // samples (Observe) and by the clock (Tick), both with the time as argument.
 // It is not safe for concurrent use.
 type Evaluator struct {
-	rules    []*Rule
-	byMetric map[string][]*Rule // less the disabled ones
-	windows  map[string]time.Duration
-	series   map[string]map[alert.Fingerprint]*tracked
-	// live is every instance over a series, by rule and identity: two series
-	// never make one alert.
-	live map[instanceKey]*instance
+	rules     []*Rule
+	states    map[string]*ruleState // by id, less the disabled ones
+	families  map[string]*family    // by metric
+	windows   map[string]time.Duration
+	upstreams map[string]*upstream
+	// alerts has the instances over a series that have an alert.
+	alerts map[instanceKey]*instance
 	// restored holds the instances of alerts that a restart brought back and
 	// whose series has not been seen since.
 	restored map[instanceKey]*instance
+	// past are the newest alerts that had ended before a restart, until their
+	// series are seen.
+	past map[instanceKey]*alert.Alert
 	// ended waits to be told: alerts that ended because their series came back
 	// with other labels, or to a rule that does not match it any more.
-	ended   []Transition
-	timers  timerHeap
-	version uint64
-	latest  time.Time  // the last moment that anything was judged at
-	round   uint64     // counts batches, to find a series twice in one
-	touched []*tracked // of the batch at hand
-	frame   frame      // reused: nothing keeps it
-	watch   func(Judged)
-}
-
-// tracked is a series with what judges it.
-type tracked struct {
-	Series
-	metric    string
-	instances []*instance
-	interval  time.Duration // of its source; zero when not known
-	startedAt time.Time     // of the watched process; zero when not known
-	since     time.Time     // known since, for data that never comes
-	round     uint64        // the batch that last touched it
-}
-
-// instance is one rule over one series: at most one alert.
-type instance struct {
-	rule   *Rule
-	series *tracked
-	labels alert.Labels // the alert's identity
-	key    instanceKey
-	alert  *alert.Alert // nil while there is none
-	held   bool         // that data is missing has been told
-	due    int64        // the heap's entry for it; 0 for none
-	// step and gap are the time that the newest sample ended, as far as the one
-	// before it spoke for it and beyond; both until they have been judged.
-	step, gap time.Duration
-	want      int64 // when it must be judged, due or later; 0 for never
-}
-
-type instanceKey struct {
-	rule     string
-	identity alert.Fingerprint
+	ended       []Transition
+	timers      timerHeap
+	version     uint64
+	latest      time.Time // the last moment that anything was judged at
+	round       uint32    // counts batches, to find a series twice in one
+	derivations []*derivation
+	dirty       []*group       // those to be computed
+	made        []alert.Sample // of derived series, by the last Observe
+	present     []*Series      // reused, as values is
+	values      []float64
+	found       []*tracked // the series of the samples at hand; nil for those that nobody wants
+	touched     []*tracked // of the batch at hand
+	frame       frame      // reused: nothing keeps it
+	watch       func(Judged)
 }
 
 // DefaultInterval stands in for a source whose interval nobody knows.
@@ -81,25 +58,52 @@ const DefaultInterval = 30 * time.Second
 // are listed and never judged.
 func NewEvaluator(rules []*Rule) *Evaluator {
 	e := &Evaluator{
-		series: map[string]map[alert.Fingerprint]*tracked{}, restored: map[instanceKey]*instance{},
+		families: map[string]*family{}, upstreams: map[string]*upstream{},
+		alerts: map[instanceKey]*instance{}, restored: map[instanceKey]*instance{}, past: map[instanceKey]*alert.Alert{},
 	}
 	e.frame.other = e.other
 	e.index(rules)
 	return e
 }
 
+// index notes which rules look at which metric. Series that no rule looks at
+// any more are forgotten.
 func (e *Evaluator) index(rules []*Rule) {
-	e.rules, e.byMetric, e.windows = rules, map[string][]*Rule{}, map[string]time.Duration{}
-	e.live = map[instanceKey]*instance{}
-	for _, r := range rules {
-		if r.Spec.Disabled {
+	e.rules, e.states, e.windows = rules, map[string]*ruleState{}, map[string]time.Duration{}
+	judging, named := map[string][]*ruleState{}, map[string]bool{}
+	var derivations []*derivation
+	for i, r := range rules {
+		if r.Off() {
 			continue
 		}
-		e.byMetric[r.Metric.Name] = append(e.byMetric[r.Metric.Name], r)
+		s := &ruleState{rule: r, order: i, sources: map[string]int{}}
+		e.states[r.ID] = s
+		judging[r.family] = append(judging[r.family], s)
+		if d := r.combined; d != nil && !named[d.name] {
+			named[d.name] = true
+			own := *d
+			derivations = append(derivations, &own)
+		}
 		for metric, w := range r.Windows() {
 			e.windows[metric] = max(e.windows[metric], w)
 		}
 	}
+	for metric := range e.families {
+		if _, ok := e.windows[metric]; !ok {
+			delete(e.families, metric)
+		}
+	}
+	for metric, window := range e.windows {
+		f := e.families[metric]
+		if f == nil {
+			f = newFamily(metric)
+			e.families[metric] = f
+		}
+		f.window = window
+		f.index(judging[metric])
+	}
+	e.derivations = derivations
+	e.derive()
 }
 
 // Rules returns the rules in their order.
@@ -114,8 +118,10 @@ func (e *Evaluator) Version() uint64 { return e.version }
 
 // Context is what is known of the source of a batch of samples.
 type Context struct {
+	Source    string        // its name; empty when not known
 	Interval  time.Duration // zero when not known
 	StartedAt time.Time     // of the watched process; zero when not known
+	Failed    bool          // the source could not be read
 }
 
 // Observe takes samples that came together and judges the rules over the
@@ -126,9 +132,19 @@ type Context struct {
 func (e *Evaluator) Observe(samples []alert.Sample, from Context, now time.Time) []Transition {
 	now = now.UTC()
 	out := e.takeEnded()
-	if !e.repeats(samples, now) {
-		return e.observe(samples, from, now, out)
+	e.made = e.made[:0]
+	u := e.upstreamOf(from.Source)
+	f := u.inletOf(from.Interval, nanos(from.StartedAt))
+	if e.lookUp(samples, now) {
+		out = e.observe(samples, f, now, out)
+	} else {
+		out = e.observeInTurn(samples, f, now, out)
 	}
+	return e.read(u, from, samples, now, out)
+}
+
+// observeInTurn takes a batch with several samples of one series.
+func (e *Evaluator) observeInTurn(samples []alert.Sample, f *inlet, now time.Time, out []Transition) []Transition {
 	samples = slices.Clone(samples)
 	slices.SortStableFunc(samples, func(a, b alert.Sample) int { return a.At.Compare(b.At) })
 	for len(samples) > 0 {
@@ -141,7 +157,8 @@ func (e *Evaluator) Observe(samples []alert.Sample, from Context, now time.Time)
 			moment = between(e.latest, at.UTC(), now)
 		}
 		out = e.catchUp(moment, out)
-		out = e.observe(samples[:n], from, moment, out)
+		e.lookUp(samples[:n], now) // twice at one moment: the first counts
+		out = e.observe(samples[:n], f, moment, out)
 		samples = samples[n:]
 	}
 	return out
@@ -158,86 +175,68 @@ func between(low, t, high time.Time) time.Time {
 	return t
 }
 
-// repeats says whether a series occurs more than once among the samples.
-func (e *Evaluator) repeats(samples []alert.Sample, now time.Time) bool {
+// lookUp finds the series of the samples, and says whether each occurs once.
+func (e *Evaluator) lookUp(samples []alert.Sample, now time.Time) bool {
 	e.round++
+	e.found = e.found[:0]
+	once := true
+	var f *family
 	for i := range samples {
 		s := &samples[i]
-		if !e.wants(s) {
+		if f == nil || f.metric != s.Metric {
+			f = e.families[s.Metric]
+		}
+		if f == nil || !usable(s) {
+			e.found = append(e.found, nil)
 			continue
 		}
-		t := e.find(s.Metric, s.Labels, now)
-		if t.round == e.round {
-			return true
-		}
+		t := e.find(f, s.Labels, now)
+		once = once && t.round != e.round
 		t.round = e.round
+		e.found = append(e.found, t)
 	}
-	return false
+	return once
 }
 
-func (e *Evaluator) wants(s *alert.Sample) bool {
-	_, ok := e.windows[s.Metric]
-	return ok && !math.IsNaN(s.Value) && !math.IsInf(s.Value, 0)
-}
-
-func (e *Evaluator) observe(samples []alert.Sample, from Context, now time.Time, out []Transition) []Transition {
+// observe takes samples, each with its series in found.
+func (e *Evaluator) observe(samples []alert.Sample, f *inlet, now time.Time, out []Transition) []Transition {
 	e.latest = now
 	e.touched = e.touched[:0]
-	for i := range samples {
-		s := &samples[i]
-		if !e.wants(s) {
+	moment := now.UnixNano()
+	for i, t := range e.found {
+		if t == nil {
 			continue
 		}
-		t := e.find(s.Metric, s.Labels, now)
-		t.interval = from.Interval
-		if !from.StartedAt.IsZero() {
-			t.startedAt = from.StartedAt
-		}
-		if t.take(s, now) && len(t.instances) > 0 {
+		t.from(f)
+		if t.take(&samples[i], moment) && (t.first != nil || t.family.feeds != nil) {
 			e.touched = append(e.touched, t)
 		}
 	}
+	if len(e.derivations) > 0 {
+		e.derived(f, now)
+	}
 	out = append(out, e.takeEnded()...)
 	for _, t := range e.touched {
-		for _, inst := range t.instances {
+		for inst := t.first; inst != nil; inst = inst.next {
 			out = e.judge(inst, bySample, now, out)
 		}
 	}
 	return out
 }
 
-// take appends the sample and settles what the time since the one before was
-// worth.
-func (t *tracked) take(s *alert.Sample, now time.Time) bool {
-	if t.seen && t.last.at > now.UnixNano() {
-		t.rewind(now.UnixNano())
-	}
-	at := s.At
-	if at.After(now) {
-		at = now
-	}
-	before, seen := t.last, t.seen
-	if !t.Append(at, s.Value) {
-		return false
-	}
-	if at.Before(t.since) { // a backlog: it tells of the time before it came
-		t.since = at
-	}
-	t.resume(before, seen, at)
-	return true
-}
-
 // Preload puts older samples into the windows without judging anything. The
 // last sample of before a restart belongs here too, whatever the windows: from
 // it the timers know how much of the pause was an ordinary interval.
 func (e *Evaluator) Preload(s alert.Sample, now time.Time) {
-	if !e.wants(&s) {
+	f := e.families[s.Metric]
+	if f == nil || !usable(&s) {
 		return
 	}
-	t := e.find(s.Metric, s.Labels, now.UTC())
+	now = now.UTC()
+	t := e.find(f, s.Labels, now)
 	t.Append(s.At, s.Value)
-	for _, inst := range t.instances {
-		e.schedule(inst, now.UTC())
+	for inst := t.first; inst != nil; inst = inst.next {
+		e.schedule(inst, now.UnixNano())
 	}
 }
 
@@ -245,10 +244,20 @@ func (e *Evaluator) Preload(s alert.Sample, now time.Time) {
 // restart must know of the sample then, or it could not tell how long the
 // condition had held when the process ended.
 func (e *Evaluator) Waits(s *alert.Sample) bool {
-	t := e.series[s.Metric][s.Labels.Fingerprint()]
-	return t != nil && slices.ContainsFunc(t.instances, func(inst *instance) bool {
-		return inst.alert != nil && Waits(inst.alert)
-	})
+	f := e.families[s.Metric]
+	if f == nil || len(e.alerts) == 0 {
+		return false
+	}
+	t := f.series[s.Labels.Fingerprint()]
+	if t == nil {
+		return false
+	}
+	for inst := t.first; inst != nil; inst = inst.next {
+		if a := inst.alert(); a != nil && Waits(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // Waits says whether a severity above the one in force waits for its `for`.
@@ -263,55 +272,18 @@ func Waits(a *alert.Alert) bool {
 
 // find returns the series, new if need be, with an instance for each rule that
 // matches it.
-func (e *Evaluator) find(metric string, labels alert.Labels, now time.Time) *tracked {
-	byLabels := e.series[metric]
-	if byLabels == nil {
-		byLabels = map[alert.Fingerprint]*tracked{}
-		e.series[metric] = byLabels
-	}
+func (e *Evaluator) find(f *family, labels alert.Labels, now time.Time) *tracked {
 	fp := labels.Fingerprint()
-	t := byLabels[fp]
+	t := f.series[fp]
 	if t == nil {
-		t = &tracked{Series: Series{Labels: labels}, metric: metric, since: now}
-		t.Keep(e.windows[metric])
-		byLabels[fp] = t
-		e.attach(t)
+		t = &tracked{Series: Series{Labels: labels}, family: f, since: now.UnixNano()}
+		t.Keep(f.window)
+		f.series[fp] = t
+		t.attach()
+		f.feeds.join(t)
 		e.adopt(t, now)
 	}
 	return t
-}
-
-// attach gives the series an instance for each rule that matches it.
-func (e *Evaluator) attach(t *tracked) {
-	for _, r := range e.byMetric[t.metric] {
-		if !r.Match.Matches(t.Labels) {
-			continue
-		}
-		inst := &instance{rule: r, series: t, labels: r.Identity(t.Labels)}
-		inst.key = instanceKey{r.ID, inst.labels.Fingerprint()}
-		if e.live[inst.key] == nil {
-			e.live[inst.key] = inst
-			t.instances = append(t.instances, inst)
-		}
-	}
-}
-
-// resume settles what the time between two samples was worth: at most as much
-// as a sample speaks for. The rest was a gap. The verdict tells both to the
-// life cycle.
-func (t *tracked) resume(before point, seen bool, at time.Time) {
-	for _, inst := range t.instances {
-		inst.held = false
-		if inst.alert == nil {
-			continue
-		}
-		last := inst.alert.UpdatedAt // nothing later is known after a restart without history
-		if seen {
-			last = time.Unix(0, before.at)
-		}
-		inst.step = min(at.Sub(last), inst.freshFor())
-		inst.gap += max(0, at.Sub(last)-inst.step)
-	}
 }
 
 // taken says whether the alert fires with at least that severity.
@@ -323,19 +295,20 @@ func (inst *instance) noDataAfter() time.Duration {
 	if inst.rule.NoDataAfter > 0 {
 		return inst.rule.NoDataAfter
 	}
-	return DefaultNoDataIntervals * inst.interval()
+	return DefaultNoDataIntervals * inst.series.interval()
 }
 
 // freshFor is how long a sample speaks for the present: until the next one is
 // overdue by half an interval. After that a `for` does not end by the clock,
 // or one bad poll and an outage would make an alert.
-func (inst *instance) freshFor() time.Duration { return inst.interval() * 3 / 2 }
+func (inst *instance) freshFor() time.Duration { return inst.series.interval() * 3 / 2 }
 
-func (inst *instance) interval() time.Duration {
-	if inst.series.interval > 0 {
-		return inst.series.interval
+// nanos is a moment in nanoseconds since 1970; 0 for none.
+func nanos(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
 	}
-	return DefaultInterval
+	return at.UnixNano()
 }
 
 // Tick judges what is due by the clock alone: the end of a `for`, and data

@@ -14,7 +14,11 @@ import (
 // that has labels beside, such as the application's instance. Where several
 // are equally near there is none: a guess would be worse than unknown.
 func (e *Evaluator) other(metric string, labels alert.Labels) *Series {
-	byLabels := e.series[metric]
+	f := e.families[metric]
+	if f == nil {
+		return nil
+	}
+	byLabels := f.series
 	if t := byLabels[labels.Fingerprint()]; t != nil {
 		return &t.Series
 	}
@@ -76,21 +80,13 @@ func nearness(series, labels alert.Labels) (int, bool) {
 // Alerts returns the alerts that there are, sorted: worst first, then by the
 // moment they fired, then by id.
 func (e *Evaluator) Alerts() []alert.Alert {
-	var all []alert.Alert
-	add := func(inst *instance) {
-		if inst.alert != nil {
-			all = append(all, *inst.alert)
-		}
-	}
-	for _, byLabels := range e.series {
-		for _, t := range byLabels {
-			for _, inst := range t.instances {
-				add(inst)
+	all := make([]alert.Alert, 0, len(e.alerts)+len(e.restored))
+	for _, held := range [...]map[instanceKey]*instance{e.alerts, e.restored} {
+		for _, inst := range held {
+			if a := inst.alert(); a != nil {
+				all = append(all, *a)
 			}
 		}
-	}
-	for _, inst := range e.restored {
-		add(inst)
 	}
 	slices.SortFunc(all, func(a, b alert.Alert) int {
 		if a.Severity != b.Severity {
@@ -108,9 +104,9 @@ func (e *Evaluator) Alerts() []alert.Alert {
 // there is none.
 func (e *Evaluator) Alert(rule string, identity alert.Fingerprint) (alert.Alert, bool) {
 	key := instanceKey{rule, identity}
-	for _, inst := range [...]*instance{e.live[key], e.restored[key]} {
-		if inst != nil && inst.alert != nil {
-			return *inst.alert, true
+	for _, inst := range [...]*instance{e.alerts[key], e.restored[key]} {
+		if inst != nil && inst.alert() != nil {
+			return *inst.alert(), true
 		}
 	}
 	return alert.Alert{}, false
@@ -118,18 +114,16 @@ func (e *Evaluator) Alert(rule string, identity alert.Fingerprint) (alert.Alert,
 
 // SeriesCount returns how many series a rule judges.
 func (e *Evaluator) SeriesCount(rule string) int {
-	n := 0
-	for _, r := range e.rules {
-		if r.ID != rule {
-			continue
-		}
-		for _, t := range e.series[r.Metric.Name] {
-			if t.seen && r.Match.Matches(t.Labels) {
-				n++
-			}
-		}
+	if s := e.states[rule]; s != nil {
+		return s.series
 	}
-	return n
+	return 0
+}
+
+// Covers says whether a rule judges any series of a source.
+func (e *Evaluator) Covers(rule, source string) bool {
+	s := e.states[rule]
+	return s != nil && s.sources[source] > 0
 }
 
 // Sweep forgets the series that have had no sample for long and carry no
@@ -137,35 +131,20 @@ func (e *Evaluator) SeriesCount(rule string) int {
 // whose series has not come back since a restart stays: missing data is not
 // recovery.
 func (e *Evaluator) Sweep(now time.Time) {
-	for metric, byLabels := range e.series {
-		limit := max(time.Hour, 2*e.windows[metric])
-		for fp, t := range byLabels {
-			if now.Sub(t.heard()) <= limit || t.hasAlert() {
+	used := map[*inlet]bool{}
+	for _, f := range e.families {
+		limit := int64(max(time.Hour, 2*f.window))
+		for fp, t := range f.series {
+			if now.UnixNano()-t.heard() <= limit || t.hasAlert() {
+				used[t.inlet] = true
 				continue
 			}
-			delete(byLabels, fp)
-			for _, inst := range t.instances {
-				e.drop(inst)
-			}
-		}
-		if len(byLabels) == 0 {
-			delete(e.series, metric)
+			delete(f.series, fp)
+			t.detach(e.states)
 		}
 	}
-	for key, inst := range e.restored {
-		if inst.alert == nil {
-			inst.due = 0
-			delete(e.restored, key)
-		}
+	for _, u := range e.upstreams {
+		u.sweep(used)
 	}
-}
-
-// drop takes an instance out of the evaluator; its timer counts no more.
-func (e *Evaluator) drop(inst *instance) {
-	inst.due = 0
-	delete(e.live, inst.key)
-}
-
-func (t *tracked) hasAlert() bool {
-	return slices.ContainsFunc(t.instances, func(inst *instance) bool { return inst.alert != nil })
+	clear(e.past) // whoever has not come back by now
 }

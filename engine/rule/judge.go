@@ -17,13 +17,17 @@ const (
 // judge takes one instance's verdict and steps its alert.
 func (e *Evaluator) judge(inst *instance, why cause, now time.Time, out []Transition) []Transition {
 	f := &e.frame
-	f.now, f.series = now.UnixNano(), &inst.series.Series
-	v := inst.verdict(f, why, now)
+	moment := now.UnixNano()
+	f.now, f.series = moment, &inst.series.Series
+	v := inst.verdict(f, why, moment)
 	if e.watch != nil {
 		e.tell(inst, v)
 	}
-	if inst.alert == nil && v.quiet() {
-		e.schedule(inst, now)
+	if v.SourceDown && inst.rule.noData.name != noDataKeep {
+		e.spare(inst)
+	}
+	if inst.life == nil && v.quiet() {
+		e.schedule(inst, moment)
 		return out
 	}
 	return e.step(inst, &v, now, out)
@@ -32,52 +36,78 @@ func (e *Evaluator) judge(inst *instance, why cause, now time.Time, out []Transi
 // step takes the alert from what it was to what the verdict makes of it.
 func (e *Evaluator) step(inst *instance, v *Verdict, now time.Time, out []Transition) []Transition {
 	var old alert.Alert
-	if inst.alert != nil {
-		old = *inst.alert
+	l := inst.life
+	if l != nil {
+		old = l.alert
 	}
 	next := inst.rule.Next(old, *v, now)
 	if next.State == "" {
-		inst.step, inst.gap = 0, 0
-		e.schedule(inst, now)
+		if l != nil {
+			l.step, l.gap, l.alert = 0, 0, next
+			if next.Flap == nil && next.Levels == [3]alert.Level{} {
+				inst.life = nil
+			}
+		}
+		e.schedule(inst, now.UnixNano())
 		return out
 	}
-	inst.describe(&next, &old, v, &e.frame)
-	kind, changed := compare(&old, &next)
-	if kind == "" && v.NoData && !inst.held {
-		kind, changed = alert.EventHeld, true
-		next.Reason = missingReason(v.NoDataFor) + heldSuffix
+	if l == nil {
+		l = &life{}
+		inst.life = l
 	}
-	inst.held = inst.held || v.NoData
+	inst.describe(&next, &old, v, &e.frame)
+	l.key = instanceKey{inst.rule.ID, next.Fingerprint}
+	kind, changed := compare(&old, &next)
+	if kind == "" && (v.NoData && !l.held || v.Thin && !l.thin && next.State == alert.Firing) {
+		kind, changed = alert.EventHeld, true
+		next.Reason = inst.rule.holdReason(v)
+	}
+	l.held = l.held || v.NoData
 	if !v.NoData {
-		inst.step, inst.gap = 0, 0
+		l.step, l.gap, l.thin = 0, 0, v.Thin
+		l.note(inst.series)
+	}
+	if kind != "" {
+		next.Samples = l.samples()
 	}
 	if changed {
 		out = append(out, Transition{Kind: kind, Alert: next, From: old.Severity})
 	}
 	e.version++
-	inst.alert = &next
-	if next.State == alert.Resolved || next.State == alert.Inactive {
-		inst.alert = nil
+	l.alert = next
+	if inst.series.family != nil { // stand-ins are in restored
+		e.alerts[l.key] = inst
 	}
-	e.schedule(inst, now)
+	switch {
+	case next.State == alert.Resolved || next.State == alert.Inactive:
+		e.forget(inst)
+		inst.recall(&next)
+	case v.NoData:
+		e.miss(inst)
+	}
+	e.schedule(inst, now.UnixNano())
 	return out
 }
 
 // verdict judges the conditions. By the clock alone they can hold, and so end
 // a `for`; that they do not hold any more, only a sample shows: a window that
 // runs empty is no recovery.
-func (inst *instance) verdict(f *frame, why cause, now time.Time) Verdict {
+func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 	t, r := inst.series, inst.rule
-	v := Verdict{Clear: True, Step: inst.step, Gap: inst.gap}
+	v := Verdict{Clear: True, Sampled: why == bySample}
+	if inst.life != nil {
+		v.Step, v.Gap = inst.life.step, inst.life.gap
+	}
 	if inst.dataMissing(now) {
-		v.NoData, v.NoDataFor = true, now.Sub(t.heard())
+		v.NoData, v.NoDataFor = true, time.Duration(now-t.heard())
+		v.SourceDown = t.inlet != nil && t.inlet.from.down
 		return v
 	}
 	if !t.seen {
 		v.doubt()
 		return v
 	}
-	v.Stale = now.Sub(t.heard()) > inst.freshFor()
+	v.Stale = now-t.heard() > int64(inst.freshFor())
 	for i := range r.levels {
 		when := r.levels[i].when
 		switch {
@@ -87,18 +117,21 @@ func (inst *instance) verdict(f *frame, why cause, now time.Time) Verdict {
 		default:
 			v.Levels[i] = when.eval(f)
 			if v.Levels[i] == False && why == byClock && !when.usesAge {
-				v.Levels[i] = Unknown
+				v.Levels[i], v.Fell[i] = Unknown, true
 			}
-			v.Unconfirmed[i] = !when.usesAge && inst.unconfirmed(i)
+			v.Unconfirmed[i] = !when.usesAge && r.levels[i].polls.Of == 0 && inst.unconfirmed(i)
 		}
 	}
-	if r.clear != nil && inst.alert != nil {
+	if r.clear != nil && inst.life != nil {
 		v.Clear = r.clear.eval(f)
 	}
 	if v.Stale && !r.usesAge {
 		v.Clear = Unknown
 	}
-	v.Warming = r.WarmUp > 0 && !t.startedAt.IsZero() && now.Sub(t.startedAt) < r.WarmUp
+	if r.minVolume != nil && !v.Stale {
+		v.Thin = r.minVolume.eval(f) == False
+	}
+	v.Warming = r.WarmUp > 0 && t.inlet != nil && t.inlet.startedAt != 0 && now-t.inlet.startedAt < int64(r.WarmUp)
 	return v
 }
 
@@ -106,47 +139,43 @@ func (inst *instance) verdict(f *frame, why cause, now time.Time) Verdict {
 // severity's timer. A `for` never ends on one bad poll, however long the
 // source's interval is.
 func (inst *instance) unconfirmed(level int) bool {
-	if inst.alert == nil {
+	if inst.life == nil {
 		return true
 	}
-	since := inst.alert.Levels[level].Since
+	since := inst.life.alert.Levels[level].Since
 	return since.IsZero() || inst.series.last.at <= since.UnixNano()
 }
 
 // dataMissing says whether the series is overdue. A rule over age judges that
 // itself, unless its no_data says what to do.
-func (inst *instance) dataMissing(now time.Time) bool {
+func (inst *instance) dataMissing(now int64) bool {
 	if inst.rule.usesAge && inst.rule.noData.name == noDataKeep && inst.series.seen {
 		return false
 	}
-	return now.After(inst.missingAt())
+	return now > inst.missingAt()
 }
 
 // missingAt is when the series' data counts as missing. What was overdue
 // already when the watching began, for the daemon was down, is given time
-// anew.
-func (inst *instance) missingAt() time.Time {
-	at := inst.series.heard().Add(inst.noDataAfter())
-	if at.Before(inst.series.since) {
-		at = inst.series.since.Add(inst.noDataAfter())
+// anew, and so is what its source could not give while it was down: a rate
+// wants two polls.
+func (inst *instance) missingAt() int64 {
+	at, after := inst.series.heard(), int64(inst.noDataAfter())
+	if at+after < inst.series.since {
+		at = inst.series.since
 	}
-	return at
-}
-
-// heard is when the last sample came; before the first, when the watching
-// began.
-func (t *tracked) heard() time.Time {
-	if at, _, ok := t.Last(); ok {
-		return at
+	if inlet := inst.series.inlet; inlet != nil && at < inlet.from.back {
+		at = inlet.from.back
 	}
-	return t.since
+	return at + after
 }
 
 // describe fills in what the life cycle leaves to its caller.
 func (inst *instance) describe(next, old *alert.Alert, v *Verdict, f *frame) {
 	r := inst.rule
 	if old.State == "" {
-		next.Labels, next.Fingerprint = inst.labels, inst.key.identity
+		next.Labels = r.Identity(inst.series.Labels)
+		next.Fingerprint = next.Labels.Fingerprint()
 		next.Series = inst.series.Labels.Fingerprint()
 		next.ID = alert.NewID(next.Fingerprint, next.PendingAt)
 		next.Value, next.Threshold, next.Peak = alert.Unknown(), alert.Unknown(), alert.Unknown()
@@ -200,6 +229,10 @@ func (inst *instance) measure(next *alert.Alert, moved bool, v *Verdict, f *fram
 // needs to be remembered.
 func compare(old, next *alert.Alert) (kind alert.EventKind, changed bool) {
 	switch {
+	case next.State == alert.Firing && next.Flapping() && !old.Flapping():
+		return alert.EventFlapping, true
+	case next.State == alert.Firing && old.Flapping() && !next.Flapping():
+		return alert.EventSettled, true
 	case old.State != next.State:
 		return map[alert.State]alert.EventKind{
 			alert.Pending: alert.EventPending, alert.Firing: alert.EventFiring,
@@ -208,13 +241,14 @@ func compare(old, next *alert.Alert) (kind alert.EventKind, changed bool) {
 	case next.State == alert.Firing && old.Severity != next.Severity:
 		return alert.EventSeverity, true
 	}
-	return "", old.Levels != next.Levels || old.Severity != next.Severity || old.Reason != next.Reason
+	worse := next.State == alert.Firing && next.Peak.Known() && next.Peak != old.Peak
+	return "", worse || old.Levels != next.Levels || old.Severity != next.Severity || old.Reason != next.Reason || old.Flap != next.Flap
 }
 
 // schedule notes when the instance must be judged next. What depends on now,
 // such as an average, is judged then and with samples only: at moments that do
 // not depend on how the evaluator came to where it is.
-func (e *Evaluator) schedule(inst *instance, now time.Time) {
+func (e *Evaluator) schedule(inst *instance, now int64) {
 	inst.want = inst.nextDue(now)
 	if inst.want != 0 && (inst.due == 0 || inst.want < inst.due) {
 		e.wake(inst)
@@ -228,24 +262,22 @@ func (e *Evaluator) wake(inst *instance) {
 	e.timers.push(timer{at: inst.due, inst: inst})
 }
 
-func (inst *instance) nextDue(now time.Time) int64 {
-	var due time.Time
-	if inst.alert != nil {
-		due = inst.rule.NextDue(inst.alert, now)
-	}
-	consider := func(at time.Time) {
-		if at.After(now) && (due.IsZero() || at.Before(due)) {
+func (inst *instance) nextDue(now int64) int64 {
+	var due int64
+	consider := func(at int64) {
+		if at > now && (due == 0 || at < due) {
 			due = at
 		}
 	}
-	if inst.rule.noData.name != noDataKeep || inst.alert != nil && !inst.held {
-		consider(inst.missingAt().Add(time.Millisecond))
+	r, a := inst.rule, inst.alert()
+	if a != nil {
+		consider(nanos(r.NextDue(a, time.Unix(0, now))))
 	}
-	if inst.rule.usesAge && inst.series.seen {
-		consider(now.Add(inst.interval()))
+	if r.noData.name != noDataKeep || a != nil && !inst.life.held {
+		consider(inst.missingAt() + int64(time.Millisecond))
 	}
-	if due.IsZero() {
-		return 0
+	if r.usesAge && inst.series.seen {
+		consider(now + int64(inst.series.interval()))
 	}
-	return due.UnixNano()
+	return due
 }

@@ -299,8 +299,8 @@ func TestSweepForgetsSeriesAndKeepsAlerts(t *testing.T) {
 	p := newPoller(t, Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 70"}, NoData: "ok"})
 	p.see(90)
 	p.e.Sweep(p.now.Add(2 * time.Hour))
-	if p.e.SeriesCount("r") != 0 || len(p.e.live) != 0 {
-		t.Errorf("%d series, %d instances left", p.e.SeriesCount("r"), len(p.e.live))
+	if p.e.SeriesCount("r") != 0 || len(p.e.alerts) != 0 {
+		t.Errorf("%d series, %d instances left", p.e.SeriesCount("r"), len(p.e.alerts))
 	}
 	if out := p.wait(3 * time.Hour); len(out) > 0 {
 		t.Errorf("a forgotten series spoke: %+v", out)
@@ -358,8 +358,8 @@ func TestHugeWindowsAreThinned(t *testing.T) {
 		now = now.Add(5 * time.Second)
 		s.Append(now, float64(i))
 	}
-	if len(s.ring) > 2*maxPoints {
-		t.Errorf("the ring holds %d points", len(s.ring))
+	if n := len(s.history.points); n > 2*maxPoints {
+		t.Errorf("the history holds %d points", n)
 	}
 	if got, want := average(s, now.UnixNano(), maxWindow), float64(n-1)/2; got < want*0.99 || got > want*1.01 {
 		t.Errorf("avg is %v, want about %v", got, want)

@@ -18,6 +18,19 @@ const (
 	reasonTwice    = "the same alert was brought back already"
 )
 
+// Remembering returns the ids of the rules whose alerts leave something to the
+// next ones: how often they changed, or their last polls. Restore wants the
+// newest ended alerts of these too.
+func (e *Evaluator) Remembering() []string {
+	var ids []string
+	for _, r := range e.rules {
+		if r.remembers() {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
 // Restore brings back the alerts of before a restart, as they were: pending
 // and firing ones. Those that no rule looks after any more come back resolved,
 // with that reason. Call it once, before the first sample is observed; samples
@@ -29,13 +42,13 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 	for i := range alerts {
 		a := alerts[i]
 		if a.State != alert.Firing && a.State != alert.Pending {
+			e.recollect(&a)
 			continue
 		}
 		e.version++
-		inst := &instance{rule: rules[a.Rule], labels: a.Labels, alert: &a, held: strings.HasPrefix(a.Reason, missingPrefix)}
-		inst.key = instanceKey{a.Rule, a.Labels.Fingerprint()}
-		reason := unfit(inst.rule, &a)
-		if reason == "" && e.has(inst.key) {
+		l := &life{alert: a, held: strings.HasPrefix(a.Reason, missingPrefix), key: instanceKey{a.Rule, a.Labels.Fingerprint()}}
+		reason := unfit(rules[a.Rule], &a)
+		if reason == "" && e.has(l.key) {
 			reason = reasonTwice
 		}
 		if reason != "" {
@@ -44,21 +57,36 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 		}
 		// Until its series is seen, a series of its own stands in, whose data
 		// is missing since now.
-		inst.series = &tracked{Series: Series{Labels: a.Labels}, metric: a.Metric, since: now}
-		e.restored[inst.key] = inst
-		e.schedule(inst, now)
+		inst := &instance{rule: rules[a.Rule].For(seriesLabels(a.Labels)), life: l}
+		if inst.rule == nil {
+			inst.rule = rules[a.Rule] // until the series is seen
+		}
+		inst.series = &tracked{Series: Series{Labels: a.Labels}, since: now.UnixNano()}
+		e.restored[l.key] = inst
+		if l.held {
+			e.miss(inst)
+		}
+		e.schedule(inst, now.UnixNano())
 	}
-	for _, byLabels := range e.series { // the preloaded
-		for _, t := range byLabels {
+	for _, f := range e.families { // the preloaded
+		for _, t := range f.series {
 			e.adopt(t, now)
 		}
 	}
 	return append(out, e.takeEnded()...)
 }
 
+// recollect notes an alert that has ended, until its series is seen: the next
+// one must know how often it changed.
+func (e *Evaluator) recollect(a *alert.Alert) {
+	key := instanceKey{a.Rule, a.Fingerprint}
+	if known := e.past[key]; known == nil || a.UpdatedAt.After(known.UpdatedAt) {
+		e.past[key] = a
+	}
+}
+
 func (e *Evaluator) has(key instanceKey) bool {
-	live := e.live[key]
-	return e.restored[key] != nil || live != nil && live.alert != nil
+	return e.restored[key] != nil || e.alerts[key] != nil
 }
 
 func (e *Evaluator) rulesByID() map[string]*Rule {
@@ -74,7 +102,7 @@ func unfit(r *Rule, a *alert.Alert) string {
 	switch {
 	case r == nil:
 		return reasonRemoved
-	case r.Spec.Disabled:
+	case r.Off():
 		return reasonDisabled
 	case a.Metric != r.Metric.Name:
 		return reasonMetric
@@ -88,35 +116,33 @@ func unfit(r *Rule, a *alert.Alert) string {
 // are about. One that the rule makes with other labels now, or does not make
 // of this series any more, ends: it would fire for ever.
 func (e *Evaluator) adopt(t *tracked, now time.Time) {
-	if len(e.restored) == 0 {
+	if len(e.restored)+len(e.past) == 0 {
 		return
 	}
-	for _, inst := range t.instances {
-		if back := e.restored[inst.key]; back != nil && inst.alert == nil {
-			inst.alert, inst.held = back.alert, back.held
-			e.leave(back)
-			e.schedule(inst, now)
+	for inst := t.first; inst != nil; inst = inst.next {
+		key := instanceKey{inst.rule.ID, inst.rule.Identity(t.Labels).Fingerprint()}
+		if back := e.restored[key]; back != nil && inst.life == nil {
+			inst.life = back.life
+			delete(e.restored, key)
+			e.alerts[key] = inst
+			back.life, back.due = nil, 0
+			e.schedule(inst, now.UnixNano())
 		}
+		inst.recall(e.past[key])
+		delete(e.past, key)
 	}
 	fp := t.Labels.Fingerprint()
 	for _, back := range e.restored {
-		if back.alert == nil || back.alert.Series != fp || back.series.metric != t.metric {
+		a := back.alert()
+		if a.Series != fp || back.rule.family != t.family.metric {
 			continue
 		}
 		reason := reasonLabels
-		if !back.rule.Match.Matches(t.Labels) {
+		if !back.rule.matches(t.Labels) {
 			reason = reasonMatch
 		}
-		e.ended = append(e.ended, end(*back.alert, reason, now))
-		e.version++
-		e.leave(back)
+		e.ended = e.close(back, reason, now, e.ended)
 	}
-}
-
-// leave takes a stand-in away.
-func (e *Evaluator) leave(back *instance) {
-	back.alert, back.due = nil, 0
-	delete(e.restored, back.key)
 }
 
 // Reload puts other rules in the place of the present ones. An alert goes on
@@ -125,25 +151,29 @@ func (e *Evaluator) leave(back *instance) {
 // any more, resolve with that reason.
 func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 	now = now.UTC()
-	carried := map[instanceKey]*instance{}
-	for key, inst := range e.live {
-		inst.due = 0
-		if inst.alert != nil {
-			carried[key] = inst
+	carried, lives := e.alerts, map[*tracked][]*instance{}
+	for _, f := range e.families {
+		for _, t := range f.series {
+			for inst := t.first; inst != nil; inst = inst.next {
+				inst.due = 0
+				if inst.life != nil {
+					lives[t] = append(lives[t], inst)
+				}
+			}
+			t.first = nil
 		}
 	}
+	e.alerts, e.timers = map[instanceKey]*instance{}, nil
 	e.index(rules)
-	e.timers = nil
 	out := append(e.takeEnded(), e.reloadStandIns(now)...)
-	for _, byLabels := range e.series {
-		for _, t := range byLabels {
-			t.Keep(e.windows[t.metric])
-			t.instances = nil
-			e.attach(t)
-			for _, inst := range t.instances {
-				inst.takeOver(carried)
-				e.schedule(inst, now)
-				if inst.rule.noData.name != noDataKeep && inst.dataMissing(now) { // its no_data may be new
+	for _, f := range e.families {
+		for _, t := range f.series {
+			t.Keep(f.window)
+			t.attach()
+			for inst := t.first; inst != nil; inst = inst.next {
+				e.takeOver(inst, lives[t])
+				e.schedule(inst, now.UnixNano())
+				if inst.rule.noData.name != noDataKeep && inst.dataMissing(now.UnixNano()) { // its no_data may be new
 					inst.want = now.Add(time.Millisecond).UnixNano()
 					e.wake(inst)
 				}
@@ -153,14 +183,26 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 	return append(out, e.endCarried(carried, now)...)
 }
 
-// takeOver goes on with the alert that the rule of before had here.
-func (inst *instance) takeOver(carried map[instanceKey]*instance) {
-	before := carried[inst.key]
-	if before == nil || before.series != inst.series {
+// takeOver goes on with what the rule of before remembered here.
+func (e *Evaluator) takeOver(inst *instance, before []*instance) {
+	for _, old := range before {
+		if old.rule.ID == inst.rule.ID && old.alert() == nil && inst.rule.remembers() {
+			inst.life = old.life
+			return
+		}
+		if old.rule.ID != inst.rule.ID || !inst.rule.labels.Subset(old.life.alert.Labels) {
+			continue
+		}
+		key := instanceKey{inst.rule.ID, inst.rule.Identity(inst.series.Labels).Fingerprint()}
+		if key == old.life.key {
+			inst.life, old.life = old.life, nil
+			e.alerts[key] = inst
+			if inst.life.held {
+				e.miss(inst)
+			}
+		}
 		return
 	}
-	inst.alert, inst.held = before.alert, before.held
-	delete(carried, inst.key)
 }
 
 // reloadStandIns keeps the alerts whose series has not been seen since the
@@ -168,19 +210,14 @@ func (inst *instance) takeOver(carried map[instanceKey]*instance) {
 func (e *Evaluator) reloadStandIns(now time.Time) []Transition {
 	rules := e.rulesByID()
 	var out []Transition
-	for _, inst := range e.restored {
+	for key, inst := range e.restored {
 		inst.due = 0
-		if inst.alert == nil {
+		if reason := unfit(rules[key.rule], inst.alert()); reason != "" {
+			out = e.close(inst, reason, now, out)
 			continue
 		}
-		if reason := unfit(rules[inst.key.rule], inst.alert); reason != "" {
-			e.version++
-			out = append(out, end(*inst.alert, reason, now))
-			e.leave(inst)
-			continue
-		}
-		inst.rule = rules[inst.key.rule]
-		e.schedule(inst, now)
+		inst.rule = rules[key.rule]
+		e.schedule(inst, now.UnixNano())
 	}
 	return sorted(out)
 }
@@ -189,17 +226,22 @@ func (e *Evaluator) endCarried(carried map[instanceKey]*instance, now time.Time)
 	rules := e.rulesByID()
 	var out []Transition
 	for key, inst := range carried {
-		r := rules[key.rule]
-		reason := unfit(r, inst.alert)
+		if inst.life == nil {
+			continue // it goes on
+		}
+		r, a := rules[key.rule], &inst.life.alert
+		reason := unfit(r, a)
 		switch {
 		case reason != "":
-		case !r.Match.Matches(inst.series.Labels):
+		case r.For(inst.series.Labels) == nil:
+			reason = reasonMatch
+		case !r.matches(inst.series.Labels):
 			reason = reasonMatch
 		default:
 			reason = reasonLabels
 		}
 		e.version++
-		out = append(out, end(*inst.alert, reason, now))
+		out = append(out, end(*a, reason, now))
 	}
 	return sorted(out)
 }

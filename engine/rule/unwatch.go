@@ -16,42 +16,53 @@ const reasonUnwatched = "its source is not watched any more"
 func (e *Evaluator) Unwatch(watched func(alert.Labels) bool, now time.Time) []Transition {
 	now = now.UTC()
 	out := e.takeEnded()
-	for metric, byLabels := range e.series {
-		for fp, t := range byLabels {
-			if watched(t.Labels) {
+	for _, f := range e.families {
+		for fp, t := range f.series {
+			if f.made != nil || watched(t.Labels) { // what is made goes with its members
 				continue
 			}
-			delete(byLabels, fp)
-			for _, inst := range t.instances {
-				out = e.endUnwatched(inst, now, out)
-				e.drop(inst)
+			for inst := t.first; inst != nil; inst = inst.next {
+				if inst.alert() != nil {
+					out = e.close(inst, reasonUnwatched, now, out)
+				}
 			}
-		}
-		if len(byLabels) == 0 {
-			delete(e.series, metric)
+			t.detach(e.states)
+			delete(f.series, fp)
 		}
 	}
+	out = e.endEmptied(now, out)
 	for _, inst := range e.restored {
-		if inst.alert != nil && !watched(seriesLabels(inst.alert.Labels)) {
-			out = e.endUnwatched(inst, now, out)
-			e.leave(inst)
+		if inst.rule.combined == nil && !watched(seriesLabels(inst.alert().Labels)) {
+			out = e.close(inst, reasonUnwatched, now, out)
 		}
 	}
 	return sorted(out)
 }
 
-func (e *Evaluator) endUnwatched(inst *instance, now time.Time, out []Transition) []Transition {
-	if inst.alert == nil {
-		return out
+// endEmptied forgets the derived series that have lost their last member.
+func (e *Evaluator) endEmptied(now time.Time, out []Transition) []Transition {
+	for _, d := range e.derivations {
+		f := e.families[d.name]
+		for fp, t := range f.series {
+			if d.groups[fp] != nil || t.inlet == nil { // not computed since a restart: its members may come yet
+				continue
+			}
+			for inst := t.first; inst != nil; inst = inst.next {
+				if inst.alert() != nil {
+					out = e.close(inst, reasonUnwatched, now, out)
+				}
+			}
+			t.detach(e.states)
+			delete(f.series, fp)
+		}
 	}
-	e.version++
-	return append(out, end(*inst.alert, reasonUnwatched, now))
+	return out
 }
 
 // seriesLabels undoes what Identity does to the source label, so that an alert
 // whose rule sets source itself is known by the source that it came from.
 func seriesLabels(identity alert.Labels) alert.Labels {
-	if from := identity.Get("exported_" + alert.LabelSource); from != "" {
+	if from := identity.Get(exportedPrefix + alert.LabelSource); from != "" {
 		return identity.With(alert.LabelSource, from)
 	}
 	return identity

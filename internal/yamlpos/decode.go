@@ -204,6 +204,7 @@ func (dec *decoder) mapping(n *yaml.Node, targets []reflect.Value, path string) 
 		switch {
 		case v.IsValid() && isFile:
 			dec.secretFile(entries, e, v, at)
+		case v.IsValid() && dec.entry(e, v, targets, at):
 		case v.IsValid():
 			dec.value(e.value, v, at)
 		case rest.IsValid():
@@ -213,6 +214,38 @@ func (dec *decoder) mapping(n *yaml.Node, targets []reflect.Value, path string) 
 			dec.unknown(e, types, at)
 		}
 	}
+}
+
+// entryReader is implemented by structs whose text fields can also be written as
+// a mapping of one entry, as in `when: {3 of 5: value < 70}`.
+type entryReader interface {
+	FromEntry(field, key, value string) error
+}
+
+// entry hands a mapping in the place of a text to the struct that the text
+// belongs to; false when it is none.
+func (dec *decoder) entry(e entry, v reflect.Value, targets []reflect.Value, path string) bool {
+	n := resolve(e.value)
+	if v.Kind() != reflect.String || n.Kind != yaml.MappingNode {
+		return false
+	}
+	for _, target := range targets {
+		reader, ok := target.Addr().Interface().(entryReader)
+		if !ok {
+			continue
+		}
+		entries := dec.d.entries(n)
+		if len(entries) != 1 || resolve(entries[0].value).Kind != yaml.ScalarNode {
+			dec.wrongType(n, v.Type(), path)
+			return true
+		}
+		inner := entries[0]
+		if err := reader.FromEntry(e.name, inner.name, resolve(inner.value).Value); err != nil {
+			dec.badText(inner.key, path, err)
+		}
+		return true
+	}
+	return false
 }
 
 func (dec *decoder) unknown(e entry, types []reflect.Type, path string) {

@@ -44,12 +44,15 @@ func (p *player) because(a *alert.Alert) string {
 	}
 	var parts []string
 	for _, severity := range alert.Severities() {
-		if text, _, ok := p.test.Rule.Condition(severity); ok {
+		if text, _, ok := p.last.Rule.Condition(severity); ok {
 			parts = append(parts, fmt.Sprintf("%s: %s is %s", severity, text, p.last.Verdict.Levels[severity-1]))
 		}
 	}
 	if p.last.Verdict.Warming {
 		parts = append([]string{"the source warms up"}, parts...)
+	}
+	if p.last.Verdict.Thin {
+		parts = append([]string{"min_volume does not hold"}, parts...)
 	}
 	if len(parts) == 0 {
 		return "the rule fires without data only"
@@ -62,10 +65,11 @@ func (p *player) because(a *alert.Alert) string {
 func (p *player) samples(a *alert.Alert, at time.Duration) string {
 	for _, f := range p.test.sources {
 		for _, s := range f.series {
-			if s.metric.Name != p.test.Rule.Metric.Name || !p.test.Rule.Match.Matches(s.labels) || !p.meant(s.labels) {
+			judged := judgedLabels(p.test.Rule, s.labels)
+			if s.metric.Name != p.test.Rule.Metric.Name || !p.test.Rule.Match.Matches(s.labels) || !p.meant(judged) {
 				continue
 			}
-			if a != nil && a.Series != s.labels.Fingerprint() {
+			if a != nil && a.Series != judged.Fingerprint() {
 				continue
 			}
 			return "; last polls " + lastPolls(s, int(at/p.test.every)+1)

@@ -11,6 +11,7 @@ import (
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/source"
 )
 
 // sourceUp is the metric that says whether a source can be read.
@@ -24,7 +25,6 @@ type binder struct {
 	// watched are the metrics that the rule looks at.
 	watched []string
 	all     []series
-	judged  []alert.Labels // of the series that the rule judges
 }
 
 func (b *binder) bind() *Test {
@@ -38,11 +38,7 @@ func (b *binder) bind() *Test {
 	case found == nil:
 		return nil
 	}
-	// A disabled rule is tested like any other: it is to be right when it is
-	// enabled.
-	enabled := *found
-	enabled.Spec.Disabled = false
-	b.rule = &enabled
+	b.rule = enabled(found, b.rules.Catalog)
 	b.watched = slices.Sorted(maps.Keys(newEvaluator(b.rule).Windows()))
 	for _, one := range b.series {
 		b.bindSeries(one)
@@ -57,6 +53,20 @@ func (b *binder) bind() *Test {
 		t.started = t.begins.Add(-*b.spec.Started)
 	}
 	return t
+}
+
+// enabled returns a disabled rule as it would be: a test of it says that it is
+// right when somebody needs it.
+func enabled(r *rule.Rule, catalog source.Catalog) *rule.Rule {
+	if !r.Spec.Disabled {
+		return r
+	}
+	spec := r.Spec
+	spec.Disabled = false
+	if on, problems := rule.Compile(spec, catalog); len(problems) == 0 {
+		return on
+	}
+	return r
 }
 
 // newEvaluator judges the rule under test alone. What other rules say has no
@@ -101,9 +111,33 @@ func (b *binder) bindSeries(w writtenSeries) {
 		}
 	}
 	b.all = append(b.all, s)
-	if s.metric.Name == b.rule.Metric.Name && b.rule.Match.Matches(s.labels) {
-		b.judged = append(b.judged, s.labels)
+}
+
+// judged returns the labels of what the rule judges: those of its series, or of
+// the series that it makes of several. What an override switches off counts, too:
+// a test may say that it stays quiet.
+func (b *binder) judged() []alert.Labels {
+	var judged []alert.Labels
+	for _, s := range b.all {
+		if s.metric.Name == b.rule.Metric.Name && b.rule.Match.Matches(s.labels) {
+			judged = append(judged, judgedLabels(b.rule, s.labels))
+		}
 	}
+	e := newEvaluator(b.rule)
+	e.Watch(func(j rule.Judged) { judged = append(judged, j.Series) })
+	now := b.begins
+	for i, s := range b.all {
+		e.Observe([]alert.Sample{{Metric: s.metric.Name, Labels: s.labels, Value: float64(i + 1), At: now}}, rule.Context{Source: s.labels.Get(alert.LabelSource), Interval: b.every}, now)
+	}
+	return judged
+}
+
+// judgedLabels are the labels of what the rule judges of a series.
+func judgedLabels(r *rule.Rule, series alert.Labels) alert.Labels {
+	if len(r.Spec.By) > 0 {
+		return series.Only(r.Spec.By...)
+	}
+	return series
 }
 
 func (b *binder) inKey(path, hint, format string, args ...any) {
@@ -149,7 +183,8 @@ func (b *binder) bindLabels() {
 	if refuses(b.problems) {
 		return
 	}
-	if len(b.judged) == 0 {
+	judged := b.judged()
+	if len(judged) == 0 {
 		hint := "it judges " + b.rule.Metric.Name
 		if len(b.rule.Match) > 0 {
 			hint += " where " + strings.Join(b.rule.Spec.Match, ", ")
@@ -158,8 +193,8 @@ func (b *binder) bindLabels() {
 		return
 	}
 	wanted := alert.FromMap(b.spec.Labels)
-	if !slices.ContainsFunc(b.judged, func(l alert.Labels) bool { return wanted.Subset(b.rule.Identity(l)) }) {
-		b.problems.AddHint("labels", "its alerts have "+b.rule.Identity(b.judged[0]).String(), "no alert of this test has these labels")
+	if !slices.ContainsFunc(judged, func(l alert.Labels) bool { return wanted.Subset(b.rule.Identity(l)) }) {
+		b.problems.AddHint("labels", "its alerts have "+b.rule.Identity(judged[0]).String(), "no alert of this test has these labels")
 	}
 }
 

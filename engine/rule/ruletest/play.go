@@ -78,7 +78,7 @@ func (t *Test) Run(coverage *Coverage) Result {
 
 // look takes note of a verdict.
 func (p *player) look(j rule.Judged) {
-	p.coverage.judged(j)
+	p.coverage.judged(p.test.Rule, j)
 	if p.meant(j.Series) {
 		p.last = &j
 	}
@@ -127,11 +127,10 @@ func (p *player) tick(to time.Duration) {
 func (p *player) poll(at time.Duration) {
 	p.tick(at)
 	now := p.moment(at)
-	from := rule.Context{Interval: p.test.every, StartedAt: p.test.started}
 	for i := range p.test.sources {
 		f := &p.test.sources[i]
 		p.batch = p.batch[:0]
-		up := 1.0
+		from := rule.Context{Source: f.name, Interval: p.test.every, StartedAt: p.test.started}
 		for k := range f.series {
 			s := &f.series[k]
 			value, action := p.cursors[i][k].next(s.runs)
@@ -139,15 +138,22 @@ func (p *player) poll(at time.Duration) {
 			case gives:
 				p.batch = append(p.batch, alert.Sample{Metric: s.metric.Name, Labels: s.labels, Value: value, At: now})
 			case fails:
-				up = 0
+				from.Failed = true
 			case misses:
 			}
 		}
 		if f.tellsUp {
-			p.batch = append(p.batch, alert.Sample{Metric: sourceUp, Labels: alert.LabelsOf(alert.LabelSource, f.name), Value: up, At: now})
+			p.batch = append(p.batch, alert.Sample{Metric: sourceUp, Labels: alert.LabelsOf(alert.LabelSource, f.name), Value: oneUnless(from.Failed), At: now})
 		}
 		p.note(p.eval.Observe(p.batch, from, now))
 	}
+}
+
+func oneUnless(down bool) float64 {
+	if down {
+		return 0
+	}
+	return 1
 }
 
 // note takes down what the transitions brought about.

@@ -37,6 +37,17 @@ func hitRate() rule.Spec {
 	}
 }
 
+func overriddenRate() rule.Spec {
+	off := true
+	return rule.Spec{
+		ID: "overridden", Metric: "cache.hit_rate", Critical: rule.When{When: "value < 50"}, Warning: rule.When{When: "value < 85"},
+		Overrides: []rule.Override{
+			{Match: []string{"strategy = SOCIAL_FEED"}, Warning: rule.When{When: "value < 75"}},
+			{Match: []string{"strategy = OFF"}, Disabled: &off},
+		},
+	}
+}
+
 // expect reads "0s ok, 3m warning".
 func expect(text string) map[string]rule.ExpectSpec {
 	out := map[string]rule.ExpectSpec{}
@@ -86,7 +97,14 @@ func TestATestPlaysWhatIsWritten(t *testing.T) {
 	unread := rule.Spec{ID: "unread", Metric: "cache.hit_rate", Warning: rule.When{When: `metric("source.up") == 0`}}
 	labelled := rule.Spec{ID: "labelled", Metric: "cache.hit_rate", Category: "cache", Critical: rule.When{When: "value < 70"}, Labels: map[string]string{"team": "web"}}
 	aged := rule.Spec{ID: "aged", Metric: "cache.hit_rate", Warning: rule.When{When: "age > 1m"}}
-	rules := compiled(t, hitRate(), noData, warmUp, byMatch, disabled, busy, up, unread, labelled, aged)
+	byService := rule.Spec{ID: "by-service", Metric: "cache.hit_rate", By: []string{"service"}, Warning: rule.When{When: "value < 85"}}
+	overridden := overriddenRate()
+	off := overriddenRate()
+	off.ID, off.Disabled = "overridden-off", true
+	thin := rule.Spec{ID: "thin", Metric: "cache.hit_rate", Warning: rule.When{When: "value < 85"}, MinVolume: `metric("cache.lookups_per_sec") >= 1`}
+	spared := hitRate()
+	spared.ID, spared.NoData, spared.NoDataAfter = "spared", "critical", 30*time.Second
+	rules := compiled(t, hitRate(), byService, overridden, off, thin, spared, noData, warmUp, byMatch, disabled, busy, up, unread, labelled, aged)
 	for _, tt := range []struct {
 		name  string
 		spec  rule.TestSpec
@@ -166,6 +184,36 @@ func TestATestPlaysWhatIsWritten(t *testing.T) {
 			"what the rule adds to its alerts is no label of a series",
 			rule.TestSpec{Rule: "labelled", Labels: map[string]string{"team": "web", "category": "cache", "strategy": "A"}, Series: own("60"), Expect: map[string]rule.ExpectSpec{"0s": {Message: `cache.hit_rate is 60%, below 70% {source="test", strategy="A", team="web"}`}}},
 			"0s critical",
+		},
+		{
+			"a source that is down spares no_data until it is back",
+			rule.TestSpec{Rule: "spared", Series: own("90x2 downx8 90"), Expect: expect("2m ok")},
+			"0s ok",
+		},
+		{
+			"several series make one alert by a label",
+			rule.TestSpec{Rule: "by-service", Labels: map[string]string{"service": "shop"}, Series: rule.SeriesTexts{`cache.hit_rate{service="shop",host="a"}`: "90x8", `cache.hit_rate{service="shop",host="b"}`: "90x4 80x4", `cache.hit_rate{service="blog"}`: "60x8"}, Expect: map[string]rule.ExpectSpec{"45s": {Severity: "ok"}, "1m": {Severity: "warning", Value: "80"}}},
+			"0s ok, 1m warning",
+		},
+		{
+			"an override has its own threshold",
+			rule.TestSpec{Rule: "overridden", Labels: map[string]string{"strategy": "SOCIAL_FEED"}, Series: own("80 70"), Expect: expect("0s ok, 15s warning")},
+			"0s ok, 15s warning",
+		},
+		{
+			"what an override switches off stays quiet",
+			rule.TestSpec{Rule: "overridden", Labels: map[string]string{"strategy": "OFF"}, Series: own("8x8"), Expect: expect("1m ok")},
+			"0s ok",
+		},
+		{
+			"overrides of a disabled rule are tested, too",
+			rule.TestSpec{Rule: "overridden-off", Labels: map[string]string{"strategy": "SOCIAL_FEED"}, Series: own("80 70"), Expect: expect("0s ok, 15s warning")},
+			"0s ok, 15s warning",
+		},
+		{
+			"too little to judge",
+			rule.TestSpec{Rule: "thin", Series: rule.SeriesTexts{"cache.hit_rate": "60x4", "cache.lookups_per_sec": "0.1x2 5x2"}, Expect: expect("15s ok, 30s warning")},
+			"0s ok, 30s warning",
 		},
 		{
 			"source.up can be written, too",
@@ -387,11 +435,29 @@ func TestCoverageCountsWhatTestsSaw(t *testing.T) {
 		one.Run(coverage)
 	}
 	want := []Row{
-		{"hit-rate", "critical", "value < 70", Seen{False: true}, true},
-		{"hit-rate", "warning", "value < 85", Seen{True: true, False: true, Fired: true}, true},
-		{"hit-rate", "clear", "value >= 87", Seen{False: true}, true},
-		{"untested", "critical", "value == 0", Seen{}, false},
-		{"silent", "warning", "value < 70", Seen{True: true}, true}, // it fired for want of data
+		{"hit-rate", "", "critical", "value < 70", Seen{False: true}, true},
+		{"hit-rate", "", "warning", "value < 85", Seen{True: true, False: true, Fired: true}, true},
+		{"hit-rate", "", "clear", "value >= 87", Seen{False: true}, true},
+		{"untested", "", "critical", "value == 0", Seen{}, false},
+		{"silent", "", "warning", "value < 70", Seen{True: true}, true}, // it fired for want of data
+	}
+	if diff := cmp.Diff(want, coverage.Rows()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCoverageTellsOverridesApart(t *testing.T) {
+	rules := compiled(t, overriddenRate())
+	coverage := NewCoverage([]*rule.Rule{rules.ByID["overridden"]})
+	one, problems := Compile(rule.TestSpec{Rule: "overridden", Series: rule.SeriesTexts{`cache.hit_rate{strategy="SOCIAL_FEED"}`: "90 70 40", `cache.hit_rate{strategy="A"}`: "90x3"}, Expect: expect("0s ok")}, rules)
+	if one == nil {
+		t.Fatal(problems.Err())
+	}
+	one.Run(coverage)
+	want := []Row{
+		{"overridden", "", "critical", "value < 50", Seen{True: true, False: true, Fired: true}, true},
+		{"overridden", "", "warning", "value < 85", Seen{False: true}, true},
+		{"overridden", "strategy = SOCIAL_FEED", "warning", "value < 75", Seen{True: true, False: true, Fired: true}, true},
 	}
 	if diff := cmp.Diff(want, coverage.Rows()); diff != "" {
 		t.Error(diff)
