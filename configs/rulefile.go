@@ -113,6 +113,7 @@ func (r *ruleReader) decode(f *RuleFile) {
 	r.add(f.doc.Expand(r.lookup))
 	decoded := f.doc.Decode(&f.File)
 	r.add(decoded)
+	r.tests(f, decoded)
 	f.garbled = map[string]bool{}
 	for _, m := range decoded {
 		if at, _, below := strings.Cut(m.Path, "]."); below {

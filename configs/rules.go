@@ -26,6 +26,8 @@ type RuleSet struct {
 	// Rules is every rule that could be read, in the order of the files; what a
 	// file uses comes before its own. Beside mistakes an id may be there twice.
 	Rules []Rule
+	// Tests are those that stand beside the rules, but for the packs'.
+	Tests []RuleTest
 	// Files are the files and packs that could be read, each once, a used one
 	// before those that use it.
 	Files []*RuleFile
@@ -71,6 +73,7 @@ func (r *ruleReader) finish(listed []*RuleFile) {
 			}
 		}
 	}
+	r.refuseTestsAlone()
 	r.set.stacks = all.stacks
 	for _, s := range all.stacks {
 		r.set.Rules = append(r.set.Rules, Rule{Spec: s.spec(), File: s.top().file.Name, Line: s.top().line()})

@@ -252,7 +252,8 @@ func need(t *testing.T, programs ...string) {
 }
 
 // TestExamplesAreRight reads every YAML block of the papers with the real
-// loader: rule files as they are, configurations with what they leave out.
+// loader: rule files as they are, with their tests, configurations with what they
+// leave out.
 func TestExamplesAreRight(t *testing.T) {
 	variable := regexp.MustCompile(`\$\{(\w+)`)
 	file := regexp.MustCompile(`\w+_file: (secrets/\w+)`)
@@ -297,7 +298,12 @@ func TestExamplesAreRight(t *testing.T) {
 				b.text += missing(b.text, "receivers:", exampleReceivers) + missing(b.text, "route:", exampleRoute)
 			}
 			write(t, name, b.text)
-			if _, mistakes := load(f, w); mistakes.Err() != nil {
+			f.tests = true
+			p, mistakes := load(f, w)
+			if mistakes.Err() == nil && p.tests != nil {
+				mistakes = p.tests.mistakes(t.Context())
+			}
+			if mistakes.Err() != nil {
 				t.Errorf("%s:\n%v", b, mistakes.Err())
 			}
 		}

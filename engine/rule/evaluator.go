@@ -48,6 +48,7 @@ type Evaluator struct {
 	found       []*tracked // the series of the samples at hand; nil for those that nobody wants
 	touched     []*tracked // of the batch at hand
 	frame       frame      // reused: nothing keeps it
+	watch       func(Judged)
 }
 
 // DefaultInterval stands in for a source whose interval nobody knows.

@@ -20,6 +20,9 @@ func (e *Evaluator) judge(inst *instance, why cause, now time.Time, out []Transi
 	moment := now.UnixNano()
 	f.now, f.series = moment, &inst.series.Series
 	v := inst.verdict(f, why, moment)
+	if e.watch != nil {
+		e.tell(inst, v)
+	}
 	if v.SourceDown && inst.rule.noData.name != noDataKeep {
 		e.spare(inst)
 	}

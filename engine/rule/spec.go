@@ -13,9 +13,10 @@ import (
 type File struct {
 	// Use names the files and packs whose rules this file brings in. A rule of
 	// this file with the id of one of those changes it, field by field.
-	Use     []string  `yaml:"use"`
-	Metrics []Derived `yaml:"metrics"`
-	Rules   []Spec    `yaml:"rules"`
+	Use     []string   `yaml:"use"`
+	Metrics []Derived  `yaml:"metrics"`
+	Rules   []Spec     `yaml:"rules"`
+	Tests   []TestSpec `yaml:"tests"`
 }
 
 // Spec is a rule as it is written. Compile checks it and makes a Rule of it.
