@@ -161,7 +161,7 @@ func (r *Rule) setLevels(spec Spec, catalog source.Catalog, metricKnown bool, pr
 // compileAt compiles a condition, and keeps quiet about units and names when
 // the rule's metric itself is unknown: that mistake is reported already.
 func compileAt(path, text string, metric source.Metric, catalog source.Catalog, metricKnown bool, problems *problem.List) *Condition {
-	compiled, mistakes := CompileCondition(text, metric, catalog)
+	compiled, mistakes := CompileCondition(text, metric, catalog, Options{})
 	for _, p := range mistakes {
 		if !metricKnown && (strings.Contains(p.Message, "does not compare") || strings.Contains(p.Message, "does not go with")) {
 			continue
