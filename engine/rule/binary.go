@@ -350,6 +350,9 @@ func (c *compiler) in(n *ast.BinaryNode) node {
 	if left.bad() {
 		return left
 	}
+	if left.kind == boolean {
+		return c.fail(n.Left, "join conditions with and, or, not", "in looks for a text or a number, not for a condition")
+	}
 	list, isList := n.Right.(*ast.ArrayNode)
 	if !isList {
 		return c.fail(n.Right, "", "in wants a list, as in labels.strategy in [\"A\", \"B\"]")
