@@ -110,7 +110,7 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 	}
 	v.Stale = now-t.heard() > int64(inst.freshFor())
 	for i := range r.levels {
-		when := r.levels[i].when
+		when := inst.inForce(alert.Severity(i + 1))
 		switch {
 		case when == nil:
 		case v.Stale && !when.usesAge:
@@ -134,6 +134,15 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 	}
 	v.Warming = r.WarmUp > 0 && t.inlet != nil && t.inlet.startedAt != 0 && now-t.inlet.startedAt < int64(r.WarmUp)
 	return v
+}
+
+// inForce is the condition that a severity is judged by: once it is taken, the
+// one that keeps it.
+func (inst *instance) inForce(severity alert.Severity) *Condition {
+	if inst.life != nil && taken(&inst.life.alert, severity) {
+		return inst.rule.levels[severity-1].stays
+	}
+	return inst.rule.levels[severity-1].when
 }
 
 // byClock takes back what only a sample shows: that a condition does not hold

@@ -168,7 +168,8 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 	out := append(e.takeEnded(), e.reloadStandIns(now)...)
 	for _, f := range e.families {
 		for _, t := range f.series {
-			t.Keep(f.window)
+			f.keep(&t.Series)
+			t.DropAggregates()
 			t.attach()
 			for inst := t.first; inst != nil; inst = inst.next {
 				e.takeOver(inst, lives[t])

@@ -39,7 +39,7 @@ func (b *binder) bind() *Test {
 		return nil
 	}
 	b.rule = enabled(found, b.rules.Catalog)
-	b.watched = slices.Sorted(maps.Keys(newEvaluator(b.rule).Windows()))
+	b.watched = slices.Sorted(maps.Keys(newEvaluator(b.rule).Lookback()))
 	for _, one := range b.series {
 		b.bindSeries(one)
 	}
