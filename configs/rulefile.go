@@ -96,10 +96,7 @@ func identity(name string) string {
 	if path, err := filepath.EvalSymlinks(name); err == nil {
 		name = path
 	}
-	if path, err := filepath.Abs(name); err == nil {
-		return path
-	}
-	return name
+	return absolute(name)
 }
 
 func (r *ruleReader) content(name string) ([]byte, yamlpos.Mistakes) {
@@ -117,6 +114,7 @@ func (r *ruleReader) decode(f *RuleFile) {
 	r.add(f.doc.Expand(r.lookup))
 	decoded := f.doc.Decode(&f.File)
 	r.add(decoded)
+	r.tests(f, decoded)
 	f.garbled, f.misread = map[string]bool{}, map[string]bool{}
 	for _, m := range decoded {
 		if at, key, below := strings.Cut(m.Path, "]."); below {

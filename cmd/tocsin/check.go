@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -30,12 +31,14 @@ func newCheck(w world) *cobra.Command {
 	var f files
 	var j judgement
 	var daemon, token string
+	noTests := false
 	cmd := &cobra.Command{
-		Use:   "check [--config FILE] [--rules FILE]… [--output FORMAT] [--strict] [--daemon URL]",
+		Use:   "check [--config FILE] [--rules FILE]… [--output FORMAT] [--strict] [--daemon URL] [--no-tests]",
 		Short: "Find every mistake in a configuration and its rules",
 		Long: `Reads a configuration and its rule files and reports every mistake at once,
-each with file, line, column, the line itself and a suggestion. Nothing is
-connected or started.
+each with file, line, column, the line itself and a suggestion. The tests beside
+the rules are run, too; one that fails is a mistake. Nothing is connected or
+started.
 
 It warns of what can be read but cannot be meant: conditions that never hold,
 severities that are never seen, matchers that nothing satisfies, receivers that
@@ -49,7 +52,7 @@ not be read. Warnings fail only with --strict. The file - is standard input.`,
 			if token != "" && daemon == "" {
 				return &exitError{exitUnread, "--token is for --daemon"}
 			}
-			f.lint = true
+			f.lint, f.tests = true, !noTests
 			if daemon != "" {
 				asked, err := newSeenSeries(daemon, secret.New(token))
 				if err != nil {
@@ -58,7 +61,7 @@ not be read. Warnings fail only with --strict. The file - is standard input.`,
 				j.daemon = asked
 				f.seen = func(metric string) ([]alert.Labels, bool) { return asked.of(cmd.Context(), metric) }
 			}
-			return check(f, j, w)
+			return check(cmd.Context(), f, j, w)
 		},
 	}
 	cmd.Flags().StringVarP(&f.config, "config", "c", "", "the configuration `FILE`; its rule files are checked with it")
@@ -67,10 +70,11 @@ not be read. Warnings fail only with --strict. The file - is standard input.`,
 	cmd.Flags().BoolVar(&j.strict, "strict", false, "exit with 1 when there are warnings, too")
 	cmd.Flags().StringVar(&daemon, "daemon", "", "ask the daemon at `URL` what series there are, and warn of matchers that fit none")
 	cmd.Flags().StringVar(&token, "token", "", "the `TOKEN` for --daemon, of scope read")
+	cmd.Flags().BoolVar(&noTests, "no-tests", false, "leave out the tests beside the rules")
 	return cmd
 }
 
-func check(f files, j judgement, w world) error {
+func check(ctx context.Context, f files, j judgement, w world) error {
 	if f.config == "" && len(f.rules) == 0 {
 		return &exitError{exitUnread, "nothing to check: give --config FILE or --rules FILE"}
 	}
@@ -79,17 +83,21 @@ func check(f files, j judgement, w world) error {
 		return &exitError{exitUnread, fmt.Sprintf("unknown output %q; %s", j.format, hint)}
 	}
 	var mistakes yamlpos.Mistakes
+	var tests *ruleTests
 	rules := 0
 	if f.config == "" {
 		catalog := source.NewCatalog(nil, false)
-		_, places, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, catalog, newLinter(catalog, nil, nil, f.seen))
-		mistakes, rules = found, len(places)
+		_, places, beside, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, catalog, newLinter(catalog, nil, nil, f.seen))
+		mistakes, rules, tests = found, len(places), beside
 	} else {
 		p, found := load(f, w)
 		mistakes = found
 		if p != nil {
-			rules = len(p.places)
+			rules, tests = len(p.places), p.tests
 		}
+	}
+	if f.tests && tests != nil {
+		mistakes = append(mistakes, tests.mistakes(ctx)...).Sorted()
 	}
 	return j.tell(append(mistakes, j.daemon.mistakes()...), rules, w)
 }

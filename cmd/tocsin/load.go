@@ -22,6 +22,7 @@ type files struct {
 	listen string   // in the place of server.listen, when given
 	lint   bool     // warn of what can be read and cannot be meant
 	seen   seenFunc // what a running daemon has seen; nil when none is asked
+	tests  bool     // the tests beside the rules are wanted, too
 }
 
 // listenVariable is how --listen reaches the configuration.
@@ -33,6 +34,7 @@ type plan struct {
 	config  *configs.Config
 	rules   []*rule.Rule
 	places  map[string]configs.Rule // where each rule is written, by id
+	tests   *ruleTests              // nil unless they were asked for
 	routes  *route.Route
 	inhibit []route.Inhibition
 }
@@ -66,7 +68,7 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	config, written, mistakes := configs.LoadWritten(f.config, w.kinds.configs(), in)
 	if config == nil {
 		// The rules are checked all the same: one mistake never hides the next.
-		_, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true), nil)
+		_, _, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true), nil)
 		return nil, append(mistakes, more...)
 	}
 	paths := config.RuleFiles
@@ -79,7 +81,11 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 		warn = newLinter(config.Catalog(), config, written, f.seen)
 	}
 	var more yamlpos.Mistakes
-	p.rules, p.places, more = loadRules(paths, in, config.Catalog(), warn)
+	var tests *ruleTests
+	p.rules, p.places, tests, more = loadRules(paths, in, config.Catalog(), warn)
+	if f.tests { // they keep the text of the files in memory
+		p.tests = tests
+	}
 	mistakes = append(mistakes, warn.config(config, written, mistakes, more)...).Sorted()
 	mistakes = append(mistakes, more...)
 	if mistakes.Err() != nil {
@@ -92,7 +98,7 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	return p, mistakes
 }
 
-func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *linter) ([]*rule.Rule, map[string]configs.Rule, yamlpos.Mistakes) {
+func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *linter) ([]*rule.Rule, map[string]configs.Rule, *ruleTests, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
 	set, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
 		r, problems := rule.Compile(spec, catalog)
@@ -112,7 +118,7 @@ func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *l
 			rules = append(rules, r)
 		}
 	}
-	return rules, places, mistakes
+	return rules, places, newRuleTests(set.Tests, rules, compiled, catalog), mistakes
 }
 
 func receiverNames(c *configs.Config) []string {

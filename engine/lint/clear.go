@@ -17,7 +17,7 @@ func (j *judgement) clear() {
 			return // that it is over does not say that its condition does not hold
 		}
 	}
-	ways, ok := j.alternatives(clear.Formula, true)
+	ways, ok := j.alternatives(clear.Form, true)
 	if !ok || len(ways) == 0 {
 		return // told of it by itself
 	}
@@ -42,12 +42,12 @@ func (j *judgement) neverClears(ways []alternative, levels []*rule.Part) bool {
 	for _, way := range ways {
 		known, each := []alternative{way}, true
 		for _, level := range levels {
-			fails, ok := j.alternatives(level.Formula, false)
+			fails, ok := j.alternatives(level.Form, false)
 			if !ok {
 				return false
 			}
 			each = each && len(product([]alternative{way}, fails)) == 0
-			if way.knows(level.Formula) {
+			if way.knows(level.Form) {
 				known = product(known, fails)
 			}
 		}
@@ -59,7 +59,7 @@ func (j *judgement) neverClears(ways []alternative, levels []*rule.Part) bool {
 }
 
 // knows says whether nothing that a formula looks at is unknown where a holds.
-func (a alternative) knows(f rule.Formula) bool {
+func (a alternative) knows(f rule.Form) bool {
 	looked := map[string]bool{}
 	operands(f, looked)
 	for operand := range a.sets {
@@ -77,18 +77,18 @@ func (j *judgement) clearsAtOnce(ways []alternative, levels []*rule.Part) bool {
 	together, each := []alternative{{}}, true
 	alike := true
 	for _, level := range levels {
-		fails, ok := j.alternatives(level.Formula, false)
+		fails, ok := j.alternatives(level.Form, false)
 		if !ok || len(fails) == 0 {
 			return false
 		}
 		each = each && allImplied(fails, ways)
-		alike = alike && lookAlike(level.Formula, levels[0].Formula)
+		alike = alike && lookAlike(level.Form, levels[0].Form)
 		together = product(together, fails)
 	}
 	return each || alike && len(together) > 0 && allImplied(together, ways)
 }
 
-func lookAlike(a, b rule.Formula) bool {
+func lookAlike(a, b rule.Form) bool {
 	x, y := map[string]bool{}, map[string]bool{}
 	operands(a, x)
 	operands(b, y)

@@ -12,59 +12,51 @@ import (
 
 // condition judges one condition by itself.
 func (j *judgement) condition(p *rule.Part) {
-	understood := true // what is wrong with a comparison explains the whole
-	comparisons(p.Formula, func(c rule.Compare) {
+	decided := true // what is wrong with a comparison explains the whole
+	comparisons(p.Form, func(c rule.Form) {
 		if j.comparison(p, c) {
-			understood = false
+			decided = false
 		}
 	})
-	if !understood {
+	if !decided {
 		return
 	}
-	j.never(p, p.Formula)
-	if ways, ok := j.alternatives(p.Formula, false); ok && len(ways) == 0 {
+	j.never(p, p.Form)
+	if ways, ok := j.alternatives(p.Form, false); ok && len(ways) == 0 {
 		j.warn(problem.AlwaysTrue, 0, "", "this always holds", p.Path)
 	}
 }
 
-func comparisons(f rule.Formula, visit func(rule.Compare)) {
-	switch f := f.(type) {
-	case rule.All:
-		for _, part := range f {
-			comparisons(part, visit)
-		}
-	case rule.Any:
-		for _, part := range f {
-			comparisons(part, visit)
-		}
-	case rule.Not:
-		comparisons(f.Part, visit)
-	case rule.Compare:
+// comparisons visits the comparisons with constants, however they are joined.
+func comparisons(f rule.Form, visit func(rule.Form)) {
+	if understood(f) {
 		visit(f)
-	case rule.Fixed, rule.Opaque:
+	}
+	for _, part := range f.Parts {
+		comparisons(part, visit)
 	}
 }
 
 // comparison judges one comparison by what its operand can be; true when it
 // warned that the comparison decides nothing.
-func (j *judgement) comparison(p *rule.Part, c rule.Compare) bool {
+func (j *judgement) comparison(p *rule.Part, c rule.Form) bool {
 	j.fraction(p, c)
-	can := j.possible(c.Left)
+	can := j.possible(c)
 	if same(can, everything()) {
 		return false
 	}
-	holds := compared(c.Op, c.Threshold).and(can)
-	what := c.Left.Text
-	if c.Left.Func == "value" {
+	holds := compared(c.Comparison.Op, c.Comparison.Threshold).and(can)
+	what := c.Comparison.Left
+	if c.Func == "value" {
 		what = j.rule.Metric.Name
 	}
-	m := c.Left.Metric
+	m := c.Metric
 	switch {
-	case c.Left.Func == "age" || c.Left.Func == "abs" || c.Left.Func == "count" || c.Left.Func == "change_pct":
+	case c.Func == "age" || c.Func == "abs" || c.Func == "count" || c.Func == "change_pct":
 		m.Unit = ""
-	case c.Left.Func != "value" && c.Left.Func != "metric":
-		what = c.Left.Func + " of " + m.Name
-	case c.Left.Func == "metric":
+	case c.Func != "value" && c.Func != "metric":
+		what = c.Func + " of " + m.Name
+	case c.Func == "metric":
 		what = m.Name
 	}
 	switch {
@@ -81,20 +73,20 @@ func (j *judgement) comparison(p *rule.Part, c rule.Compare) bool {
 // fraction warns of value < 0.75 for a metric in percent. Small percentages are
 // meant where little is too much, as of errors; with the sign they are said to
 // be meant.
-func (j *judgement) fraction(p *rule.Part, c rule.Compare) {
-	if c.Percent || c.Threshold <= 0 || c.Threshold >= 1 || c.Left.Metric.Unit != "%" {
+func (j *judgement) fraction(p *rule.Part, c rule.Form) {
+	if c.Percent || c.Comparison.Threshold <= 0 || c.Comparison.Threshold >= 1 || c.Metric.Unit != "%" {
 		return
 	}
-	if f := c.Left.Func; f != "value" && f != "metric" && f != "min" && f != "max" && !isMean(f) {
+	if f := c.Func; f != "value" && f != "metric" && f != "min" && f != "max" && !isMean(f) {
 		return
 	}
-	below := strings.HasPrefix(c.Op, "<")
-	above := strings.HasPrefix(c.Op, ">") && usedOfLimit(c.Left.Metric.Name)
+	below := strings.HasPrefix(c.Comparison.Op, "<")
+	above := strings.HasPrefix(c.Comparison.Op, ">") && usedOfLimit(c.Metric.Name)
 	if !below && !above {
 		return
 	}
-	hint := fmt.Sprintf("write %s, or %s%% where that is meant", number(100*c.Threshold, ""), number(c.Threshold, ""))
-	j.warn(problem.Fraction, c.Offset, hint, fmt.Sprintf("%s is in percent, and this is less than one of them", c.Left.Metric.Name), p.Path)
+	hint := fmt.Sprintf("write %s, or %s%% where that is meant", number(100*c.Comparison.Threshold, ""), number(c.Comparison.Threshold, ""))
+	j.warn(problem.Fraction, c.Offset, hint, fmt.Sprintf("%s is in percent, and this is less than one of them", c.Metric.Name), p.Path)
 }
 
 // usedOfLimit names the percentages that are worth a word near the whole only.
@@ -109,9 +101,9 @@ func usedOfLimit(metric string) bool {
 
 // never warns of a condition that contradicts itself, or of a part of it that is
 // joined to the rest by or.
-func (j *judgement) never(p *rule.Part, f rule.Formula) {
-	if any, ok := f.(rule.Any); ok {
-		for _, part := range any {
+func (j *judgement) never(p *rule.Part, f rule.Form) {
+	if f.Kind == rule.FormOr {
+		for _, part := range f.Parts {
 			j.never(p, part)
 		}
 		return
@@ -121,8 +113,8 @@ func (j *judgement) never(p *rule.Part, f rule.Formula) {
 		return
 	}
 	offset := math.MaxInt
-	comparisons(f, func(c rule.Compare) { offset = min(offset, c.Offset) })
-	if _, all := f.(rule.All); all && offset < math.MaxInt {
+	comparisons(f, func(c rule.Form) { offset = min(offset, c.Offset) })
+	if f.Kind == rule.FormAnd && offset < math.MaxInt {
 		j.warn(problem.NeverFires, offset, "join them with or where either is meant", "this can never hold: its parts contradict each other", p.Path)
 		return
 	}

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"maps"
+	"math"
 
 	"github.com/tocsin-dev/tocsin/engine/rule"
 )
@@ -23,33 +24,38 @@ const maxAlternatives = 64
 // alternatives returns the ways in which a condition can hold, or with holds
 // false can fail. Ways that contradict themselves are left out. ok is false when
 // there are too many.
-func (j *judgement) alternatives(f rule.Formula, holds bool) (ways []alternative, ok bool) {
-	switch f := f.(type) {
-	case rule.All:
-		return j.combine(f, holds, holds)
-	case rule.Any:
-		return j.combine(f, holds, !holds)
-	case rule.Not:
-		return j.alternatives(f.Part, !holds)
-	case rule.Fixed:
-		if bool(f) != holds {
+func (j *judgement) alternatives(f rule.Form, holds bool) (ways []alternative, ok bool) {
+	switch f.Kind {
+	case rule.FormAnd:
+		return j.combine(f.Parts, holds, holds)
+	case rule.FormOr:
+		return j.combine(f.Parts, holds, !holds)
+	case rule.FormNot:
+		return j.alternatives(f.Parts[0], !holds)
+	case rule.FormFixed:
+		if f.Holds != holds {
 			return nil, true
 		}
 		return []alternative{{}}, true
-	case rule.Compare:
-		op := f.Op
-		if !holds {
-			op = opposite(op)
-		}
-		s := compared(op, f.Threshold).and(j.possible(f.Left))
-		if s.empty() {
-			return nil, true
-		}
-		return []alternative{{sets: map[string]set{f.Left.Text: s}}}, true
-	case rule.Opaque:
+	case rule.FormCompare, rule.FormOther:
+	}
+	if !understood(f) {
 		return []alternative{{opaque: map[string]bool{f.Text: holds}}}, true
 	}
-	return nil, false
+	op := f.Comparison.Op
+	if !holds {
+		op = opposite(op)
+	}
+	s := compared(op, f.Comparison.Threshold).and(j.possible(f))
+	if s.empty() {
+		return nil, true
+	}
+	return []alternative{{sets: map[string]set{f.Comparison.Left: s}}}, true
+}
+
+// understood says whether a part is a comparison with a constant.
+func understood(f rule.Form) bool {
+	return f.Kind == rule.FormCompare && !math.IsNaN(f.Comparison.Threshold)
 }
 
 func opposite(op string) string {
@@ -57,7 +63,7 @@ func opposite(op string) string {
 }
 
 // combine returns the alternatives of parts of which all must hold, or any.
-func (j *judgement) combine(parts []rule.Formula, holds, all bool) ([]alternative, bool) {
+func (j *judgement) combine(parts []rule.Form, holds, all bool) ([]alternative, bool) {
 	var ways []alternative
 	if all {
 		ways = []alternative{{}}
@@ -195,22 +201,14 @@ func allImplied(ways, others []alternative) bool {
 }
 
 // operands adds what a formula looks at, operands and opaque parts, to a set.
-func operands(f rule.Formula, into map[string]bool) {
-	switch f := f.(type) {
-	case rule.All:
-		for _, part := range f {
-			operands(part, into)
-		}
-	case rule.Any:
-		for _, part := range f {
-			operands(part, into)
-		}
-	case rule.Not:
-		operands(f.Part, into)
-	case rule.Compare:
-		into[f.Left.Text] = true
-	case rule.Opaque:
+func operands(f rule.Form, into map[string]bool) {
+	switch {
+	case understood(f):
+		into[f.Comparison.Left] = true
+	case f.Kind == rule.FormCompare || f.Kind == rule.FormOther:
 		into["opaque "+f.Text] = true
-	case rule.Fixed:
+	}
+	for _, part := range f.Parts {
+		operands(part, into)
 	}
 }

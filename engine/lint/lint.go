@@ -61,7 +61,7 @@ func (l *Linter) Rule(r *rule.Rule) problem.List {
 	for _, f := range own {
 		out = append(out, f.at(f.paths[0]))
 	}
-	for _, v := range r.Variants() {
+	for _, v := range r.Overridden() {
 		if v.Rule == nil {
 			continue
 		}
@@ -99,7 +99,7 @@ func told(known []finding, f finding) bool {
 
 // judge returns the warnings of a rule without its overrides.
 func (l *Linter) judge(r *rule.Rule) []finding {
-	j := &judgement{rule: r, world: l, parts: r.Parts(l.Catalog), sources: l.of(r)}
+	j := &judgement{rule: r, world: l, parts: r.Parts(), sources: l.of(r)}
 	for i := range j.parts {
 		j.condition(&j.parts[i])
 	}

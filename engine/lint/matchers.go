@@ -95,7 +95,7 @@ func (j *judgement) matchers() {
 // overrides warns of overrides for label sets that there are not.
 func (l *Linter) overrides(r *rule.Rule) problem.List {
 	var out problem.List
-	for _, v := range r.Variants() {
+	for _, v := range r.Overridden() {
 		both := append(slices.Clone(v.Match), r.Match...)
 		for i, text := range l.unmatched(both, r.Metric, l.giving(r.Metric.Name)) {
 			if i < len(v.Match) && text.message != "" {

@@ -8,11 +8,11 @@ import (
 	"github.com/tocsin-dev/tocsin/source"
 )
 
-// possible returns the values that an operand can have; everything where that is
+// possible returns the values that the operand of a comparison can have; everything where that is
 // not known.
-func (j *judgement) possible(o rule.Operand) set {
+func (j *judgement) possible(o rule.Form) set {
 	switch {
-	case o.Func == "age" || o.Func == "abs" || o.Func == "count" || o.Func == "stddev":
+	case o.Func == "age" || o.Func == "abs" || o.Func == "count" || o.Func == "stddev" || o.Func == "spread":
 		return atLeast(0)
 	case o.Func == "" || !j.world.builtin[o.Metric.Name] || o.Own && len(j.rule.Spec.By) > 0:
 		return everything()
@@ -22,7 +22,7 @@ func (j *judgement) possible(o rule.Operand) set {
 	switch {
 	case o.Func == "value" || o.Func == "metric" || o.Func == "min" || o.Func == "max":
 		return metric
-	case isMean(o.Func):
+	case isMean(o.Func) || o.Func == "baseline":
 		return set{{low, high, math.IsInf(low, 0), math.IsInf(high, 0)}}
 	case o.Func == "sum" && low >= 0, o.Func == "rate" && low >= 0:
 		return atLeast(0)

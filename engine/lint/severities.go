@@ -13,7 +13,7 @@ import (
 func (j *judgement) severities() {
 	levels := j.levels()
 	for i, milder := range levels {
-		ways, ok := j.alternatives(milder.Formula, true)
+		ways, ok := j.alternatives(milder.Form, true)
 		if !ok || len(ways) == 0 || milder.Polls.Of > 0 {
 			continue
 		}
@@ -28,7 +28,7 @@ func (j *judgement) severities() {
 // shadows warns when the graver severity leaves nothing of the milder, which
 // holds in the given ways.
 func (j *judgement) shadows(graver, milder *rule.Part, ways []alternative) bool {
-	others, ok := j.alternatives(graver.Formula, true)
+	others, ok := j.alternatives(graver.Form, true)
 	if !ok || graver.Polls.Of > 0 || graver.For > milder.For || milder.Keep > graver.Keep || !allImplied(ways, others) {
 		return false
 	}
@@ -44,7 +44,7 @@ func (j *judgement) shadows(graver, milder *rule.Part, ways []alternative) bool 
 		return true
 	}
 	j.warn(problem.Shadowed, 0, fmt.Sprintf("write %s with a condition that holds earlier than that of %s", m, g),
-		fmt.Sprintf("%s is never seen: %s (%s) holds whenever it does%s", m, g, graver.Text, sooner(graver, milder)), paths...)
+		fmt.Sprintf("%s is never seen: %s (%s) holds whenever it does%s", m, g, graver.Condition.Text, sooner(graver, milder)), paths...)
 	return true
 }
 

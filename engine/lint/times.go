@@ -2,6 +2,9 @@ package lint
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
@@ -15,9 +18,14 @@ func (j *judgement) times() {
 		j.shortFor(level)
 	}
 	for i := range j.parts {
-		for _, w := range j.parts[i].Windows {
+		for _, w := range j.parts[i].Condition.WindowCalls() {
 			j.shortWindow(&j.parts[i], w)
-			j.longWindow(&j.parts[i], w)
+			j.longWindow(&j.parts[i], w.Func, w.Length, w.Offset)
+		}
+		for _, metric := range slices.Sorted(maps.Keys(j.parts[i].Condition.Baselines())) {
+			for _, need := range j.parts[i].Condition.Baselines()[metric] {
+				j.longWindow(&j.parts[i], "baseline", need.Period, 0)
+			}
 		}
 	}
 }
@@ -73,10 +81,10 @@ func (j *judgement) shortWindow(p *rule.Part, w rule.Window) {
 }
 
 // longWindow warns of a window that a restart leaves incomplete.
-func (j *judgement) longWindow(p *rule.Part, w rule.Window) {
-	if kept := j.world.Retention; kept > 0 && w.Length > kept {
-		j.warn(problem.LongWindow, w.Offset, "keep them for longer, by store.retention.samples",
+func (j *judgement) longWindow(p *rule.Part, name string, length time.Duration, offset int) {
+	if kept := j.world.Retention; kept > 0 && length > kept {
+		j.warn(problem.LongWindow, offset, "keep them for longer, by store.retention.samples",
 			fmt.Sprintf("%s of %s looks back further than samples are kept, which is %s: after a restart it is unknown",
-				w.Func, units.Duration(w.Length), units.Duration(kept)), p.Path)
+				name, units.Duration(length), units.Duration(kept)), p.Path)
 	}
 }
