@@ -65,7 +65,7 @@ func (l *linter) config(c *configs.Config, written *configs.Written, mistakes, o
 		return nil
 	}
 	var out problem.List
-	alerts := l.alerts(c, ofRules)
+	alerts := l.alerts(c, mistakes, ofRules)
 	if sound(mistakes, "route") {
 		out.Under("route", lint.Routes(written.Route, alerts))
 	}
@@ -84,9 +84,12 @@ func (l *linter) config(c *configs.Config, written *configs.Written, mistakes, o
 
 // alerts is what alerts there can be; nil while the rules have mistakes, for
 // there may be others.
-func (l *linter) alerts(c *configs.Config, ofRules yamlpos.Mistakes) lint.Alerts {
-	if ofRules.Err() != nil {
+func (l *linter) alerts(c *configs.Config, mistakes, ofRules yamlpos.Mistakes) lint.Alerts {
+	if ofRules.Err() != nil || !sound(mistakes, "rules") {
 		return nil
+	}
+	if len(l.categories) == 0 {
+		return lint.NewAlerts(nil) // the rules are still to be written
 	}
 	categories := maps.Clone(l.categories)
 	for _, r := range builtinRules(c, nil) {

@@ -80,7 +80,7 @@ func play(name string, t *ruletest.Test, written configs.RuleTest, coverage *rul
 	o := outcome{name: name, test: t, steps: result.Steps, place: placeOf(written, "rule")}
 	for _, f := range result.Failures {
 		place := placeOf(written, f.Path)
-		place.Path, place.Message = "", fmt.Sprintf("test %q: %s", name, f.Message)
+		place.Path, place.Code, place.Message = "", problem.FailedTest, fmt.Sprintf("test %q: %s", name, f.Message)
 		o.failures = append(o.failures, failure{Failure: f, place: place})
 	}
 	return o

@@ -79,6 +79,8 @@ func (l *Linter) Rule(r *rule.Rule) problem.List {
 // finding is one warning.
 type finding struct {
 	problem.Problem
+	// text is the condition that is warned of, or empty.
+	text string
 	// paths are the places that could be changed to end it, best first. An
 	// override is told of what it has written itself.
 	paths []string
@@ -94,7 +96,7 @@ func (f finding) at(path string) problem.Problem {
 }
 
 func told(known []finding, f finding) bool {
-	return slices.ContainsFunc(known, func(k finding) bool { return k.Code == f.Code && k.Message == f.Message })
+	return slices.ContainsFunc(known, func(k finding) bool { return k.Code == f.Code && k.Message == f.Message && k.text == f.text })
 }
 
 // judge returns the warnings of a rule without its overrides.
@@ -122,7 +124,11 @@ type judgement struct {
 
 // warn adds a warning; see finding for the paths.
 func (j *judgement) warn(code string, offset int, hint, message string, paths ...string) {
-	j.findings = append(j.findings, finding{problem.Problem{Code: code, Offset: offset, Message: message, Hint: hint}, paths})
+	f := finding{Problem: problem.Problem{Code: code, Offset: offset, Message: message, Hint: hint}, paths: paths}
+	if p := j.part(paths[0]); p != nil {
+		f.text = p.Condition.Text
+	}
+	j.findings = append(j.findings, f)
 }
 
 // part returns the part that is written at a path; nil when there is none.

@@ -107,7 +107,7 @@ func (a Alerts) warn(match alert.Matchers, path string, out *problem.List) bool 
 }
 
 // NewAlerts collects the labels of the alerts of rules, by id with the category
-// of each.
+// of each. Of no rules nothing is known: they are still to be written.
 func NewAlerts(categories map[string]string) Alerts {
 	named := map[string]bool{}
 	for _, category := range categories {
@@ -117,11 +117,12 @@ func NewAlerts(categories map[string]string) Alerts {
 	for _, s := range alert.Severities() {
 		severities = append(severities, s.String())
 	}
-	return Alerts{
-		alert.LabelName:     slices.Sorted(maps.Keys(categories)),
-		alert.LabelCategory: slices.Sorted(maps.Keys(named)),
-		alert.LabelSeverity: severities,
+	alerts := Alerts{alert.LabelSeverity: severities}
+	if len(categories) > 0 {
+		alerts[alert.LabelName] = slices.Sorted(maps.Keys(categories))
+		alerts[alert.LabelCategory] = slices.Sorted(maps.Keys(named))
 	}
+	return alerts
 }
 
 func read(texts []string) (alert.Matchers, bool) {

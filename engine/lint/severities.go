@@ -32,6 +32,12 @@ func (j *judgement) shadows(graver, milder *rule.Part, ways []alternative) bool 
 	if !ok || graver.Polls.Of > 0 || graver.For > milder.For || milder.Keep > graver.Keep || !allImplied(ways, others) {
 		return false
 	}
+	// When the graver one ends, a milder one that is unknown would be taken.
+	graverFails, ok := j.alternatives(graver.Form, false)
+	milderFails, alsoOK := j.alternatives(milder.Form, false)
+	if !ok || !alsoOK || !allImplied(graverFails, milderFails) {
+		return false
+	}
 	m, g := milder.Severity, graver.Severity
 	paths := []string{milder.Path, graver.Path, m.String() + ".for", g.String() + ".for", "for"}
 	if allImplied(others, ways) {

@@ -23,6 +23,7 @@ const (
 	BadMatcher    = "bad-matcher"
 	BadTemplate   = "bad-template"
 	NoCondition   = "no-condition"
+	FailedTest    = "failed-test"
 
 	NoEffect         = "no-effect"
 	NeverFires       = "never-fires"
@@ -76,6 +77,7 @@ func Classes() []Class {
 		{BadMatcher, "A matcher that cannot be read"},
 		{BadTemplate, "A template that cannot be read or filled"},
 		{NoCondition, "A rule without a condition"},
+		{FailedTest, "A test beside the rules that fails"},
 		{NoEffect, "A setting that has no effect"},
 		{NeverFires, "A condition that can never hold"},
 		{AlwaysTrue, "A condition that always holds"},
