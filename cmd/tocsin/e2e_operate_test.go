@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -292,6 +293,11 @@ receivers:
 		if err := json.Unmarshal([]byte(text), &refused); err != nil || code != http.StatusBadRequest || refused.Error.Code != "bad_request" || refused.Error.Message == "" {
 			t.Errorf("%s: status %d, %v: %s", body, code, err, text)
 		}
+	}
+	w.write("other.yaml", "rules:\n  - {id: misspelt, metric: cache.hit_rate, match: ['strategy = USER_RUN'], critical: value < 70}\n")
+	check := exec.CommandContext(t.Context(), binary(t), "check", "--rules", filepath.Join(w.dir, "other.yaml"), "--daemon", d.base)
+	if out, err := check.CombinedOutput(); err != nil || !strings.Contains(string(out), `of 2 that the daemon has seen; did you mean "USER_RUNS"?`) {
+		t.Errorf("check --daemon: %v\n%s", err, out)
 	}
 	await(t, "the resolution", func() bool { push(95); return len(hook.told("cache-hit-rate")) > 1 })
 	for _, in := range []*inbox{slack, hook} {

@@ -42,6 +42,11 @@ func (l *linter) rule(r *rule.Rule) problem.List {
 	return l.rules.Rule(r)
 }
 
+// yielder is what a source's settings say of what it can give.
+type yielder interface {
+	Yields(name string) source.Yield
+}
+
 // lintSource describes a source. What one of no known type would yield, nobody
 // can say.
 func lintSource(s *configs.Source) lint.Source {
@@ -49,9 +54,7 @@ func lintSource(s *configs.Source) lint.Source {
 	if s.Type == typePush {
 		out.Interval = 0 // its own is not that of the pushes
 	}
-	if y, ok := s.Settings.(interface {
-		Yields(name string) source.Yield
-	}); ok {
+	if y, ok := s.Settings.(yielder); ok {
 		out.Yield = y.Yields(s.Name)
 	}
 	return out
