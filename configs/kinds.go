@@ -73,7 +73,7 @@ func (l *loader) settings(path, what string, kinds map[string]func() any) (setti
 	}
 	switch {
 	case ok && name != "":
-		problems.AddHint(at, hint, "no such type of %s: %q", what, name).Code = problem.UnknownType
+		problems.AddHint(at, hint, "no such type of %s: %q", what, name).As(problem.UnknownType)
 	case !l.doc.Has(at) && l.isMapping(path):
 		problems.AddHint(at, "there are "+strings.Join(names, ", "), "missing: every %s has a type", what)
 	}

@@ -133,6 +133,6 @@ func takenTwice(first, second *stack) yamlpos.Mistakes {
 		hint = "to change that rule, write use: [" + first.top().file.Name + "] in this file"
 	}
 	var problems problem.List
-	problems.AddHint(problem.Join(e.at, "id"), hint, message, second.id(), first.top().place()).Code = problem.DuplicateName
+	problems.AddHint(problem.Join(e.at, "id"), hint, message, second.id(), first.top().place()).As(problem.DuplicateName)
 	return e.file.Locate(problems)
 }

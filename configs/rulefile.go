@@ -139,7 +139,7 @@ func (f *RuleFile) gather() problem.List {
 			if other := rules.add(s); other != nil {
 				s.twice = true
 				problems.AddHint(use.at, "leave one of them out, or give it another id",
-					"two rules are called %q: at %s and at %s", s.id(), other.top().place(), s.top().place()).Code = problem.DuplicateName
+					"two rules are called %q: at %s and at %s", s.id(), other.top().place(), s.top().place()).As(problem.DuplicateName)
 			}
 		}
 	}
@@ -153,7 +153,7 @@ func (f *RuleFile) gather() problem.List {
 		first, twice := own[spec.ID]
 		switch changed := rules.find(spec.ID); {
 		case twice:
-			problems.Add(problem.Join(e.at, "id"), "id %q is taken by the rule at %s", spec.ID, first.place()).Code = problem.DuplicateName
+			problems.Add(problem.Join(e.at, "id"), "id %q is taken by the rule at %s", spec.ID, first.place()).As(problem.DuplicateName)
 			rules.keep(&stack{entries: []entry{e}, specs: []rule.Spec{spec}, twice: true})
 			continue
 		case changed != nil:

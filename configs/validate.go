@@ -231,7 +231,7 @@ type unique map[string]string
 
 func (u unique) check(ps *problem.List, path, owner, name, of string) {
 	if first, taken := u[name]; taken && name != "" {
-		ps.Add(path, "the name %q is taken by %s", name, first).Code = problem.DuplicateName
+		ps.Add(path, "the name %q is taken by %s", name, first).As(problem.DuplicateName)
 		return
 	}
 	u[name] = owner
@@ -245,7 +245,7 @@ func oneOf(ps *problem.List, path, value string, allowed ...string) {
 	if hint == "" {
 		hint = "want " + strings.Join(allowed, ", ")
 	}
-	ps.AddHint(path, hint, "%q is not known", value).Code = problem.UnknownName
+	ps.AddHint(path, hint, "%q is not known", value).As(problem.UnknownName)
 }
 
 func positive(ps *problem.List, path string, d time.Duration) {

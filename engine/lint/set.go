@@ -94,7 +94,7 @@ func (s set) or(t set) set {
 
 // meets says whether no number lies between s and t, which begins no earlier.
 func (s span) meets(t span) bool {
-	return t.low < s.high || t.low == s.high && !(s.highOpen && t.lowOpen)
+	return t.low < s.high || t.low == s.high && (!s.highOpen || !t.lowOpen)
 }
 
 func (s span) join(t span) span {

@@ -53,7 +53,7 @@ func matchers(texts []string, path string, problems *problem.List) alert.Matcher
 	for i, text := range texts {
 		m, err := alert.ParseMatcher(text)
 		if err != nil {
-			problems.Add(fmt.Sprintf("%s[%d]", path, i), "%v", err).Code = problem.BadMatcher
+			problems.Add(fmt.Sprintf("%s[%d]", path, i), "%v", err).As(problem.BadMatcher)
 			continue
 		}
 		ms = append(ms, m)

@@ -101,7 +101,7 @@ func (r *Route) setReceivers(spec Spec, path string, receivers []string, problem
 			problems.Add(at, "%q is named twice", name)
 		case !slices.Contains(receivers, name):
 			hint := problem.DidYouMean(name, receivers)
-			problems.AddHint(at, cmp.Or(hint, "define it under receivers"), "no receiver is called %q", name).Code = problem.UnknownName
+			problems.AddHint(at, cmp.Or(hint, "define it under receivers"), "no receiver is called %q", name).As(problem.UnknownName)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (r *Rule) setMetric(spec Spec, catalog source.Catalog, problems *problem.Li
 		if hint == "" {
 			hint = "`tocsin metrics` lists them; names of your own need a source of type prometheus, json or push in the configuration"
 		}
-		problems.AddHint("metric", hint, "unknown metric %q", spec.Metric).Code = problem.UnknownMetric
+		problems.AddHint("metric", hint, "unknown metric %q", spec.Metric).As(problem.UnknownMetric)
 	}
 	r.Metric = m
 	return ok
@@ -61,7 +61,7 @@ func compileMatch(texts []string, path string, problems *problem.List) alert.Mat
 	for i, text := range texts {
 		m, err := alert.ParseMatcher(text)
 		if err != nil {
-			problems.Add(fmt.Sprintf("%s[%d]", path, i), "%v", err).Code = problem.BadMatcher
+			problems.Add(fmt.Sprintf("%s[%d]", path, i), "%v", err).As(problem.BadMatcher)
 			continue
 		}
 		match = append(match, m)

@@ -45,7 +45,7 @@ func (r *Rule) setLevels(spec Spec, catalog source.Catalog, metricKnown bool, pr
 		r.levels[severity-1] = lv
 	}
 	if !any && spec.NoData != alert.Critical.String() && spec.NoData != alert.Warning.String() && spec.NoData != alert.Info.String() {
-		problems.AddHint("", "add for example `critical: value < 70`", "rule %q has no condition", spec.ID).Code = problem.NoCondition
+		problems.AddHint("", "add for example `critical: value < 70`", "rule %q has no condition", spec.ID).As(problem.NoCondition)
 	}
 	if spec.Clear != "" {
 		r.clear = c.condition("clear", spec.Clear)

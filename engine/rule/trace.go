@@ -178,7 +178,7 @@ func (c *Condition) Comparisons() (list []Comparison, join FormKind) {
 	switch form.Kind {
 	case FormCompare:
 		return []Comparison{form.Comparison}, FormCompare
-	case FormNot, FormOther:
+	case FormNot, FormOther, FormFixed:
 		return nil, form.Kind
 	case FormAnd, FormOr:
 	}

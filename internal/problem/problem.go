@@ -46,24 +46,27 @@ func (p Problem) Error() string {
 // List collects problems; the zero value is ready.
 type List []Problem
 
-// Add appends a problem with a formatted message. It returns the problem, for
-// its Code, until the next one is added.
-func (l *List) Add(path, format string, args ...any) *Problem {
+// Added is a problem that was just appended; it is good until the next one is.
+type Added struct{ problem *Problem }
+
+// As gives the problem its class.
+func (a Added) As(code string) { a.problem.Code = code }
+
+// Add appends a problem with a formatted message.
+func (l *List) Add(path, format string, args ...any) Added {
 	return l.AddHint(path, "", format, args...)
 }
 
-// AddHint appends a problem with a suggestion; see Add.
-func (l *List) AddHint(path, hint, format string, args ...any) *Problem {
+// AddHint appends a problem with a suggestion.
+func (l *List) AddHint(path, hint, format string, args ...any) Added {
 	*l = append(*l, Problem{Path: path, Hint: hint, Message: fmt.Sprintf(format, args...)})
-	return &(*l)[len(*l)-1]
+	return Added{&(*l)[len(*l)-1]}
 }
 
-// Warn appends a remark of a class that refuses nothing, with a suggestion; see
-// Add.
-func (l *List) Warn(code, path, hint, format string, args ...any) *Problem {
-	p := l.AddHint(path, hint, format, args...)
-	p.Code, p.Warning = code, true
-	return p
+// Warn appends a remark of a class, with a suggestion, that refuses nothing.
+func (l *List) Warn(code, path, hint, format string, args ...any) {
+	l.AddHint(path, hint, format, args...).problem.Code = code
+	(*l)[len(*l)-1].Warning = true
 }
 
 // Under appends the problems of a part, their paths set below prefix.
