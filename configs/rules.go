@@ -41,6 +41,7 @@ type RuleSet struct {
 }
 
 // LoadRules reads rule files and judges their rules; see ReadRules and Check.
+// It judges no derived metrics.
 func LoadRules(files []string, in Input, compile func(rule.Spec) problem.List) (*RuleSet, yamlpos.Mistakes) {
 	set := ReadRules(files, in)
 	return set, set.Check(compile)
@@ -82,9 +83,10 @@ func (r *ruleReader) finish(listed []*RuleFile) {
 
 // Check judges every rule and returns the mistakes of all files, those of one
 // file together. compile judges one rule, with paths relative to it such as
-// critical or warning.when; nil judges nothing.
-func (set *RuleSet) Check(compile func(rule.Spec) problem.List) yamlpos.Mistakes {
-	mistakes := slices.Clone(set.mistakes)
+// critical or warning.when; nil judges nothing. others are mistakes in these files
+// that were found elsewhere, as by Metrics.
+func (set *RuleSet) Check(compile func(rule.Spec) problem.List, others ...yamlpos.Mistake) yamlpos.Mistakes {
+	mistakes := append(slices.Clone(set.mistakes), others...)
 	if compile != nil {
 		suggestions := maxSuggestions
 		for _, s := range set.stacks {

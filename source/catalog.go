@@ -1,6 +1,7 @@
 package source
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -56,6 +57,21 @@ func NewCatalog(extra []Metric, open bool) Catalog {
 		c.metrics[m.Name] = m
 	}
 	return c
+}
+
+// With returns the catalog with more metrics.
+func (c Catalog) With(extra ...Metric) Catalog {
+	if len(extra) == 0 {
+		return c
+	}
+	out := Catalog{metrics: maps.Clone(c.metrics), open: c.open}
+	if out.metrics == nil {
+		out.metrics = map[string]Metric{}
+	}
+	for _, m := range extra {
+		out.metrics[m.Name] = m
+	}
+	return out
 }
 
 // Lookup finds a metric. In an open catalog a name without a dot that no one

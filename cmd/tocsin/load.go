@@ -92,11 +92,13 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 
 func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, *ruleTests, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
-	set, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
-		r, problems := rule.Compile(spec, catalog)
+	set := configs.ReadRules(paths, in)
+	metrics, catalog, wrong := set.Metrics(catalog)
+	mistakes := set.Check(func(spec rule.Spec) problem.List {
+		r, problems := rule.Compile(spec, catalog, metrics...)
 		compiled[spec.ID] = r
 		return problems
-	})
+	}, wrong...)
 	var rules []*rule.Rule
 	places := map[string]configs.Rule{}
 	for _, w := range set.Rules {
@@ -105,7 +107,7 @@ func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rul
 			rules = append(rules, r)
 		}
 	}
-	return rules, places, newRuleTests(set.Tests, rules, compiled, catalog), mistakes
+	return rules, places, newRuleTests(set.Tests, rules, compiled, catalog, metrics), mistakes
 }
 
 func receiverNames(c *configs.Config) []string {

@@ -19,7 +19,7 @@ type Rule struct {
 	// combined makes of them.
 	family      string
 	combined    *derivation // nil without `by`
-	derived     bool        // its metric is made of others
+	metrics     Metrics     // the derived ones that it reads, and those that these read
 	Match       alert.Matchers
 	levels      [3]level // by Severity-1
 	clear       *Condition
@@ -66,12 +66,19 @@ const DefaultNoDataIntervals = 3
 
 // Compile checks a rule as it is written and makes a Rule of it. All its
 // problems are reported together, with paths below the rule.
-func Compile(spec Spec, catalog source.Catalog) (*Rule, problem.List) {
+// metrics are the derived ones that the catalog has: the rule remembers those
+// that it reads.
+func Compile(spec Spec, catalog source.Catalog, metrics ...*Metric) (*Rule, problem.List) {
 	r, problems := compile(spec, catalog)
 	r.setOverrides(spec, catalog, &problems)
 	if len(problems) > 0 {
 		return nil, problems
 	}
+	names := map[string]bool{}
+	for name := range r.needs().windows {
+		names[name] = true
+	}
+	r.metrics = Metrics(metrics).reading(names)
 	return r, nil
 }
 
