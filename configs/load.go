@@ -18,6 +18,14 @@ type Input struct {
 	Environ []string
 	// Stdin is read for the file "-"; nil is empty.
 	Stdin io.Reader
+	// ReadFile reads a file but standard input; nil is os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
+	// OnSecretFile is told of each file that a key such as token_file names,
+	// with its content; nil content is a file that could not be read. It may be
+	// nil.
+	OnSecretFile func(path string, content []byte)
+	// Added are rule files that count as there, for ReadFile has them.
+	Added []string
 }
 
 // Load reads the configuration file and the environment's overrides and checks
@@ -35,6 +43,7 @@ func Load(path string, kinds Kinds, in Input) (*Config, yamlpos.Mistakes) {
 	if doc == nil {
 		return nil, mistakes
 	}
+	doc.OnFile(in.OnSecretFile)
 	l := loader{doc: doc, kinds: kinds, mistakes: mistakes}
 	l.overrides(in.Environ)
 	l.add(doc.Expand(in.lookup()))
@@ -44,7 +53,7 @@ func Load(path string, kinds Kinds, in Input) (*Config, yamlpos.Mistakes) {
 	l.sources(parts.Sources)
 	l.receivers(parts.Receivers)
 	l.add(doc.Locate(l.config.Validate()))
-	l.ruleFiles(path)
+	l.ruleFiles(path, in.Added)
 	l.leaveOut()
 	return &l.config, l.mistakes.Sorted()
 }
@@ -117,6 +126,8 @@ func (in Input) read(path string) ([]byte, yamlpos.Mistakes) {
 	case path == "-" && in.Stdin == nil:
 	case path == "-":
 		data, err = io.ReadAll(in.Stdin)
+	case in.ReadFile != nil:
+		data, err = in.ReadFile(path)
 	default:
 		data, err = os.ReadFile(path)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/engine/rule"
+	"github.com/tocsin-dev/tocsin/internal/atomicfile"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/yamlpos"
 )
@@ -102,11 +103,20 @@ func (l *ruleLoader) judge(doc *yamlpos.Document, at string, spec rule.Spec, dec
 // Glob finds the files that patterns name: each once, in the order of the
 // patterns, those of one pattern sorted. A pattern without * ? and [ is a
 // file, and must exist; one that finds nothing is a mistake. "-" stays.
-func Glob(patterns []string) ([]string, problem.List) {
+func Glob(patterns []string) ([]string, problem.List) { return globWith(patterns, nil) }
+
+// globWith is Glob where some files count as there.
+func globWith(patterns, added []string) ([]string, problem.List) {
 	var files []string
 	var problems problem.List
 	for i, pattern := range patterns {
 		found, err := glob(pattern)
+		for _, file := range added {
+			if fits, _ := filepath.Match(pattern, file); (fits || file == filepath.Clean(pattern)) && !slices.Contains(found, file) {
+				found = append(found, file)
+				slices.Sort(found)
+			}
+		}
 		at := fmt.Sprintf("[%d]", i)
 		switch {
 		case err != nil:
@@ -128,7 +138,7 @@ func Glob(patterns []string) ([]string, problem.List) {
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }
 
 // glob is filepath.Glob that takes a file whose name looks like a pattern, and
-// leaves folders out.
+// leaves out folders and the temporary files of a write that broke off.
 func glob(pattern string) ([]string, error) {
 	if pattern == "-" {
 		return []string{pattern}, nil
@@ -137,7 +147,7 @@ func glob(pattern string) ([]string, error) {
 		return []string{filepath.Clean(pattern)}, nil
 	}
 	found, err := filepath.Glob(pattern)
-	return slices.DeleteFunc(found, func(name string) bool { return !isFile(name) }), err
+	return slices.DeleteFunc(found, func(name string) bool { return !isFile(name) || atomicfile.IsTemporary(name) }), err
 }
 
 func isFile(name string) bool {
@@ -147,7 +157,7 @@ func isFile(name string) bool {
 
 // ruleFiles finds the files of the rules, which stand relative to the
 // configuration's folder.
-func (l *loader) ruleFiles(config string) {
+func (l *loader) ruleFiles(config string, added []string) {
 	patterns := make([]string, 0, len(l.config.Rules))
 	for _, pattern := range l.config.Rules {
 		if !filepath.IsAbs(pattern) && pattern != "" {
@@ -155,8 +165,8 @@ func (l *loader) ruleFiles(config string) {
 		}
 		patterns = append(patterns, pattern)
 	}
-	files, problems := Glob(patterns)
-	l.config.RuleFiles = files
+	files, problems := globWith(patterns, added)
+	l.config.RuleFiles, l.config.RulePatterns = files, patterns
 	var placed problem.List
 	placed.Under("rules", problems)
 	l.locate(placed)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,16 @@ type files struct {
 	config string
 	rules  []string // in the place of the configuration's own, when given
 	listen string   // in the place of server.listen, when given
+	// reading is how the files are read; nil is from the disk.
+	reading *reading
+}
+
+// once says whether something is read from what cannot be read again.
+func (f files) once() bool {
+	return slices.ContainsFunc(append([]string{f.config}, f.rules...), func(name string) bool {
+		info, err := os.Stat(name)
+		return name == "-" || err == nil && !info.Mode().IsRegular()
+	})
 }
 
 // listenVariable is how --listen reaches the configuration.
@@ -32,6 +43,7 @@ type plan struct {
 	places  map[string]configs.Rule // where each rule is written, by id
 	routes  *route.Route
 	inhibit []route.Inhibition
+	read    *reading // what it was made of
 }
 
 // load reads everything and returns all mistakes of all files together.
@@ -59,19 +71,27 @@ func blameFlag(mistakes yamlpos.Mistakes, given string) {
 }
 
 func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
-	in := configs.Input{Environ: w.environ, Stdin: w.stdin}
+	read := f.reading
+	if read == nil {
+		read = &reading{}
+	}
+	in := read.input(w)
 	config, mistakes := configs.Load(f.config, w.kinds.configs(), in)
 	if config == nil {
 		// The rules are checked all the same: one mistake never hides the next.
-		_, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true))
+		_, _, more := loadRules(f.rules, read.rulesInput(w), source.NewCatalog(nil, true))
 		return nil, append(mistakes, more...)
 	}
 	paths := config.RuleFiles
 	if len(f.rules) > 0 {
 		paths = f.rules
 	}
-	p := &plan{config: config}
+	if len(f.rules) == 0 {
+		read.patterns = config.RulePatterns
+	}
+	p := &plan{config: config, read: read}
 	var more yamlpos.Mistakes
+	in = read.rulesInput(w)
 	p.rules, p.places, more = loadRules(paths, in, config.Catalog())
 	mistakes = append(mistakes, more...)
 	if mistakes.Err() != nil {
@@ -139,6 +159,7 @@ func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
 			Message: "Source {{ .Labels.source }} ({{ .Labels.type }}) does not let the monitor look: check its user, password and permissions",
 		},
 	}
+	specs = append(specs, refusedRule(c.Reload.AlertAfter, ""))
 	var out []*rule.Rule
 	for _, spec := range specs {
 		if named[spec.Metric] || named[spec.ID] {
