@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -31,7 +32,7 @@ func (r *Refusal) Error() string { return r.Text }
 type ReloadStatus struct {
 	OK bool      // what runs is what the files say
 	At time.Time // when they were last read
-	// Mistakes are why the last edit was refused.
+	// Mistakes are why the last edit was refused; warnings are passed over.
 	Mistakes []Mistake
 }
 
@@ -77,13 +78,8 @@ func (s *Server) reloadDocFor(r *http.Request) *reloadDoc {
 		return nil
 	}
 	last := s.LastReload()
-	doc := &reloadDoc{OK: last.OK, At: stamp(last.At)}
-	mistakes := mistakeDocs(last.Mistakes)
-	for _, m := range mistakes {
-		if m.Severity == severityError {
-			doc.MistakeCount++
-		}
-	}
+	mistakes := slices.DeleteFunc(mistakeDocs(last.Mistakes), func(m mistakeDoc) bool { return m.Severity == severityWarning })
+	doc := &reloadDoc{OK: last.OK, At: stamp(last.At), MistakeCount: len(mistakes)}
 	if s.guard.allows(r, Read) {
 		doc.Mistakes = mistakes
 	}

@@ -222,7 +222,7 @@ func TestReadinessTellsOfARefusedEdit(t *testing.T) {
 	wantBody(t, get(t, h, "/-/ready"), 200, `{"status":"ready","reload":{"ok":true,"at":"2024-01-15T10:00:00.000Z","mistake_count":0}}`)
 	status = api.ReloadStatus{At: tenOClock(), Mistakes: []api.Mistake{{File: "rules.yaml", Line: 3, Column: 5, Message: "unknown field", Hint: "did you mean"}, {Message: "odd", Warning: true}}}
 	wantBody(t, get(t, h, "/-/ready", "Authorization", "Bearer eye-token"), 200,
-		`"reload":{"ok":false,"at":"2024-01-15T10:00:00.000Z","mistake_count":1,"mistakes":[{"file":"rules.yaml","line":3,"column":5,"path":"","message":"unknown field","hint":"did you mean","severity":"error"},`)
+		`"reload":{"ok":false,"at":"2024-01-15T10:00:00.000Z","mistake_count":1,"mistakes":[{"file":"rules.yaml","line":3,"column":5,"path":"","message":"unknown field","hint":"did you mean","severity":"error"}]`)
 	var doc struct {
 		Reload map[string]any
 	}
