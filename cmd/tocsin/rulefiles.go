@@ -202,8 +202,8 @@ func (p *plan) creatable(name string, plain bool) []string {
 	var found []string
 	for _, pattern := range p.read.patterns {
 		path := filepath.Clean(name)
-		if plain {
-			path = filepath.Join(filepath.Dir(pattern), name)
+		if folder := filepath.Dir(pattern); plain && !strings.ContainsAny(folder, "*?[") {
+			path = filepath.Join(folder, name)
 		}
 		if fits, err := filepath.Match(pattern, path); err == nil && fits && !slices.Contains(found, path) {
 			found = append(found, path)
