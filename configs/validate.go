@@ -158,9 +158,6 @@ func (r *Reload) validate() problem.List {
 	if r.Interval < minInterval {
 		ps.AddHint("interval", "to watch no files, write watch: false", "want at least %s", units.Duration(minInterval))
 	}
-	if r.AlertAfter < 0 {
-		ps.Add("alert_after", "want 0s or more")
-	}
 	return ps
 }
 

@@ -29,6 +29,7 @@ type world struct {
 	watcher  *watch.Watcher
 	log      bytes.Buffer
 	every    time.Duration
+	options  watch.Options
 
 	reloads chan map[string]string
 	settled chan bool
@@ -44,7 +45,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, dir: dir, every: time.Hour, reloads: make(chan map[string]string, 100), settled: make(chan bool, 100)}
+	return &world{t: t, dir: dir, every: time.Hour, options: watch.Options{Quiet: 50 * time.Millisecond, AtMost: 2 * time.Second}, reloads: make(chan map[string]string, 100), settled: make(chan bool, 100)}
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
@@ -91,7 +92,8 @@ func (w *world) load() (map[string]watch.Sum, map[string]string) {
 // start watches, by the kernel's events unless limit says why there are none.
 func (w *world) start(limit error) {
 	w.t.Helper()
-	w.watcher = watch.New(watch.Options{Quiet: 50 * time.Millisecond, AtMost: 2 * time.Second, Log: slog.New(slog.NewTextHandler(&w.log, nil))})
+	w.options.Log = slog.New(slog.NewTextHandler(&w.log, nil))
+	w.watcher = watch.New(w.options)
 	w.watcher.OnSettled(func(changed bool) { w.settled <- changed })
 	armed := make(chan struct{})
 	w.watcher.OnArmed(sync.OnceFunc(func() { close(armed) }))
@@ -317,12 +319,16 @@ func TestAWriterWithoutEndIsNotWaitedForForEver(t *testing.T) {
 	w := newWorld(t)
 	w.files = []string{"rules.yaml"}
 	w.write("rules.yaml", "old")
+	w.options.Quiet, w.options.AtMost = time.Hour, 200*time.Millisecond
 	w.start(nil)
+	patient := time.After(patience)
 	for i := 0; ; i++ {
 		w.write("rules.yaml", strings.Repeat("x", i+1))
 		select {
 		case <-w.reloads:
 			return
+		case <-patient:
+			t.Fatal("no reload")
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
