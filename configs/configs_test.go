@@ -451,7 +451,9 @@ func TestWhatIsReadIsTold(t *testing.T) {
 			t.Errorf("missing %q in\n%s", want, mistakes.Error())
 		}
 	}
-	configs.LoadRules([]string{"rules/a.yaml", "later.yaml"}, in, nil)
+	if _, mistakes := configs.LoadRules([]string{"rules/a.yaml", "later.yaml"}, in, nil); mistakes.Err() != nil {
+		t.Error(mistakes)
+	}
 	if diff := cmp.Diff([]string{"tocsin.yaml", "rules/a.yaml", "later.yaml"}, read); diff != "" {
 		t.Error(diff)
 	}

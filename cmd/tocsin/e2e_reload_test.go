@@ -4,13 +4,16 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // quickReload is the configuration of a daemon that is told of by its files
@@ -315,4 +318,54 @@ func TestACheckWritesNothingAndShowsNoSecret(t *testing.T) {
 		t.Error("a check wrote")
 	}
 	d.stop()
+}
+
+// Wherever a write is when the process dies, the file is whole and the next
+// start takes it.
+func TestSigkillInTheMiddleOfAWriteLeavesAWholeFile(t *testing.T) {
+	t.Parallel()
+	w, _, _, _ := newPageWorld(t, quickRoute)
+	w.write("tocsin.yaml", strings.Replace(watchPage, "[rules.yaml]", "['rules/*']", 1)+quickRoute) // would take any file
+	if err := os.Mkdir(filepath.Join(w.dir, "rules"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := func(n int) string { // of different lengths
+		return strings.ReplaceAll(queueRule, "value > 100", fmt.Sprintf("value > %d", 100+n)) + strings.Repeat("# padding\n", n%2*5000)
+	}
+	whole := map[string]bool{text(0): true}
+	w.write("rules/a.yaml", text(0))
+	for round := range 6 {
+		d := w.start()
+		underWay := make(chan struct{})
+		go func() {
+			for n := range 1 << 20 {
+				req, err := http.NewRequest(http.MethodPut, d.base+"/api/v1/rules/a.yaml", strings.NewReader(text(n%8))) //nolint:noctx // ends with the daemon
+				if err != nil {
+					break
+				}
+				req.Header.Set("If-Match", "*")
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					break
+				}
+				_ = resp.Body.Close()
+				if n == round {
+					close(underWay)
+				}
+			}
+		}()
+		<-underWay
+		time.Sleep(rand.N(20 * time.Millisecond))
+		d.kill()
+		for n := range 8 {
+			whole[text(n)] = true
+		}
+		data, err := os.ReadFile(filepath.Join(w.dir, "rules/a.yaml"))
+		if err != nil || !whole[string(data)] {
+			t.Fatalf("%d bytes that nobody wrote, %v", len(data), err)
+		}
+		if code, out := w.run("check", "--config", "tocsin.yaml"); code != 0 {
+			t.Fatalf("the next start would be refused:\n%s", out)
+		}
+	}
 }
