@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 	"time"
 )
@@ -163,14 +164,49 @@ type Alert struct {
 	// SeverityAt is when it took its present severity.
 	SeverityAt time.Time `json:"severity_at"`
 
+	// Samples are the last samples of its series up to its last transition,
+	// oldest first, MaxSamples at most: what led to it.
+	Samples []Point `json:"samples,omitempty"`
+	// Flap is what is remembered of its changes; nil where nothing is. It is
+	// never changed in place.
+	Flap *Flap `json:"flap,omitempty"`
+
 	// Levels are the timers of its severities, for a restart to go on from.
 	Levels [3]Level `json:"levels"`
+}
+
+// MaxSamples is how many samples travel with an alert.
+const MaxSamples = 12
+
+// Point is one sample of an alert's series.
+type Point struct {
+	At    time.Time `json:"at"`
+	Value Number    `json:"value"`
+}
+
+// Flap is the memory of an alert that changes too often.
+type Flap struct {
+	// Changes are the moments of late at which it fired, moved or resolved,
+	// over all occurrences, oldest first.
+	Changes []time.Time `json:"changes"`
+	// Since is when it was found to flap; zero while it does not. From then on
+	// it is kept firing until it settles.
+	Since time.Time `json:"since,omitzero"`
+	// State and Severity are what it would be if it were not kept.
+	State    State    `json:"state,omitempty"`
+	Severity Severity `json:"severity,omitempty"`
 }
 
 // Level is the timer of one severity's condition. Index a [3]Level with
 // Severity-1.
 type Level struct {
 	Since time.Time `json:"since"` // the condition has held since; zero when it does not hold
+	// Lost is when the condition ended of a severity that is kept firing for a
+	// while; zero when it holds.
+	Lost time.Time `json:"lost,omitzero"`
+	// Polls are the outcomes of the last polls, the newest in the lowest bit,
+	// for a condition that must hold on some of them.
+	Polls uint64 `json:"polls,omitempty"`
 }
 
 // NewID makes an alert's id of its fingerprint and the moment it began.
@@ -183,5 +219,11 @@ func (a *Alert) AllLabels() Labels {
 	return a.Labels.With(LabelSeverity, a.Severity.String())
 }
 
+// Flapping says whether the alert is kept firing because it changes too often.
+func (a *Alert) Flapping() bool { return a.Flap != nil && !a.Flap.Since.IsZero() }
+
 // Active says whether the alert is firing.
 func (a *Alert) Active() bool { return a.State == Firing }
+
+// Count is how many of the remembered polls held.
+func (l *Level) Count() int { return bits.OnesCount64(l.Polls) }

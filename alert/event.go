@@ -12,9 +12,11 @@ const (
 	EventFiring   EventKind = "firing"
 	EventSeverity EventKind = "severity" // it moved up or down while firing
 	EventResolved EventKind = "resolved"
-	EventHeld     EventKind = "held"    // data went missing or cannot be judged: the state is kept
-	EventGrouped  EventKind = "grouped" // routed to a group, to be sent at a time
-	EventQueued   EventKind = "queued"  // a notification was written to the outbox
+	EventFlapping EventKind = "flapping" // it changes too often: it is kept firing until it settles
+	EventSettled  EventKind = "settled"  // it flaps no more, and fires
+	EventHeld     EventKind = "held"     // data went missing or cannot be judged: the state is kept
+	EventGrouped  EventKind = "grouped"  // routed to a group, to be sent at a time
+	EventQueued   EventKind = "queued"   // a notification was written to the outbox
 	EventSent     EventKind = "sent"
 	EventFailed   EventKind = "failed" // an attempt failed, another follows
 	EventDead     EventKind = "dead"   // given up

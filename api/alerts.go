@@ -2,8 +2,10 @@ package api
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -35,9 +37,25 @@ type alertDoc struct {
 	SeverityAt  stamp             `json:"severity_at"`
 	EndsAt      stamp             `json:"ends_at"`
 	UpdatedAt   stamp             `json:"updated_at"`
+	Duration    float64           `json:"duration_seconds"` // how long it fired, or has fired until now
+	Flapping    bool              `json:"flapping"`         // it is kept firing because it changes too often
+	Samples     []pointDoc        `json:"samples"`          // those that led to its last transition, oldest first
 }
 
-func alertDocOf(a *alert.Alert) alertDoc {
+type pointDoc struct {
+	At    stamp        `json:"at"`
+	Value alert.Number `json:"value"`
+}
+
+func pointDocs(points []alert.Point) []pointDoc {
+	out := make([]pointDoc, len(points))
+	for i, p := range points {
+		out[i] = pointDoc{stamp(p.At), rounded(p.Value)}
+	}
+	return out
+}
+
+func alertDocOf(a *alert.Alert, now time.Time) alertDoc {
 	return alertDoc{
 		ID: a.ID, Fingerprint: a.Fingerprint, Rule: a.Rule, Category: a.Category, Metric: a.Metric, Unit: a.Unit,
 		State: a.State, Severity: a.Severity, Worst: a.Worst,
@@ -45,7 +63,19 @@ func alertDocOf(a *alert.Alert) alertDoc {
 		Message: a.Message, Reason: a.Reason, Labels: a.Labels, Annotations: notNilMap(a.Annotations),
 		PendingAt: stamp(a.PendingAt), StartsAt: stamp(a.StartsAt), SeverityAt: stamp(a.SeverityAt),
 		EndsAt: stamp(a.EndsAt), UpdatedAt: stamp(a.UpdatedAt),
+		Duration: lasted(a, now), Flapping: a.Flapping(), Samples: pointDocs(a.Samples),
 	}
+}
+
+// lasted is how long the alert fired, or has fired until now, in seconds.
+func lasted(a *alert.Alert, now time.Time) float64 {
+	switch {
+	case a.StartsAt.IsZero():
+		return 0
+	case !a.EndsAt.IsZero():
+		now = a.EndsAt
+	}
+	return max(0, math.Round(now.Sub(a.StartsAt).Seconds()*1000)/1000)
 }
 
 // getAlerts answers GET /api/v1/alerts: the pending and the firing alerts that
@@ -62,9 +92,9 @@ func (s *Server) getAlerts(r *http.Request) (any, error) {
 		}
 	}
 	slices.SortStableFunc(chosen, worstThenNewest)
-	docs := make([]alertDoc, 0, len(chosen))
+	docs, now := make([]alertDoc, 0, len(chosen)), time.Now()
 	for i := range chosen {
-		docs = append(docs, alertDocOf(&chosen[i]))
+		docs = append(docs, alertDocOf(&chosen[i], now))
 	}
 	return struct {
 		Alerts []alertDoc `json:"alerts"`
@@ -130,7 +160,7 @@ func (s *Server) getAlert(r *http.Request) (any, error) {
 	return struct {
 		alertDoc
 		Events []eventDoc `json:"events"`
-	}{alertDocOf(&found), docs}, nil
+	}{alertDocOf(&found, time.Now()), docs}, nil
 }
 
 // findAlert prefers the engine's alert, which has the last value; the store

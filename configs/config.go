@@ -32,7 +32,8 @@ type Config struct {
 
 	// RuleFiles are the files that Rules names, sorted, each once.
 	RuleFiles []string `yaml:"-"`
-	// RulePatterns are Rules with the configuration's folder before them.
+	// RulePatterns are the files and globs of Rules, with the configuration's
+	// folder before them.
 	RulePatterns []string `yaml:"-"`
 	// Skipped are the sources and receivers that are left out, in file order.
 	Skipped []Skipped `yaml:"-"`

@@ -376,7 +376,7 @@ func TestRulesOfSeveralFiles(t *testing.T) {
 		return ps
 	}
 	in := configs.Input{Stdin: strings.NewReader("rules: [{id: two}]\n")}
-	rules, mistakes := configs.LoadRules([]string{a, b, "-", filepath.Join(dir, "c.yaml")}, in, compile)
+	set, mistakes := configs.LoadRules([]string{a, b, "-", filepath.Join(dir, "c.yaml")}, in, compile)
 	got := strings.ReplaceAll(mistakes.Error(), dir+"/", "")
 	want := `a.yaml:3:31: rules[1].warning.when: bad
 b.yaml:2:9: rules[0].id: id "one" is taken by the rule at a.yaml:2
@@ -388,7 +388,7 @@ c.yaml: cannot read the file: no such file or directory`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if len(rules) != 5 || rules[1].Line != 3 || rules[1].File != a {
+	if rules := set.Rules; len(rules) != 5 || rules[1].Line != 3 || rules[1].File != a {
 		t.Errorf("got %+v", rules)
 	}
 }

@@ -18,14 +18,21 @@ type Input struct {
 	Environ []string
 	// Stdin is read for the file "-"; nil is empty.
 	Stdin io.Reader
+	// Within, when set, is the folder that the `use` of a rule file may not
+	// leave: for texts that come over the network, whose mistakes would show
+	// lines of any file.
+	Within string
 	// ReadFile reads a file but standard input; nil is os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
-	// OnSecretFile is told of each file that a key such as token_file names,
-	// with its content; nil content is a file that could not be read. It may be
-	// nil.
-	OnSecretFile func(path string, content []byte)
 	// Added are rule files that count as there, for ReadFile has them.
 	Added []string
+	// What follows is for whoever watches the files, and may be nil.
+	// OnRuleFile is told of each path of a rule file, also when it leads to a
+	// file that was read already; OnPattern of each file or pattern that a `use`
+	// names; OnSecretFile of each file that a key such as token_file names, with
+	// its content: nil is a file that could not be read.
+	OnRuleFile, OnPattern func(path string)
+	OnSecretFile          func(path string, content []byte)
 }
 
 // Load reads the configuration file and the environment's overrides and checks

@@ -25,6 +25,9 @@ type Store interface {
 	Commit(ctx context.Context, c store.Change) error
 	// Load returns what a restart goes on from.
 	Load(ctx context.Context) (store.Snapshot, error)
+	// Ended returns the newest alert of each identity of some rules, where it
+	// ended after a moment.
+	Ended(ctx context.Context, rules []string, after time.Time) ([]alert.Alert, error)
 	// AppendSamples keeps samples for the windows of a later start.
 	AppendSamples(ctx context.Context, samples []alert.Sample) error
 	// LoadSamples gives the kept samples of a metric, oldest first.
@@ -117,10 +120,24 @@ func New(o Options) *Engine {
 	e := &Engine{
 		store: o.Store, outbox: o.Outbox, log: o.Log, watched: o.Watched,
 		batches: make(chan source.Batch, 64), reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
-		evaluator: rule.NewEvaluator(o.Rules), dispatcher: route.New(o.Route), evaluated: map[string]time.Time{},
+		evaluator: rule.NewEvaluator(o.Rules), evaluated: map[string]time.Time{},
 	}
+	e.dispatcher = e.newDispatcher(o.Setup)
 	e.retention.history, e.retention.samples = o.HistoryRetention, o.SamplesRetention
 	return e
+}
+
+// newDispatcher makes the dispatcher of a setup: what rules depend on is theirs
+// to say.
+func (e *Engine) newDispatcher(s Setup) *route.Dispatcher {
+	options := s.Route
+	options.Covers, options.DependsOn = e.covers, map[string][]route.Dependency{}
+	for _, r := range s.Rules {
+		for _, d := range r.DependsOn {
+			options.DependsOn[r.ID] = append(options.DependsOn[r.ID], route.Dependency{Rule: d.Rule, Equal: d.Equal})
+		}
+	}
+	return route.New(options)
 }
 
 // ErrStopped is returned for what is handed to an engine that has stopped.
@@ -179,6 +196,10 @@ func (e *Engine) Version() uint64 {
 	defer e.mu.Unlock()
 	return e.evaluator.Version()
 }
+
+// covers says whether a rule judges any series of a source. It is asked by the
+// dispatcher, which the loop calls with the lock held.
+func (e *Engine) covers(rule, source string) bool { return e.evaluator.Covers(rule, source) }
 
 // Stats returns what the engine has done.
 func (e *Engine) Stats() Stats {

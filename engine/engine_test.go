@@ -90,6 +90,18 @@ func (m *memory) Load(context.Context) (store.Snapshot, error) {
 	return s, nil
 }
 
+func (m *memory) Ended(_ context.Context, rules []string, after time.Time) ([]alert.Alert, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []alert.Alert
+	for _, a := range m.alerts {
+		if slices.Contains(rules, a.Rule) && a.EndsAt.After(after) {
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
 func (m *memory) AppendSamples(_ context.Context, s []alert.Sample) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

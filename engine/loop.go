@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/store"
@@ -22,6 +21,7 @@ const (
 	maxKeptSamples   = 50_000      // samples for later starts that wait for the store
 	housekeeping     = 10 * time.Minute
 	pruneRows        = 50_000
+	rememberEnded    = 24 * time.Hour // what alerts that have ended leave to the next ones
 	maxBatchesAtOnce = 256
 )
 
@@ -79,8 +79,12 @@ func (e *Engine) load(ctx context.Context) error {
 	if err := e.loadSamples(ctx, snapshot.Alerts, now); err != nil {
 		return err
 	}
+	past, err := e.store.Ended(ctx, e.evaluator.Remembering(), now.Add(-rememberEnded))
+	if err != nil {
+		return fmt.Errorf("load state: %w", err)
+	}
 	e.mu.Lock()
-	ended := append(e.evaluator.Restore(snapshot.Alerts, now), e.unwatch(e.watched, now)...)
+	ended := append(e.evaluator.Restore(append(past, snapshot.Alerts...), now), e.unwatch(e.watched, now)...)
 	change := e.dispatcher.Restore(snapshot, now)
 	change.Append(e.record(ended, now))
 	e.mu.Unlock()
@@ -173,16 +177,23 @@ func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 func (e *Engine) noteBatch(b source.Batch, now time.Time) {
 	e.stats.Batches++
 	e.stats.Samples += uint64(len(b.Samples))
+	e.noteSamples(b.Samples, now)
+	e.noteSamples(e.evaluator.Made(), now)
+}
+
+// noteSamples keeps the samples that a later start must know of.
+func (e *Engine) noteSamples(samples []alert.Sample, now time.Time) {
 	windows := e.evaluator.Windows()
-	for i := range b.Samples {
-		window, watched := windows[b.Samples[i].Metric]
-		if watched {
-			e.evaluated[b.Samples[i].Metric] = now
+	for i := range samples {
+		window, watched := windows[samples[i].Metric]
+		if !watched {
+			continue
 		}
-		waits := watched && e.evaluator.Waits(&b.Samples[i])
+		e.evaluated[samples[i].Metric] = now
+		waits := e.evaluator.Waits(&samples[i])
 		e.waiting = e.waiting || waits
 		if (window > 0 || waits) && len(e.samples) < maxKeptSamples {
-			e.samples = append(e.samples, b.Samples[i])
+			e.samples = append(e.samples, samples[i])
 		}
 	}
 }
@@ -209,10 +220,10 @@ func (e *Engine) record(transitions []rule.Transition, now time.Time) store.Chan
 				Value: t.Alert.Value, Threshold: t.Alert.Threshold, Reason: t.Alert.Reason,
 			})
 		}
-		if t.Kind == alert.EventHeld {
-			continue // the alert itself did not change
-		}
 		c.Alerts = append(c.Alerts, t.Alert)
+		if t.Kind == alert.EventHeld {
+			continue // nobody is told
+		}
 		c.Append(e.dispatcher.Apply(t.Alert, t.Kind, now))
 	}
 	return c
@@ -302,7 +313,7 @@ func (e *Engine) reload(ctx context.Context, r reload) {
 	ended := append(e.evaluator.Reload(r.setup.Rules, now), e.unwatch(r.setup.Watched, now)...)
 	change := e.record(ended, now)
 	snapshot := e.dispatcher.Snapshot()
-	e.dispatcher = route.New(r.setup.Route)
+	e.dispatcher = e.newDispatcher(r.setup)
 	change.Append(e.dispatcher.Restore(snapshot, now))
 	e.mu.Unlock()
 	e.commit(ctx, change, now)

@@ -101,6 +101,9 @@ func sampleAlert(k incident, round int, state alert.State, at time.Time) alert.A
 		Reason:      "the condition has held for 1m",
 		PendingAt:   starts.Add(-time.Minute), StartsAt: starts, UpdatedAt: starts, SeverityAt: starts,
 	}
+	for i, value := range []float64{k.calm, k.threshold, k.value} {
+		a.Samples = append(a.Samples, alert.Point{At: starts.Add(time.Duration(i-2) * 30 * time.Second), Value: alert.Number(value)})
+	}
 	a.ID = alert.NewID(a.Fingerprint, a.PendingAt)
 	if state == alert.Resolved {
 		a.Value, a.EndsAt, a.UpdatedAt = alert.Number(k.calm), at, at

@@ -97,8 +97,16 @@ func commonRule(n *alert.Notification) string {
 	return strings.Join(values, " ")
 }
 
-// Message is the alert's message, or what can be said without one.
+// Message is the alert's message, or what can be said without one; with a word
+// where the alert changes too often to be told of each time.
 func Message(a *alert.Alert) string {
+	if a.Active() && a.Flapping() {
+		return message(a) + " (flapping; told again when it settles)"
+	}
+	return message(a)
+}
+
+func message(a *alert.Alert) string {
 	if a.Message != "" {
 		return a.Message
 	}
@@ -125,6 +133,15 @@ func Began(a *alert.Alert) time.Time {
 		return a.PendingAt
 	}
 	return a.StartsAt
+}
+
+// Peak is the worst value of an alert that has ended, with its unit: "58.4%".
+// It is empty while the alert fires, and where none is known.
+func Peak(a *alert.Alert) string {
+	if a.Active() || !a.Peak.Known() {
+		return ""
+	}
+	return units.Quantity(float64(a.Peak), a.Unit)
 }
 
 // Lasted is how long the alert fired, or has been firing at a time; never

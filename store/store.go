@@ -92,10 +92,17 @@ type MemberKey struct{ Group, Receiver, AlertID string }
 // last told of it.
 type Member struct {
 	MemberKey
-	Told     alert.State    // alert.Firing, or "" for nothing yet
+	Told     alert.State    // alert.Firing, ToldFlapping, or "" for nothing yet
 	Severity alert.Severity // that it was told with
 	At       time.Time      // told at, or joined at
 }
+
+// ToldFlapping is what a receiver was told of an alert that fires and changes
+// too often.
+const ToldFlapping alert.State = "flapping"
+
+// ToldFiring says whether the receiver knows that the alert fires.
+func (m *Member) ToldFiring() bool { return m.Told == alert.Firing || m.Told == ToldFlapping }
 
 // Snapshot is what a restart goes on from.
 type Snapshot struct {

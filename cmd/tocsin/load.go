@@ -20,6 +20,7 @@ type files struct {
 	config string
 	rules  []string // in the place of the configuration's own, when given
 	listen string   // in the place of server.listen, when given
+	tests  bool     // the tests beside the rules are wanted, too
 	// reading is how the files are read; nil is from the disk.
 	reading *reading
 }
@@ -41,6 +42,7 @@ type plan struct {
 	config  *configs.Config
 	rules   []*rule.Rule
 	places  map[string]configs.Rule // where each rule is written, by id
+	tests   *ruleTests              // nil unless they were asked for
 	routes  *route.Route
 	inhibit []route.Inhibition
 	read    *reading // what it was made of
@@ -79,7 +81,7 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	config, mistakes := configs.Load(f.config, w.kinds.configs(), in)
 	if config == nil {
 		// The rules are checked all the same: one mistake never hides the next.
-		_, _, more := loadRules(f.rules, read.rulesInput(w), source.NewCatalog(nil, true))
+		_, _, _, more := loadRules(f.rules, read.rulesInput(w), source.NewCatalog(nil, true))
 		return nil, append(mistakes, more...)
 	}
 	paths := config.RuleFiles
@@ -91,8 +93,12 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	}
 	p := &plan{config: config, read: read}
 	var more yamlpos.Mistakes
-	in = read.rulesInput(w)
-	p.rules, p.places, more = loadRules(paths, in, config.Catalog())
+	var tests *ruleTests
+	p.rules, p.places, tests, more = loadRules(paths, read.rulesInput(w), config.Catalog())
+	read.finish()
+	if f.tests { // they keep the text of the files in memory
+		p.tests = tests
+	}
 	mistakes = append(mistakes, more...)
 	if mistakes.Err() != nil {
 		return p, mistakes
@@ -104,22 +110,22 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	return p, mistakes
 }
 
-func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, yamlpos.Mistakes) {
+func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, *ruleTests, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
-	written, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
+	set, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
 		r, problems := rule.Compile(spec, catalog)
 		compiled[spec.ID] = r
 		return problems
 	})
 	var rules []*rule.Rule
 	places := map[string]configs.Rule{}
-	for _, w := range written {
+	for _, w := range set.Rules {
 		places[w.Spec.ID] = w
-		if r := compiled[w.Spec.ID]; r != nil && !w.Spec.Disabled {
+		if r := compiled[w.Spec.ID]; r != nil && !r.Off() {
 			rules = append(rules, r)
 		}
 	}
-	return rules, places, mistakes
+	return rules, places, newRuleTests(set.Tests, rules, compiled, catalog), mistakes
 }
 
 func receiverNames(c *configs.Config) []string {

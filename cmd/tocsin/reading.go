@@ -28,6 +28,8 @@ type reading struct {
 
 	sums     map[string]watch.Sum // by path, as they were read
 	rules    []string             // the files of rules, in their order
+	paths    []string             // of rule files, several of one file included
+	used     []string             // files and patterns that rule files name
 	inRules  bool
 	patterns []string // of the configuration's rules; none where --rules takes their place
 }
@@ -36,6 +38,7 @@ type reading struct {
 // see.
 type permitted struct {
 	files, variables []string
+	within           string // the folder that no name may leave
 }
 
 var (
@@ -45,7 +48,11 @@ var (
 
 // input is how the configuration is read.
 func (r *reading) input(w world) configs.Input {
-	return configs.Input{Environ: w.environ, Stdin: w.stdin, ReadFile: r.file, OnSecretFile: r.note, Added: r.added}
+	return configs.Input{
+		Environ: w.environ, Stdin: w.stdin, ReadFile: r.file, Added: r.added, OnSecretFile: r.note,
+		OnRuleFile: func(path string) { r.paths = append(r.paths, path) },
+		OnPattern:  func(pattern string) { r.used = append(r.used, pattern) },
+	}
 }
 
 // rulesInput is how the rule files are read.
@@ -53,6 +60,7 @@ func (r *reading) rulesInput(w world) configs.Input {
 	r.inRules = true
 	in := r.input(w)
 	if r.only != nil {
+		in.Within = r.only.within
 		in.Environ = slices.DeleteFunc(slices.Clone(in.Environ), func(entry string) bool {
 			name, _, _ := strings.Cut(entry, "=")
 			return !slices.Contains(r.only.variables, name)
@@ -87,6 +95,23 @@ func (r *reading) text(path string) ([]byte, error) {
 	}
 	return os.ReadFile(path)
 }
+
+// finish notes the paths that lead to a file that was read by another.
+func (r *reading) finish() {
+	for _, path := range r.paths {
+		if _, known := r.sums[path]; known {
+			continue
+		}
+		data, err := r.text(path)
+		if err != nil {
+			data = nil
+		}
+		r.note(path, data)
+	}
+}
+
+// watched are the patterns under which files may come that would be read.
+func (r *reading) watched() []string { return slices.Concat(r.patterns, r.used) }
 
 // note remembers what a file held; nil is a file that could not be read.
 func (r *reading) note(path string, data []byte) {

@@ -85,7 +85,7 @@ func (d *daemon) conclude(ctx context.Context, read *reading, err error) {
 		d.watchFiles(d.plan)
 	} else {
 		state.succeededAt = d.reload.Load().succeededAt
-		d.watcher.Note(read.sums, read.patterns)
+		d.watcher.Note(read.sums, read.watched())
 		d.nameRefusal(ctx, err)
 	}
 	d.reload.Store(state)
@@ -101,7 +101,7 @@ func (d *daemon) watchFiles(p *plan) {
 	if !p.config.Reload.Watch || d.files.once() {
 		every = 0
 	}
-	d.watcher.Watch(p.read.sums, p.read.patterns, every)
+	d.watcher.Watch(p.read.sums, p.read.watched(), every)
 }
 
 // refusal makes an error of mistakes; nil when there are none but warnings.

@@ -125,7 +125,7 @@ func restore(was api.RuleFile, written []byte) string {
 // GET /api/v1/rules shows: a mistake quotes what it is about.
 func (v ruleFiles) CheckRules(_ context.Context, file string, text []byte) (api.RuleCheck, error) {
 	p, f := v.plan(), v.d.files
-	only := &permitted{files: p.read.rules, variables: p.variables()}
+	only := &permitted{files: p.read.rules, variables: p.variables(), within: p.folder(filepath.Dir(f.config))}
 	if file == "" {
 		return v.checkAlone(p, text, only), nil
 	}
@@ -153,7 +153,7 @@ func (v ruleFiles) checkAlone(p *plan, text []byte, only *permitted) api.RuleChe
 	const body = "body"
 	name := filepath.Join(filepath.Dir(v.d.files.config), body) // what it names is relative to that
 	read := &reading{again: true, instead: map[string][]byte{name: text}, only: only}
-	_, places, mistakes := loadRules([]string{name}, read.rulesInput(v.d.world), p.config.Catalog())
+	_, places, _, mistakes := loadRules([]string{name}, read.rulesInput(v.d.world), p.config.Catalog())
 	out := api.RuleCheck{Rules: len(places), Mistakes: mistakesOf(mistakes)}
 	for i := range out.Mistakes {
 		if out.Mistakes[i].File == name {
@@ -241,6 +241,25 @@ func (p *plan) rulesOf(path string) int {
 		}
 	}
 	return n
+}
+
+// folder returns the configuration's folder when every rule file lies below it,
+// else an empty string.
+func (p *plan) folder(dir string) string {
+	dir, err := filepath.Abs(dir)
+	if resolved, err2 := filepath.EvalSymlinks(dir); err != nil || err2 != nil || resolved != dir {
+		return ""
+	}
+	for _, path := range p.read.rules {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return ""
+		}
+		if rel, err := filepath.Rel(dir, abs); err != nil || !filepath.IsLocal(rel) {
+			return ""
+		}
+	}
+	return dir
 }
 
 // variables are those that the rule files, as they are now, are written with.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/tocsin-dev/tocsin/api"
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine/rule"
+	"github.com/tocsin-dev/tocsin/internal/watch"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -225,6 +227,57 @@ func TestNamesOfRuleFiles(t *testing.T) {
 		if !strings.HasPrefix(got, want) {
 			t.Errorf("%q is %s, want %s", name, got, want)
 		}
+	}
+}
+
+// Whatever a load depends on is known to the watcher: files that rules use, a
+// second path of the same file, and the patterns of both.
+func TestWhatRulesUseIsWatched(t *testing.T) {
+	e := newEditable(t)
+	e.write(t, "team.yaml", ruleNamed("team"))
+	e.write(t, "rules/a.yaml", "use: [pack:host, ../team.yaml, '../more*.yaml', ../later.yaml]\n")
+	if err := os.Symlink("b.yaml", filepath.Join(e.dir, "rules/c.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	e.write(t, "more1.yaml", ruleNamed("more"))
+	f := e.files
+	f.reading = &reading{}
+	if _, mistakes := load(f, e.world); !strings.Contains(mistakes.Error(), "there is no file") {
+		t.Errorf("later.yaml is not missed: %v", mistakes)
+	}
+	e.write(t, "later.yaml", ruleNamed("later"))
+	p, mistakes := load(e.files, e.world)
+	if err := mistakes.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*reading{f.reading, p.read} {
+		for _, name := range []string{"tocsin.yaml", "rules/a.yaml", "rules/b.yaml", "rules/c.yaml", "team.yaml", "more1.yaml"} {
+			if r.sums[filepath.Join(e.dir, name)] == (watch.Sum{}) {
+				t.Errorf("%s is not watched", name)
+			}
+		}
+		for _, pattern := range []string{"rules/*.yaml", "more*.yaml", "later.yaml"} {
+			if !slices.Contains(r.watched(), filepath.Join(e.dir, pattern)) {
+				t.Errorf("%s is not watched", pattern)
+			}
+		}
+	}
+	if err := e.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.put(t, "team.yaml", ruleNamed("team2")); err != nil || !strings.Contains(e.runs(), "team2") {
+		t.Errorf("a file that is used: %v; %q run", err, e.runs())
+	}
+	found, err := ruleFiles{e.daemon}.CheckRules(t.Context(), "", []byte("use: [./team.yaml, /etc/passwd, ./tocsin.yaml]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text []string
+	for _, m := range found.Mistakes {
+		text = append(text, m.Message)
+	}
+	if got := strings.Join(text, "\n"); len(text) != 2 || !strings.Contains(got, "/etc/passwd is not below") || !strings.Contains(got, "the running rules do not read this file") {
+		t.Errorf("a check names other files:\n%s", got)
 	}
 }
 

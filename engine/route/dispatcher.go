@@ -20,6 +20,10 @@ type Receiver struct {
 type Options struct {
 	Root        *Route
 	Inhibitions []Inhibition
+	// DependsOn has, by rule, the rules that hold its alerts back while they
+	// fire. Covers says whether a rule judges anything of a source; nil is no.
+	DependsOn   map[string][]Dependency
+	Covers      func(rule, source string) bool
 	Receivers   []Receiver
 	ExternalURL string
 	// NewID gives each notification its id.
@@ -163,12 +167,17 @@ func (r *Route) find(path string) *Route {
 func (d *Dispatcher) Apply(a alert.Alert, kind alert.EventKind, now time.Time) store.Change {
 	var out store.Change
 	switch {
-	case a.State == alert.Firing && (kind == alert.EventFiring || kind == alert.EventSeverity):
+	case a.State == alert.Firing && isNews(kind):
 		before := d.alerts[a.ID]
 		raised := before != nil && before.Severity < a.Severity
 		d.alerts[a.ID] = &a
 		d.fires[a.Fingerprint] = a.ID
 		d.place(&a, raised, now, &out)
+		if kind == alert.EventFlapping || kind == alert.EventSettled {
+			for key := range d.homes[a.ID] {
+				d.hasten(d.groups[key], now, &out)
+			}
+		}
 	case a.State == alert.Resolved && d.alerts[a.ID] != nil:
 		d.alerts[a.ID] = &a
 		d.end(&a)
@@ -177,6 +186,16 @@ func (d *Dispatcher) Apply(a alert.Alert, kind alert.EventKind, now time.Time) s
 		}
 	}
 	return out
+}
+
+// isNews says whether the transition of an alert that fires may concern a
+// receiver.
+func isNews(kind alert.EventKind) bool {
+	switch kind { //nolint:exhaustive // the others are of alerts that do not fire, or the dispatcher's own
+	case alert.EventFiring, alert.EventSeverity, alert.EventFlapping, alert.EventSettled:
+		return true
+	}
+	return false
 }
 
 // endBefore sees that the end of an alert's last occurrence is told before the

@@ -110,7 +110,7 @@ func (d *Dispatcher) nextLook(g *group, held bool, now time.Time) time.Time {
 func (d *Dispatcher) repeatAt(g *group, members []*store.Member) time.Time {
 	var last time.Time
 	for _, m := range members {
-		if m.Told == alert.Firing && d.alerts[m.AlertID].Active() && !g.leaving[m.MemberKey] {
+		if m.ToldFiring() && d.alerts[m.AlertID].Active() && !g.leaving[m.MemberKey] {
 			last = later(last, m.At)
 		}
 	}
@@ -146,9 +146,9 @@ func (d *Dispatcher) plan(g *group, members []*store.Member, repeat bool, now ti
 		}
 		why := d.why(m, a)
 		if why == reasonNew {
-			if by := d.inhibitedBy(a); by != "" {
+			if reason := d.heldBack(a); reason != "" {
 				p.held = true
-				d.recordHeld(m, a, by, now, out)
+				d.recordHeld(m, a, reason, now, out)
 				continue
 			}
 		}
@@ -185,6 +185,8 @@ func (d *Dispatcher) plan(g *group, members []*store.Member, repeat bool, now ti
 // The reasons for which a receiver is told.
 const (
 	reasonRaised   = "severity raised"
+	reasonFlapping = "flapping" // the alert changes too often: this is the last word until it settles
+	reasonSettled  = "settled"
 	reasonNew      = "new"
 	reasonResolved = "resolved"
 	reasonMissed   = "fired and resolved meanwhile"
@@ -199,11 +201,15 @@ func (d *Dispatcher) why(m *store.Member, a *alert.Alert) string {
 		return reasonNew
 	case a.Active() && m.Severity < a.Severity:
 		return reasonRaised
+	case a.Active() && a.Flapping() && m.Told != store.ToldFlapping:
+		return reasonFlapping
+	case a.Active() && !a.Flapping() && m.Told == store.ToldFlapping:
+		return reasonSettled
 	case a.Active():
 		return ""
 	case d.receivers[m.Receiver].SkipResolved, m.Told == "" && m.Severity != alert.OK:
 		return reasonSkip
-	case m.Told == alert.Firing:
+	case m.ToldFiring():
 		return reasonResolved
 	}
 	return reasonMissed
@@ -223,7 +229,7 @@ func unsent(m *store.Member) string {
 
 func phrase(counts map[string]int) string {
 	var parts []string
-	for _, why := range [...]string{reasonRaised, reasonNew, reasonResolved, reasonMissed} {
+	for _, why := range [...]string{reasonRaised, reasonNew, reasonFlapping, reasonSettled, reasonResolved, reasonMissed} {
 		if n := counts[why]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, why))
 		}
@@ -231,30 +237,9 @@ func phrase(counts map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// inhibitedBy names the firing alert that holds this one back, or "".
-func (d *Dispatcher) inhibitedBy(a *alert.Alert) string {
-	labels := a.AllLabels()
-	for i := range d.options.Inhibitions {
-		in := &d.options.Inhibitions[i]
-		if !in.Target.Matches(labels) {
-			continue
-		}
-		by := ""
-		for _, other := range d.alerts {
-			if other.Active() && other.ID != a.ID && (by == "" || other.Rule < by) && in.holds(other.AllLabels(), labels) {
-				by = other.Rule
-			}
-		}
-		if by != "" {
-			return by
-		}
-	}
-	return ""
-}
-
 // recordHeld writes into the history that an alert is held back; once, which
 // the member's severity remembers.
-func (d *Dispatcher) recordHeld(m *store.Member, a *alert.Alert, by string, now time.Time, out *store.Change) {
+func (d *Dispatcher) recordHeld(m *store.Member, a *alert.Alert, reason string, now time.Time, out *store.Change) {
 	if m.Severity == a.Severity {
 		return
 	}
@@ -262,7 +247,7 @@ func (d *Dispatcher) recordHeld(m *store.Member, a *alert.Alert, by string, now 
 	out.Members = append(out.Members, *m)
 	out.Events = append(out.Events, alert.Event{
 		AlertID: a.ID, At: now, Kind: alert.EventHeld, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold,
-		Receiver: m.Receiver, Reason: "held back: " + by + " fires, which inhibits it",
+		Receiver: m.Receiver, Reason: reason,
 	})
 }
 
@@ -281,6 +266,9 @@ func (d *Dispatcher) queue(g *group, receiver string, p plan, now time.Time, out
 	for _, m := range p.tell {
 		a := d.alerts[m.AlertID]
 		m.Told, m.Severity, m.At = a.State, a.Severity, now
+		if a.Active() && a.Flapping() {
+			m.Told = store.ToldFlapping
+		}
 		out.Events = append(out.Events, alert.Event{
 			AlertID: a.ID, At: now, Kind: alert.EventQueued, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold,
 			Receiver: receiver, DeliveryID: n.ID, Reason: p.reason,
@@ -313,7 +301,7 @@ func worstFirst(a, b alert.Alert) int {
 func (d *Dispatcher) settle(g *group, out *store.Change) {
 	for key, m := range g.members {
 		a := d.alerts[key.AlertID]
-		if a.Active() || m.Told == alert.Firing && !d.receivers[key.Receiver].SkipResolved {
+		if a.Active() || m.ToldFiring() && !d.receivers[key.Receiver].SkipResolved {
 			continue
 		}
 		d.drop(g, key, out)

@@ -53,7 +53,7 @@ func (d *Dispatcher) entries(id string) map[string]store.Member {
 				continue
 			}
 			known, twice := entries[key.Receiver]
-			if !twice || m.Told == alert.Firing && (known.Told == "" || m.Severity > known.Severity) {
+			if !twice || m.ToldFiring() && (known.Told == "" || m.Severity > known.Severity) {
 				entries[key.Receiver] = *m
 			}
 		}
@@ -91,7 +91,7 @@ func (d *Dispatcher) join(g *group, key store.MemberKey, told map[string]store.M
 	}
 	// A fall is not told, and is remembered: when the severity moves up again,
 	// that is news.
-	fell := m.Told == alert.Firing && m.Severity > a.Severity
+	fell := m.ToldFiring() && m.Severity > a.Severity
 	if fell {
 		m.Severity = a.Severity
 	}
@@ -153,7 +153,7 @@ func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, reach
 			if key.AlertID != a.ID {
 				continue
 			}
-			if stays[key] || m.Told == alert.Firing && !reached[key.Receiver] {
+			if stays[key] || m.ToldFiring() && !reached[key.Receiver] {
 				if !stays[key] {
 					g.leaving[key] = true
 				}

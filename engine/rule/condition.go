@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/expr-lang/expr/builtin"
@@ -61,17 +62,24 @@ func CompileCondition(text string, metric source.Metric, catalog source.Catalog)
 }
 
 // parserConfig makes expr-lang parse every function as a plain call: its own
-// builtins, and the predicates among them, are not ours.
+// builtins, and the predicates among them, are not ours. The parser only reads
+// the tables, which are a hundred entries long.
 func parserConfig() *conf.Config {
-	config := conf.CreateNew()
+	disabled, functions := parserTables()
+	return &conf.Config{MaxNodes: conf.DefaultMaxNodes, Disabled: disabled, Functions: functions}
+}
+
+//nolint:gochecknoglobals // a constant that Go cannot spell
+var parserTables = sync.OnceValues(func() (map[string]bool, conf.FunctionsTable) {
+	disabled, functions := map[string]bool{}, conf.FunctionsTable{}
 	for name := range builtin.Index {
-		config.Disabled[name] = true
+		disabled[name] = true
 	}
 	for _, name := range overridden() {
-		config.Functions[name] = &builtin.Function{Name: name}
+		functions[name] = &builtin.Function{Name: name}
 	}
-	return config
-}
+	return disabled, functions
+})
 
 func parseProblem(text string, prepared scanned, err error) problem.Problem {
 	var fe *file.Error

@@ -30,16 +30,25 @@ type Evaluator struct {
 	// restored holds the instances of alerts that a restart brought back and
 	// whose series has not been seen since.
 	restored map[instanceKey]*instance
+	// past are the newest alerts that had ended before a restart, until their
+	// series are seen.
+	past map[instanceKey]*alert.Alert
 	// ended waits to be told: alerts that ended because their series came back
 	// with other labels, or to a rule that does not match it any more.
-	ended   []Transition
-	timers  timerHeap
-	version uint64
-	latest  time.Time  // the last moment that anything was judged at
-	round   uint32     // counts batches, to find a series twice in one
-	found   []*tracked // the series of the samples at hand; nil for those that nobody wants
-	touched []*tracked // of the batch at hand
-	frame   frame      // reused: nothing keeps it
+	ended       []Transition
+	timers      timerHeap
+	version     uint64
+	latest      time.Time // the last moment that anything was judged at
+	round       uint32    // counts batches, to find a series twice in one
+	derivations []*derivation
+	dirty       []*group       // those to be computed
+	made        []alert.Sample // of derived series, by the last Observe
+	present     []*Series      // reused, as values is
+	values      []float64
+	found       []*tracked // the series of the samples at hand; nil for those that nobody wants
+	touched     []*tracked // of the batch at hand
+	frame       frame      // reused: nothing keeps it
+	watch       func(Judged)
 }
 
 // DefaultInterval stands in for a source whose interval nobody knows.
@@ -50,7 +59,7 @@ const DefaultInterval = 30 * time.Second
 func NewEvaluator(rules []*Rule) *Evaluator {
 	e := &Evaluator{
 		families: map[string]*family{}, upstreams: map[string]*upstream{},
-		alerts: map[instanceKey]*instance{}, restored: map[instanceKey]*instance{},
+		alerts: map[instanceKey]*instance{}, restored: map[instanceKey]*instance{}, past: map[instanceKey]*alert.Alert{},
 	}
 	e.frame.other = e.other
 	e.index(rules)
@@ -61,14 +70,20 @@ func NewEvaluator(rules []*Rule) *Evaluator {
 // any more are forgotten.
 func (e *Evaluator) index(rules []*Rule) {
 	e.rules, e.states, e.windows = rules, map[string]*ruleState{}, map[string]time.Duration{}
-	judging := map[string][]*ruleState{}
+	judging, named := map[string][]*ruleState{}, map[string]bool{}
+	var derivations []*derivation
 	for i, r := range rules {
-		if r.Spec.Disabled {
+		if r.Off() {
 			continue
 		}
 		s := &ruleState{rule: r, order: i, sources: map[string]int{}}
 		e.states[r.ID] = s
-		judging[r.Metric.Name] = append(judging[r.Metric.Name], s)
+		judging[r.family] = append(judging[r.family], s)
+		if d := r.combined; d != nil && !named[d.name] {
+			named[d.name] = true
+			own := *d
+			derivations = append(derivations, &own)
+		}
 		for metric, w := range r.Windows() {
 			e.windows[metric] = max(e.windows[metric], w)
 		}
@@ -87,6 +102,8 @@ func (e *Evaluator) index(rules []*Rule) {
 		f.window = window
 		f.index(judging[metric])
 	}
+	e.derivations = derivations
+	e.derive()
 }
 
 // Rules returns the rules in their order.
@@ -115,6 +132,7 @@ type Context struct {
 func (e *Evaluator) Observe(samples []alert.Sample, from Context, now time.Time) []Transition {
 	now = now.UTC()
 	out := e.takeEnded()
+	e.made = e.made[:0]
 	u := e.upstreamOf(from.Source)
 	f := u.inletOf(from.Interval, nanos(from.StartedAt))
 	if e.lookUp(samples, now) {
@@ -190,9 +208,12 @@ func (e *Evaluator) observe(samples []alert.Sample, f *inlet, now time.Time, out
 			continue
 		}
 		t.from(f)
-		if t.take(&samples[i], moment) && t.first != nil {
+		if t.take(&samples[i], moment) && (t.first != nil || t.family.feeds != nil) {
 			e.touched = append(e.touched, t)
 		}
+	}
+	if len(e.derivations) > 0 {
+		e.derived(f, now)
 	}
 	out = append(out, e.takeEnded()...)
 	for _, t := range e.touched {
@@ -259,6 +280,7 @@ func (e *Evaluator) find(f *family, labels alert.Labels, now time.Time) *tracked
 		t.Keep(f.window)
 		f.series[fp] = t
 		t.attach()
+		f.feeds.join(t)
 		e.adopt(t, now)
 	}
 	return t

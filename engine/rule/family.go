@@ -21,6 +21,10 @@ type family struct {
 	// thousand. The others are in general.
 	pinned  map[string]map[string][]*ruleState
 	general []*ruleState
+	// feeds is what is derived of it, made what it is derived by; nil for
+	// nothing.
+	feeds *feeds
+	made  *derivation
 }
 
 // ruleState is one rule, and what the evaluator knows of it.
@@ -60,6 +64,9 @@ type life struct {
 	alert alert.Alert
 	key   instanceKey
 	held  bool // that data is missing has been told
+	thin  bool // that there is too little to judge has been told
+	// last are the newest samples that were judged, the oldest first.
+	last []point
 	// step and gap are the time that the newest sample ended, as far as the one
 	// before it spoke for it and beyond; both until they have been judged.
 	step, gap time.Duration
@@ -76,6 +83,34 @@ func (inst *instance) alert() *alert.Alert {
 		return nil
 	}
 	return &inst.life.alert
+}
+
+// note remembers the series' newest sample; the ones before it when it is the
+// first.
+func (l *life) note(t *tracked) {
+	switch {
+	case !t.seen:
+	case len(l.last) == 0:
+		l.last = t.tail(make([]point, 0, alert.MaxSamples), alert.MaxSamples)
+	case l.last[len(l.last)-1].at >= t.last.at:
+	case len(l.last) == alert.MaxSamples:
+		copy(l.last, l.last[1:])
+		l.last[len(l.last)-1] = t.last
+	default:
+		l.last = append(l.last, t.last)
+	}
+}
+
+// samples returns what note remembers.
+func (l *life) samples() []alert.Point {
+	if len(l.last) == 0 {
+		return l.alert.Samples // of before a restart
+	}
+	out := make([]alert.Point, len(l.last))
+	for i, p := range l.last {
+		out[i] = alert.Point{At: time.Unix(0, p.at).UTC(), Value: alert.Number(p.value)}
+	}
+	return out
 }
 
 func newFamily(metric string) *family {
@@ -100,6 +135,9 @@ func (f *family) index(states []*ruleState) {
 
 // pin is a label and the one value of it that the rule's series have.
 func (r *Rule) pin() (name, value string, ok bool) {
+	if r.combined != nil {
+		return "", "", false
+	}
 	for _, m := range r.Match {
 		if m.Op == alert.MatchEqual && m.Value != "" {
 			return m.Name, m.Value, true
@@ -118,7 +156,7 @@ func (f *family) judging(labels alert.Labels) []*ruleState {
 	}
 	matching := make([]*ruleState, 0, len(found))
 	for _, s := range found {
-		if s.rule.Match.Matches(labels) {
+		if s.rule.matches(labels) {
 			matching = append(matching, s)
 		}
 	}
@@ -176,7 +214,7 @@ func (r *Rule) renames(labels alert.Labels) bool {
 	return false
 }
 
-// detach undoes attach.
+// detach undoes attach, and takes the series out of what it is a member of.
 func (t *tracked) detach(states map[string]*ruleState) {
 	for inst := t.first; inst != nil; inst = inst.next {
 		inst.due = 0
@@ -195,6 +233,7 @@ func (t *tracked) detach(states map[string]*ruleState) {
 		}
 	}
 	t.first = nil
+	t.family.feeds.leave(t)
 }
 
 func (t *tracked) hasAlert() bool {

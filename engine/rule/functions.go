@@ -163,7 +163,7 @@ func windowNode(w window, of source.Metric, from origin, pick func(*frame) *Seri
 	}
 	out := node{kind: number, unit: w.unit(unitOf(of)), from: from, num: over(w.compute)}
 	if from == originChange {
-		out.base = over(baseline)
+		out.base = over(baseValue)
 	}
 	return out
 }

@@ -146,4 +146,5 @@ func (e *Evaluator) Sweep(now time.Time) {
 	for _, u := range e.upstreams {
 		u.sweep(used)
 	}
+	clear(e.past) // whoever has not come back by now
 }

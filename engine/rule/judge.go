@@ -20,6 +20,12 @@ func (e *Evaluator) judge(inst *instance, why cause, now time.Time, out []Transi
 	moment := now.UnixNano()
 	f.now, f.series = moment, &inst.series.Series
 	v := inst.verdict(f, why, moment)
+	if e.watch != nil {
+		e.tell(inst, v)
+	}
+	if v.SourceDown && inst.rule.noData.name != noDataKeep {
+		e.spare(inst)
+	}
 	if inst.life == nil && v.quiet() {
 		e.schedule(inst, moment)
 		return out
@@ -37,7 +43,10 @@ func (e *Evaluator) step(inst *instance, v *Verdict, now time.Time, out []Transi
 	next := inst.rule.Next(old, *v, now)
 	if next.State == "" {
 		if l != nil {
-			l.step, l.gap = 0, 0
+			l.step, l.gap, l.alert = 0, 0, next
+			if next.Flap == nil && next.Levels == [3]alert.Level{} {
+				inst.life = nil
+			}
 		}
 		e.schedule(inst, now.UnixNano())
 		return out
@@ -49,13 +58,18 @@ func (e *Evaluator) step(inst *instance, v *Verdict, now time.Time, out []Transi
 	inst.describe(&next, &old, v, &e.frame)
 	l.key = instanceKey{inst.rule.ID, next.Fingerprint}
 	kind, changed := compare(&old, &next)
-	if kind == "" && v.NoData && !l.held {
+	if kind == "" && (v.NoData && !l.held || v.Thin && !l.thin && next.State == alert.Firing) {
 		kind, changed = alert.EventHeld, true
-		next.Reason = missingReason(v.NoDataFor) + heldSuffix
+		next.Reason = inst.rule.holdReason(v)
 	}
 	l.held = l.held || v.NoData
+	l.thin = v.Thin
 	if !v.NoData {
 		l.step, l.gap = 0, 0
+		l.note(inst.series)
+	}
+	if kind != "" {
+		next.Samples = l.samples()
 	}
 	if changed {
 		out = append(out, Transition{Kind: kind, Alert: next, From: old.Severity})
@@ -68,6 +82,7 @@ func (e *Evaluator) step(inst *instance, v *Verdict, now time.Time, out []Transi
 	switch {
 	case next.State == alert.Resolved || next.State == alert.Inactive:
 		e.forget(inst)
+		inst.recall(&next)
 	case v.NoData:
 		e.miss(inst)
 	}
@@ -80,12 +95,13 @@ func (e *Evaluator) step(inst *instance, v *Verdict, now time.Time, out []Transi
 // runs empty is no recovery.
 func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 	t, r := inst.series, inst.rule
-	v := Verdict{Clear: True}
+	v := Verdict{Clear: True, Sampled: why == bySample}
 	if inst.life != nil {
 		v.Step, v.Gap = inst.life.step, inst.life.gap
 	}
 	if inst.dataMissing(now) {
 		v.NoData, v.NoDataFor = true, time.Duration(now-t.heard())
+		v.SourceDown = t.inlet != nil && t.inlet.from.down
 		return v
 	}
 	if !t.seen {
@@ -101,10 +117,10 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 			v.Levels[i] = Unknown
 		default:
 			v.Levels[i] = when.eval(f)
-			if v.Levels[i] == False && why == byClock && !when.usesAge {
-				v.Levels[i] = Unknown
+			if why == byClock && !when.usesAge {
+				inst.byClock(&v, i)
 			}
-			v.Unconfirmed[i] = !when.usesAge && inst.unconfirmed(i)
+			v.Unconfirmed[i] = !when.usesAge && r.levels[i].polls.Of == 0 && inst.unconfirmed(i)
 		}
 	}
 	if r.clear != nil && inst.life != nil {
@@ -113,8 +129,22 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 	if v.Stale && !r.usesAge {
 		v.Clear = Unknown
 	}
+	if r.minVolume != nil && !v.Stale {
+		v.Thin = r.minVolume.eval(f) == False
+	}
 	v.Warming = r.WarmUp > 0 && t.inlet != nil && t.inlet.startedAt != 0 && now-t.inlet.startedAt < int64(r.WarmUp)
 	return v
+}
+
+// byClock takes back what only a sample shows: that a condition does not hold
+// any more, or that it has begun to.
+func (inst *instance) byClock(v *Verdict, level int) {
+	switch {
+	case v.Levels[level] == False:
+		v.Levels[level], v.Fell[level] = Unknown, true
+	case inst.life == nil || inst.life.alert.Levels[level].Since.IsZero():
+		v.Levels[level] = Unknown
+	}
 }
 
 // unconfirmed says whether no sample has come since the one that started the
@@ -139,11 +169,15 @@ func (inst *instance) dataMissing(now int64) bool {
 
 // missingAt is when the series' data counts as missing. What was overdue
 // already when the watching began, for the daemon was down, is given time
-// anew.
+// anew, and so is what its source could not give while it was down: a rate
+// wants two polls.
 func (inst *instance) missingAt() int64 {
 	at, after := inst.series.heard(), int64(inst.noDataAfter())
 	if at+after < inst.series.since {
 		at = inst.series.since
+	}
+	if inlet := inst.series.inlet; inlet != nil && at < inlet.from.back {
+		at = inlet.from.back
 	}
 	return at + after
 }
@@ -164,10 +198,14 @@ func (inst *instance) describe(next, old *alert.Alert, v *Verdict, f *frame) {
 		inst.measure(next, old.Severity != next.Severity, v, f)
 	}
 	if next.State == alert.Firing {
-		if old.State != alert.Firing {
+		switch {
+		case old.State != alert.Firing && v.NoData:
+			next.Peak = alert.Unknown()
+		case old.State != alert.Firing:
 			next.Peak = next.Value
+		case !v.NoData:
+			next.Peak = worse(next.Verb, next.Peak, next.Value)
 		}
-		next.Peak = worse(next.Verb, next.Peak, next.Value)
 	}
 	// The message tells what made the alert what it is; a value that is better
 	// by now, while `clear` or a `for` is waited for, would belie it.
@@ -207,6 +245,10 @@ func (inst *instance) measure(next *alert.Alert, moved bool, v *Verdict, f *fram
 // needs to be remembered.
 func compare(old, next *alert.Alert) (kind alert.EventKind, changed bool) {
 	switch {
+	case next.State == alert.Firing && next.Flapping() && !old.Flapping():
+		return alert.EventFlapping, true
+	case next.State == alert.Firing && old.Flapping() && !next.Flapping():
+		return alert.EventSettled, true
 	case old.State != next.State:
 		return map[alert.State]alert.EventKind{
 			alert.Pending: alert.EventPending, alert.Firing: alert.EventFiring,
@@ -215,7 +257,8 @@ func compare(old, next *alert.Alert) (kind alert.EventKind, changed bool) {
 	case next.State == alert.Firing && old.Severity != next.Severity:
 		return alert.EventSeverity, true
 	}
-	return "", old.Levels != next.Levels || old.Severity != next.Severity || old.Reason != next.Reason
+	worse := next.State == alert.Firing && next.Peak.Known() && next.Peak != old.Peak
+	return "", worse || old.Levels != next.Levels || old.Severity != next.Severity || old.Reason != next.Reason || old.Flap != next.Flap
 }
 
 // schedule notes when the instance must be judged next. What depends on now,

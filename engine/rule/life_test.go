@@ -358,8 +358,8 @@ func TestHugeWindowsAreThinned(t *testing.T) {
 		now = now.Add(5 * time.Second)
 		s.Append(now, float64(i))
 	}
-	if len(s.ring) > 2*maxPoints {
-		t.Errorf("the ring holds %d points", len(s.ring))
+	if n := len(s.history.points); n > 2*maxPoints {
+		t.Errorf("the history holds %d points", n)
 	}
 	if got, want := average(s, now.UnixNano(), maxWindow), float64(n-1)/2; got < want*0.99 || got > want*1.01 {
 		t.Errorf("avg is %v, want about %v", got, want)

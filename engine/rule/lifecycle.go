@@ -22,8 +22,17 @@ type Verdict struct {
 	NoDataFor time.Duration
 	// Stale says that the next sample is overdue, though not missing yet.
 	Stale bool
-	// Warming says that the watched process has just started.
-	Warming bool
+	// Warming says that the watched process has just started, Thin that the
+	// rule's min_volume does not hold.
+	Warming, Thin bool
+	// SourceDown says that the source of missing data cannot be read: that is
+	// an alert of its own.
+	SourceDown bool
+	// Sampled says that a sample is judged, and not the clock. Fell marks the
+	// severities whose condition does not hold by the clock, for which Levels
+	// says Unknown: only a sample shows that.
+	Sampled bool
+	Fell    [3]bool
 	// Unconfirmed marks the severities whose condition only one sample has
 	// held for yet: their `for` cannot end.
 	Unconfirmed [3]bool
@@ -52,21 +61,33 @@ func (v *Verdict) doubt() {
 // The rules: a severity is taken only when its condition has held for its
 // `for`, and the highest such counts. Firing, an alert moves between
 // severities in the same way. It does not move down past a condition that
-// waits for its `for`, or that held and is unknown now, and does not resolve
-// while there is one, or while `clear` does not hold. Time in which a condition was unknown does not
-// count towards its `for`. Missing data changes nothing unless no_data says
-// so, and never makes an alert milder.
+// waits for its `for`, that is kept firing, or that held and is unknown now, and
+// does not resolve while there is one, or while `clear` does not hold. Time in
+// which a condition was unknown does not count towards its `for`. Missing data
+// changes nothing unless no_data says so, and never makes an alert milder. An
+// alert that flaps stays as it is until it settles.
 func (r *Rule) Next(a alert.Alert, v Verdict, now time.Time) alert.Alert {
+	if r.flapping.Changes > 0 {
+		return r.nextFlapping(a, v, now)
+	}
+	if a.Flapping() { // the rule does not ask for it any more
+		return r.settle(a, r.nextSteady(underneath(a), v, now), nil, now)
+	}
+	return r.nextSteady(a, v, now)
+}
+
+// nextSteady is the life cycle of an alert that may change as it likes.
+func (r *Rule) nextSteady(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 	if v.NoData {
 		return r.nextWithoutData(a, v, now)
 	}
-	if !v.Stale && (isMissing(a.Reason) || isHeld(a.Reason)) {
+	if !v.Stale && !v.Thin && (isMissing(a.Reason) || isHeld(a.Reason)) {
 		a.Reason = r.reasonWithData(&a)
 	}
-	if v.Warming {
-		return holdWarming(a)
+	if v.Warming || v.Thin {
+		return r.startNothing(a, &v)
 	}
-	a = r.advanceTimers(a, v, now)
+	a = r.advanceTimers(a, &v, now)
 	target := r.target(&a, v, now)
 	if a.State == alert.Firing {
 		return r.nextFiring(a, v, target, now)
@@ -76,26 +97,67 @@ func (r *Rule) Next(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 
 // advanceTimers starts the timer of each condition that holds and stops that
 // of each that does not. The timer of a severity that waits stands still over
-// a gap, and while its condition is unknown.
-func (r *Rule) advanceTimers(a alert.Alert, v Verdict, now time.Time) alert.Alert {
+// a gap, and while its condition is unknown. Where a condition must hold on
+// some of the last polls, the verdict says from here on whether it did.
+func (r *Rule) advanceTimers(a alert.Alert, v *Verdict, now time.Time) alert.Alert {
 	for i := range v.Levels {
-		since := &a.Levels[i].Since
+		lv, l := &r.levels[i], &a.Levels[i]
+		if lv.polls.Of > 0 {
+			v.Levels[i] = tally(l, lv.polls, v.Levels[i], v.Sampled)
+		}
 		pause := v.Gap
 		switch v.Levels[i] {
 		case True:
-			if since.IsZero() || since.After(now) { // it was set when the clock was ahead
-				*since = now
+			if l.Since.IsZero() || l.Since.After(now) { // it was set when the clock was ahead
+				l.Since = now
 			}
+			l.Lost = time.Time{}
 		case False:
-			*since = time.Time{}
+			if !kept(lv, l, taken(&a, alert.Severity(i+1)), now) {
+				l.Since, l.Lost = time.Time{}, time.Time{}
+			}
 		case Unknown:
 			pause += v.Step
+			if v.Fell[i] && !v.Stale && !l.Lost.IsZero() && now.Sub(l.Lost) >= lv.keep {
+				l.Since, l.Lost = time.Time{}, time.Time{}
+				v.Levels[i] = False
+			}
 		}
-		if pause > 0 && !since.IsZero() && !taken(&a, alert.Severity(i+1)) {
-			*since = since.Add(min(pause, max(0, now.Sub(*since))))
+		if pause > 0 && !l.Since.IsZero() && !taken(&a, alert.Severity(i+1)) {
+			l.Since = l.Since.Add(min(pause, max(0, now.Sub(l.Since))))
 		}
 	}
 	return a
+}
+
+// tally takes one poll's outcome, and says whether enough of the last ones held.
+// A poll of which nothing is known is none.
+func tally(l *alert.Level, p Polls, t Truth, sampled bool) Truth {
+	if sampled && t != Unknown {
+		l.Polls <<= 1
+		if t == True {
+			l.Polls |= 1
+		}
+		l.Polls &= ^uint64(0) >> (MaxPolls - p.Of)
+	}
+	switch {
+	case l.Count() >= p.Need:
+		return True
+	case t == Unknown || !sampled:
+		return Unknown
+	}
+	return False
+}
+
+// kept says whether a severity whose condition has ended is kept firing still.
+func kept(lv *level, l *alert.Level, taken bool, now time.Time) bool {
+	if lv.keep == 0 || !taken || l.Since.IsZero() {
+		return false
+	}
+	if l.Lost.IsZero() || l.Lost.After(now) {
+		l.Lost = now
+	}
+	return now.Sub(l.Lost) < lv.keep
 }
 
 // target is the highest severity that may be taken now: its condition holds
@@ -111,7 +173,7 @@ func (r *Rule) target(a *alert.Alert, v Verdict, now time.Time) alert.Severity {
 		if v.Unconfirmed[i] && r.levels[i].hold > 0 && !taken(a, severity) {
 			continue
 		}
-		if v.Levels[i] == True || v.Levels[i] == Unknown && taken(a, severity) {
+		if v.Levels[i] == True || (v.Levels[i] == Unknown || !a.Levels[i].Lost.IsZero()) && taken(a, severity) {
 			return severity
 		}
 	}
@@ -134,7 +196,9 @@ func (r *Rule) nextQuiet(a alert.Alert, target alert.Severity, now time.Time) al
 		}
 		if a.Severity != waiting {
 			a.Severity, a.SeverityAt = waiting, now
-			a.Reason = r.waitingReason(waiting)
+			a.Reason = r.waitingReason(waiting, &a)
+		} else if !isHeld(a.Reason) {
+			a.Reason = r.waitingReason(waiting, &a)
 		}
 	case a.State == alert.Pending:
 		a.State, a.EndsAt, a.UpdatedAt = alert.Inactive, now, now
@@ -143,10 +207,11 @@ func (r *Rule) nextQuiet(a alert.Alert, target alert.Severity, now time.Time) al
 	return a
 }
 
-// waiting is the highest severity whose timer runs.
+// waiting is the highest severity whose timer runs, or whose condition held on
+// a poll that counts.
 func (r *Rule) waiting(a *alert.Alert) alert.Severity {
 	for _, severity := range alert.Severities() {
-		if !a.Levels[severity-1].Since.IsZero() {
+		if l := &a.Levels[severity-1]; !l.Since.IsZero() || l.Polls != 0 {
 			return severity
 		}
 	}
@@ -156,6 +221,7 @@ func (r *Rule) waiting(a *alert.Alert) alert.Severity {
 func (r *Rule) nextFiring(a alert.Alert, v Verdict, target alert.Severity, now time.Time) alert.Alert {
 	switch {
 	case target == a.Severity:
+		r.tellKept(&a)
 	case r.open(&a, v, target):
 		// Something above the target still holds or cannot be judged: that is
 		// no recovery.
@@ -197,6 +263,7 @@ func (r *Rule) nextWithoutData(a alert.Alert, v Verdict, now time.Time) alert.Al
 	reason := missingReason(v.NoDataFor)
 	severity := r.noData.severity
 	switch {
+	case v.SourceDown: // it is told once, by the rule that watches the source
 	case severity != alert.OK && taken(&a, severity):
 	case severity != alert.OK:
 		if a.PendingAt.IsZero() {
@@ -219,16 +286,28 @@ func (r *Rule) nextWithoutData(a alert.Alert, v Verdict, now time.Time) alert.Al
 // Reasons of alerts without data. They are read back after a restart.
 const (
 	missingPrefix = "no data for "
+	thinPrefix    = "too little to judge: "
 	heldSuffix    = "; the state is kept"
 )
 
 func missingReason(d time.Duration) string { return missingPrefix + units.Duration(d) }
 
-// isHeld knows the reason of an alert that missing data left as it was,
-// isMissing that of one which missing data made.
-func isHeld(reason string) bool {
-	return strings.HasPrefix(reason, missingPrefix) && strings.HasSuffix(reason, heldSuffix)
+// holdReason says why an alert stays as it is; empty when nothing holds it.
+func (r *Rule) holdReason(v *Verdict) string {
+	switch {
+	case v.NoData && v.SourceDown:
+		return missingReason(v.NoDataFor) + ", and its source cannot be read" + heldSuffix
+	case v.NoData:
+		return missingReason(v.NoDataFor) + heldSuffix
+	case v.Thin:
+		return thinPrefix + r.minVolume.Text + " does not hold" + heldSuffix
+	}
+	return ""
 }
+
+// isHeld knows the reason of an alert that was left as it was, isMissing that
+// of one which missing data made.
+func isHeld(reason string) bool { return strings.HasSuffix(reason, heldSuffix) }
 
 func isMissing(reason string) bool {
 	return strings.HasPrefix(reason, missingPrefix) && !strings.HasSuffix(reason, heldSuffix)
@@ -240,35 +319,62 @@ func (r *Rule) reasonWithData(a *alert.Alert) string {
 	case a.Severity == alert.OK || r.levels[a.Severity-1].when == nil || isMissing(a.Reason):
 		return "data is back"
 	case a.State == alert.Pending:
-		return r.waitingReason(a.Severity)
+		return r.waitingReason(a.Severity, a)
 	}
 	return r.firingReason(a.Severity)
 }
 
-// holdWarming keeps what fires and starts nothing: a cold cache after a
-// restart is not an incident. Timers begin again when the warm-up is over.
-func holdWarming(a alert.Alert) alert.Alert {
-	if a.State == alert.Firing {
+// startNothing keeps what fires and starts nothing: a cold cache after a
+// restart is not an incident, nor is a rate over three requests. Timers begin
+// again when there is something to judge.
+func (r *Rule) startNothing(a alert.Alert, v *Verdict) alert.Alert {
+	if a.State != alert.Pending {
 		return a
 	}
-	a.Levels = [3]alert.Level{}
+	a.Levels, a.Reason = [3]alert.Level{}, "the watched process has just started"
+	if v.Thin {
+		a.Reason = thinPrefix + r.minVolume.Text + " does not hold"
+	}
 	return a
 }
 
 func (r *Rule) firingReason(severity alert.Severity) string {
-	lv := r.levels[severity-1]
-	if lv.when == nil {
+	lv := &r.levels[severity-1]
+	switch {
+	case lv.when == nil:
 		return severity.String()
+	case lv.hold == 0:
+		return lv.subject() + " holds"
 	}
-	if lv.hold == 0 {
-		return fmt.Sprintf("%s holds", lv.when.Text)
-	}
-	return fmt.Sprintf("%s has held for %s", lv.when.Text, units.Duration(lv.hold))
+	return fmt.Sprintf("%s has held for %s", lv.subject(), units.Duration(lv.hold))
 }
 
-func (r *Rule) waitingReason(severity alert.Severity) string {
-	lv := r.levels[severity-1]
-	return fmt.Sprintf("%s holds; fires when it has for %s", lv.when.Text, units.Duration(lv.hold))
+func (r *Rule) waitingReason(severity alert.Severity, a *alert.Alert) string {
+	lv, l := &r.levels[severity-1], &a.Levels[severity-1]
+	if lv.polls.Of > 0 && l.Since.IsZero() {
+		return fmt.Sprintf("%s held on %d of the last %d polls; fires at %d", lv.when.Text, l.Count(), lv.polls.Of, lv.polls.Need)
+	}
+	return fmt.Sprintf("%s holds; fires when it has for %s", lv.subject(), units.Duration(lv.hold))
+}
+
+// subject is the condition as reasons name it.
+func (lv *level) subject() string {
+	if lv.polls.Of > 0 {
+		return fmt.Sprintf("%s on %s polls", lv.when.Text, lv.polls)
+	}
+	return lv.when.Text
+}
+
+// tellKept says in the reason that a severity is only kept, and when it is not
+// any more.
+func (r *Rule) tellKept(a *alert.Alert) {
+	lv, l := &r.levels[a.Severity-1], &a.Levels[a.Severity-1]
+	switch {
+	case !l.Lost.IsZero():
+		a.Reason = fmt.Sprintf("%s has ended; %s is kept for %s", lv.subject(), a.Severity, units.Duration(lv.keep))
+	case strings.Contains(a.Reason, " is kept for "):
+		a.Reason = r.firingReason(a.Severity)
+	}
 }
 
 func (r *Rule) resolvedReason() string {
@@ -279,18 +385,25 @@ func (r *Rule) resolvedReason() string {
 }
 
 // NextDue returns when the alert may change without a new sample: the end of
-// the next `for`. Zero means never.
+// the next `for` or `keep_firing_for`, or of its flapping. Zero means never.
 func (r *Rule) NextDue(a *alert.Alert, now time.Time) time.Time {
 	var due time.Time
-	for i := range a.Levels {
-		since := a.Levels[i].Since
-		if since.IsZero() {
-			continue
-		}
-		at := since.Add(r.levels[i].hold)
+	consider := func(at time.Time) {
 		if at.After(now) && (due.IsZero() || at.Before(due)) {
 			due = at
 		}
+	}
+	for i := range a.Levels {
+		l := &a.Levels[i]
+		if !l.Since.IsZero() {
+			consider(l.Since.Add(r.levels[i].hold))
+		}
+		if !l.Lost.IsZero() {
+			consider(l.Lost.Add(r.levels[i].keep))
+		}
+	}
+	if a.Flapping() {
+		consider(r.settlesAt(a.Flap))
 	}
 	return due
 }

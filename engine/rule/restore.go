@@ -18,6 +18,19 @@ const (
 	reasonTwice    = "the same alert was brought back already"
 )
 
+// Remembering returns the ids of the rules whose alerts leave something to the
+// next ones: how often they changed, or their last polls. Restore wants the
+// newest ended alerts of these too.
+func (e *Evaluator) Remembering() []string {
+	var ids []string
+	for _, r := range e.rules {
+		if r.remembers() {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
 // Restore brings back the alerts of before a restart, as they were: pending
 // and firing ones. Those that no rule looks after any more come back resolved,
 // with that reason. Call it once, before the first sample is observed; samples
@@ -29,10 +42,11 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 	for i := range alerts {
 		a := alerts[i]
 		if a.State != alert.Firing && a.State != alert.Pending {
+			e.recollect(&a)
 			continue
 		}
 		e.version++
-		l := &life{alert: a, held: strings.HasPrefix(a.Reason, missingPrefix), key: instanceKey{a.Rule, a.Labels.Fingerprint()}}
+		l := &life{alert: a, held: strings.HasPrefix(a.Reason, missingPrefix), thin: strings.HasPrefix(a.Reason, thinPrefix), key: instanceKey{a.Rule, a.Labels.Fingerprint()}}
 		reason := unfit(rules[a.Rule], &a)
 		if reason == "" && e.has(l.key) {
 			reason = reasonTwice
@@ -62,6 +76,15 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 	return append(out, e.takeEnded()...)
 }
 
+// recollect notes an alert that has ended, until its series is seen: the next
+// one must know how often it changed.
+func (e *Evaluator) recollect(a *alert.Alert) {
+	key := instanceKey{a.Rule, a.Fingerprint}
+	if known := e.past[key]; known == nil || a.UpdatedAt.After(known.UpdatedAt) {
+		e.past[key] = a
+	}
+}
+
 func (e *Evaluator) has(key instanceKey) bool {
 	return e.restored[key] != nil || e.alerts[key] != nil
 }
@@ -79,7 +102,7 @@ func unfit(r *Rule, a *alert.Alert) string {
 	switch {
 	case r == nil:
 		return reasonRemoved
-	case r.Spec.Disabled:
+	case r.Off():
 		return reasonDisabled
 	case a.Metric != r.Metric.Name:
 		return reasonMetric
@@ -93,7 +116,7 @@ func unfit(r *Rule, a *alert.Alert) string {
 // are about. One that the rule makes with other labels now, or does not make
 // of this series any more, ends: it would fire for ever.
 func (e *Evaluator) adopt(t *tracked, now time.Time) {
-	if len(e.restored) == 0 {
+	if len(e.restored)+len(e.past) == 0 {
 		return
 	}
 	for inst := t.first; inst != nil; inst = inst.next {
@@ -105,15 +128,17 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 			back.life, back.due = nil, 0
 			e.schedule(inst, now.UnixNano())
 		}
+		inst.recall(e.past[key])
+		delete(e.past, key)
 	}
 	fp := t.Labels.Fingerprint()
 	for _, back := range e.restored {
 		a := back.alert()
-		if a.Series != fp || a.Metric != t.family.metric {
+		if a.Series != fp || back.rule.family != t.family.metric {
 			continue
 		}
 		reason := reasonLabels
-		if !back.rule.Match.Matches(t.Labels) {
+		if !back.rule.matches(t.Labels) {
 			reason = reasonMatch
 		}
 		e.ended = e.close(back, reason, now, e.ended)
@@ -126,11 +151,14 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 // any more, resolve with that reason.
 func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 	now = now.UTC()
-	carried := e.alerts
+	carried, lives := e.alerts, map[*tracked][]*instance{}
 	for _, f := range e.families {
 		for _, t := range f.series {
 			for inst := t.first; inst != nil; inst = inst.next {
 				inst.due = 0
+				if inst.life != nil {
+					lives[t] = append(lives[t], inst)
+				}
 			}
 			t.first = nil
 		}
@@ -138,7 +166,6 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 	e.alerts, e.timers = map[instanceKey]*instance{}, nil
 	e.index(rules)
 	out := append(e.takeEnded(), e.reloadStandIns(now)...)
-	lives := livesOf(carried)
 	for _, f := range e.families {
 		for _, t := range f.series {
 			t.Keep(f.window)
@@ -156,18 +183,13 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 	return append(out, e.endCarried(carried, now)...)
 }
 
-// livesOf sorts what instances remember by their series.
-func livesOf(carried map[instanceKey]*instance) map[*tracked][]*instance {
-	lives := map[*tracked][]*instance{}
-	for _, inst := range carried {
-		lives[inst.series] = append(lives[inst.series], inst)
-	}
-	return lives
-}
-
-// takeOver goes on with the alert that the rule of before had here.
+// takeOver goes on with what the rule of before remembered here.
 func (e *Evaluator) takeOver(inst *instance, before []*instance) {
 	for _, old := range before {
+		if old.rule.ID == inst.rule.ID && old.alert() == nil && inst.rule.remembers() {
+			inst.life = old.life
+			return
+		}
 		if old.rule.ID != inst.rule.ID || !inst.rule.labels.Subset(old.life.alert.Labels) {
 			continue
 		}
@@ -213,7 +235,7 @@ func (e *Evaluator) endCarried(carried map[instanceKey]*instance, now time.Time)
 		case reason != "":
 		case r.For(inst.series.Labels) == nil:
 			reason = reasonMatch
-		case !r.Match.Matches(inst.series.Labels):
+		case !r.matches(inst.series.Labels):
 			reason = reasonMatch
 		default:
 			reason = reasonLabels

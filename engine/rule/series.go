@@ -1,9 +1,6 @@
 package rule
 
 import (
-	"math"
-	"slices"
-	"sort"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -15,59 +12,44 @@ type point struct {
 	value float64
 }
 
-// Series is one metric with one label set: its last sample, and as many older
-// ones as the windows over it need. Samples are kept in time order in a ring
-// that grows to what it must hold. It is not safe for concurrent use.
+// Series is one metric with one label set: its last sample and, while a window
+// over it is wanted, its history. There are very many of them, and most have no
+// window: what only a window needs stands behind history. It is not safe for
+// concurrent use.
 type Series struct {
-	Labels alert.Labels
-	last   point
-	seen   bool
-	// keep is the longest window that any condition looks back over; 0 keeps
-	// the last sample only.
-	keep time.Duration
-	// ring[head:head+size], wrapping, is the window's samples, oldest first.
-	ring []point
-	head int
-	size int
+	Labels  alert.Labels
+	last    point
+	history *history // nil while no window is wanted
+	seen    bool
 }
 
-// slack is how much longer than a window its samples are kept, so that
-// change(1h) finds the sample that stood an hour ago.
-func slack(window time.Duration) time.Duration { return window / 4 }
-
-// Append takes the next sample. One that is not newer than the last is
-// dropped, and Append reports false.
+// Append takes the next sample. One that is not newer than the last, or is no
+// finite number, is dropped, and Append reports false.
 func (s *Series) Append(at time.Time, value float64) bool {
 	p := point{at: at.UnixNano(), value: value}
-	if s.seen && p.at <= s.last.at {
+	if s.seen && p.at <= s.last.at || value-value != 0 {
 		return false
 	}
-	s.last, s.seen = p, true
-	if s.keep > 0 {
-		s.expire(p.at)
-		if s.size >= 2 && p.at-s.at(s.size-2).at < int64(s.keep/maxPoints) {
-			s.ring[(s.head+s.size-1)%len(s.ring)] = p
-		} else {
-			s.push(p)
-		}
+	if s.seen && s.history != nil {
+		s.history.take(s.last, p.at)
 	}
+	s.last, s.seen = p, true
 	return true
 }
-
-// maxPoints bounds the memory of a huge window: its samples are thinned to
-// that many, evenly in time, the newest always among them. At one sample in 5 s
-// that concerns windows of more than 22 hours.
-const maxPoints = 16384
 
 // rewind forgets the samples after a moment: the clock was set back, and they
 // lie in a future that would shut out the present.
 func (s *Series) rewind(moment int64) {
-	s.size = s.from(moment)
-	if s.size > 0 {
-		s.last = s.at(s.size - 1)
-	} else {
-		s.last = point{at: min(s.last.at, moment-1), value: s.last.value}
+	if s.last.at <= moment {
+		return
 	}
+	if s.history != nil {
+		if p, ok := s.history.rewind(moment); ok {
+			s.last = p
+			return
+		}
+	}
+	s.last.at = moment - 1
 }
 
 // Last returns the newest sample; false when there is none.
@@ -80,178 +62,11 @@ func (s *Series) Last() (at time.Time, value float64, ok bool) {
 
 // Keep makes the series hold at least this long a window from now on.
 func (s *Series) Keep(window time.Duration) {
-	if window <= s.keep {
+	if window <= 0 {
 		return
 	}
-	if s.keep == 0 && s.seen {
-		s.push(s.last)
+	if s.history == nil {
+		s.history = &history{}
 	}
-	s.keep = window
-}
-
-func (s *Series) expire(now int64) {
-	oldest := now - int64(s.keep+slack(s.keep))
-	for s.size > 0 && s.ring[s.head].at < oldest {
-		s.head = (s.head + 1) % len(s.ring)
-		s.size--
-	}
-}
-
-func (s *Series) push(p point) {
-	if s.size == len(s.ring) {
-		grown := make([]point, max(8, 2*len(s.ring)))
-		for i := range s.size {
-			grown[i] = s.at(i)
-		}
-		s.ring, s.head = grown, 0
-	}
-	s.ring[(s.head+s.size)%len(s.ring)] = p
-	s.size++
-}
-
-func (s *Series) at(i int) point { return s.ring[(s.head+i)%len(s.ring)] }
-
-// from returns the index of the first sample newer than the moment.
-func (s *Series) from(moment int64) int {
-	return sort.Search(s.size, func(i int) bool { return s.at(i).at > moment })
-}
-
-// before returns the last sample at or before the moment, unless it is older
-// than the slack allows.
-func (s *Series) before(moment int64, window time.Duration) (point, bool) {
-	i := s.from(moment) - 1
-	if i < 0 {
-		return point{}, false
-	}
-	p := s.at(i)
-	return p, moment-p.at <= int64(slack(window))
-}
-
-// windowFunc computes over the samples in (now-window, now]; NaN is unknown.
-type windowFunc func(s *Series, now int64, window time.Duration) float64
-
-func average(s *Series, now int64, window time.Duration) float64 {
-	i, sum := s.from(now-int64(window)), 0.0
-	n := s.size - i
-	for ; i < s.size; i++ {
-		sum += s.at(i).value
-	}
-	if n <= 0 {
-		return math.NaN()
-	}
-	return sum / float64(n)
-}
-
-func sum(s *Series, now int64, window time.Duration) float64 {
-	i := s.from(now - int64(window))
-	if i >= s.size {
-		return math.NaN()
-	}
-	total := 0.0
-	for ; i < s.size; i++ {
-		total += s.at(i).value
-	}
-	return total
-}
-
-func count(s *Series, now int64, window time.Duration) float64 {
-	return float64(s.size - s.from(now-int64(window)))
-}
-
-func minimum(s *Series, now int64, window time.Duration) float64 {
-	return extreme(s, now, window, math.Min)
-}
-
-func maximum(s *Series, now int64, window time.Duration) float64 {
-	return extreme(s, now, window, math.Max)
-}
-
-func extreme(s *Series, now int64, window time.Duration, pick func(a, b float64) float64) float64 {
-	i := s.from(now - int64(window))
-	if i >= s.size {
-		return math.NaN()
-	}
-	best := s.at(i).value
-	for i++; i < s.size; i++ {
-		best = pick(best, s.at(i).value)
-	}
-	return best
-}
-
-// deviation is the population's standard deviation; it wants two samples.
-func deviation(s *Series, now int64, window time.Duration) float64 {
-	first := s.from(now - int64(window))
-	n, mean, squares := 0.0, 0.0, 0.0
-	for i := first; i < s.size; i++ { // Welford
-		n++
-		d := s.at(i).value - mean
-		mean += d / n
-		squares += d * (s.at(i).value - mean)
-	}
-	if n < 2 {
-		return math.NaN()
-	}
-	return math.Sqrt(squares / n)
-}
-
-// quantile interpolates linearly between the two nearest ranks.
-func quantile(q float64) windowFunc {
-	return func(s *Series, now int64, window time.Duration) float64 {
-		first := s.from(now - int64(window))
-		if first >= s.size {
-			return math.NaN()
-		}
-		values := make([]float64, 0, s.size-first)
-		for i := first; i < s.size; i++ {
-			values = append(values, s.at(i).value)
-		}
-		slices.Sort(values)
-		rank := q * float64(len(values)-1)
-		low := int(rank)
-		if low+1 >= len(values) {
-			return values[low]
-		}
-		return values[low] + (rank-float64(low))*(values[low+1]-values[low])
-	}
-}
-
-// rate is a counter's rise a second; after a fall the counter began anew at
-// zero. It wants two samples.
-func rate(s *Series, now int64, window time.Duration) float64 {
-	first := s.from(now - int64(window))
-	if s.size-first < 2 {
-		return math.NaN()
-	}
-	rise := 0.0
-	for i := first + 1; i < s.size; i++ {
-		d := s.at(i).value - s.at(i-1).value
-		if d < 0 {
-			d = s.at(i).value
-		}
-		rise += d
-	}
-	return rise / (float64(s.at(s.size-1).at-s.at(first).at) / 1e9)
-}
-
-// baseline is the value that stood a window ago.
-func baseline(s *Series, now int64, window time.Duration) float64 {
-	p, ok := s.before(now-int64(window), window)
-	if !ok {
-		return math.NaN()
-	}
-	return p.value
-}
-
-func change(s *Series, now int64, window time.Duration) float64 {
-	return s.last.value - baseline(s, now, window)
-}
-
-// changePct is the change in hundredths of the baseline; unknown when that is
-// 0, for nothing can be said of it.
-func changePct(s *Series, now int64, window time.Duration) float64 {
-	then := baseline(s, now, window)
-	if then == 0 {
-		return math.NaN()
-	}
-	return 100 * (s.last.value - then) / math.Abs(then)
+	s.history.keep = max(s.history.keep, window)
 }

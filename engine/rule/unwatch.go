@@ -18,7 +18,7 @@ func (e *Evaluator) Unwatch(watched func(alert.Labels) bool, now time.Time) []Tr
 	out := e.takeEnded()
 	for _, f := range e.families {
 		for fp, t := range f.series {
-			if watched(t.Labels) {
+			if f.made != nil || watched(t.Labels) { // what is made goes with its members
 				continue
 			}
 			for inst := t.first; inst != nil; inst = inst.next {
@@ -30,12 +30,33 @@ func (e *Evaluator) Unwatch(watched func(alert.Labels) bool, now time.Time) []Tr
 			delete(f.series, fp)
 		}
 	}
+	out = e.endEmptied(now, out)
 	for _, inst := range e.restored {
-		if !watched(seriesLabels(inst.alert().Labels)) {
+		if inst.rule.combined == nil && !watched(seriesLabels(inst.alert().Labels)) {
 			out = e.close(inst, reasonUnwatched, now, out)
 		}
 	}
 	return sorted(out)
+}
+
+// endEmptied forgets the derived series that have lost their last member.
+func (e *Evaluator) endEmptied(now time.Time, out []Transition) []Transition {
+	for _, d := range e.derivations {
+		f := e.families[d.name]
+		for fp, t := range f.series {
+			if d.groups[fp] != nil || t.inlet == nil { // not computed since a restart: its members may come yet
+				continue
+			}
+			for inst := t.first; inst != nil; inst = inst.next {
+				if inst.alert() != nil {
+					out = e.close(inst, reasonUnwatched, now, out)
+				}
+			}
+			t.detach(e.states)
+			delete(f.series, fp)
+		}
+	}
+	return out
 }
 
 // seriesLabels undoes what Identity does to the source label, so that an alert

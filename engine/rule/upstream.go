@@ -13,6 +13,9 @@ type upstream struct {
 	name string
 	down bool  // its last batch says that it cannot be read
 	good int64 // when it was last read; nanoseconds since 1970, 0 for never
+	back int64 // when it was first read again after it had been down; 0 for never
+	// spared are the instances whose no_data waits for the source to be back.
+	spared []*instance
 	// inlets are the ways in which its samples came: an application pushes from
 	// several processes, each of its own age.
 	inlets []*inlet
@@ -34,6 +37,9 @@ type absence struct {
 	lasted    time.Duration
 	instances []*instance
 	seen      bool // in the batch at hand
+	// within are the labels of a derived series: its members have them, and
+	// others beside. Nil for a series that the source gives itself.
+	within alert.Labels
 }
 
 // DefaultGoneAfter is how long a source must be read without a label set until
@@ -74,12 +80,21 @@ func (t *tracked) from(f *inlet) {
 	t.inlet = f
 }
 
-// source returns the source of the instance's series.
+// source returns the source of the instance's series. That of a derived series
+// which was not computed since a restart is nobody's: it goes by all of them.
 func (e *Evaluator) source(inst *instance) *upstream {
 	if f := inst.series.inlet; f != nil {
 		return f.from
 	}
 	return e.upstreamOf(seriesLabels(inst.series.Labels).Get(alert.LabelSource))
+}
+
+// spare keeps an instance's no_data back until its source can be read: that it
+// cannot is an alert of its own.
+func (e *Evaluator) spare(inst *instance) {
+	if u := e.source(inst); !slices.Contains(u.spared, inst) {
+		u.spared = append(u.spared, inst)
+	}
 }
 
 // miss begins to count how long the instance's label set stays away.
@@ -92,6 +107,12 @@ func (e *Evaluator) miss(inst *instance) {
 	away := u.absent[a.Series]
 	if away == nil {
 		away = &absence{}
+		if inst.rule.derives() {
+			away.within = inst.series.Labels
+			if inst.series.family == nil { // of before a restart
+				away.within = inst.rule.without(a.Labels)
+			}
+		}
 		u.absent[a.Series] = away
 	}
 	if !slices.Contains(away.instances, inst) {
@@ -103,28 +124,42 @@ func (e *Evaluator) miss(inst *instance) {
 // sets that it has not given for long. While it cannot be read nothing is
 // counted: what is not read may be there.
 func (e *Evaluator) read(u *upstream, from Context, samples []alert.Sample, now time.Time, out []Transition) []Transition {
+	was := u.down
 	u.down = from.Failed
 	if u.down {
 		return out
 	}
 	moment := now.UnixNano()
+	if was {
+		u.back = moment
+		for _, inst := range u.spared {
+			e.schedule(inst, moment)
+		}
+		u.spared = nil
+	}
 	interval := from.Interval
 	if interval <= 0 {
 		interval = DefaultInterval
 	}
-	step := min(time.Duration(moment-u.good), interval*3/2)
-	if u.good == 0 {
-		step = 0
+	out = e.countAbsent(u, interval, samples, now, out)
+	if nobody := e.upstreams[""]; nobody != nil && nobody != u {
+		out = e.countAbsent(nobody, interval, samples, now, out)
+	}
+	return out
+}
+
+// countAbsent adds the time since the source was last read to the label sets
+// that are not among the samples.
+func (e *Evaluator) countAbsent(u *upstream, interval time.Duration, samples []alert.Sample, now time.Time, out []Transition) []Transition {
+	moment, step := now.UnixNano(), time.Duration(0)
+	if u.good != 0 {
+		step = max(0, min(time.Duration(moment-u.good), interval*3/2))
 	}
 	u.good = moment
 	if len(u.absent) == 0 {
 		return out
 	}
-	for i := range samples {
-		if away := u.absent[samples[i].Labels.Fingerprint()]; away != nil {
-			away.seen, away.lasted = true, 0
-		}
-	}
+	u.find(samples)
 	var gone []Transition
 	for fp, away := range u.absent {
 		away.instances = slices.DeleteFunc(away.instances, func(inst *instance) bool {
@@ -145,6 +180,28 @@ func (e *Evaluator) read(u *upstream, from Context, samples []alert.Sample, now 
 		}
 	}
 	return append(out, sorted(gone)...)
+}
+
+// find marks the absent label sets that are among the samples after all, with
+// another metric.
+func (u *upstream) find(samples []alert.Sample) {
+	derived := false
+	for _, away := range u.absent {
+		derived = derived || away.within != nil
+	}
+	for i := range samples {
+		if away := u.absent[samples[i].Labels.Fingerprint()]; away != nil && away.within == nil {
+			away.seen, away.lasted = true, 0
+		}
+		if !derived {
+			continue
+		}
+		for _, away := range u.absent {
+			if away.within != nil && away.within.Subset(samples[i].Labels) {
+				away.seen, away.lasted = true, 0
+			}
+		}
+	}
 }
 
 func (inst *instance) goneAfter() time.Duration {

@@ -73,6 +73,9 @@ func checkFile(name string, text []byte, module string) ([]Violation, error) {
 			return nil, err
 		}
 		to, inside := strings.CutPrefix(imported, module+"/")
+		if imported == module {
+			to, inside = ".", true
+		}
 		switch {
 		case inside:
 			if why := Forbidden(from, to); why != "" {

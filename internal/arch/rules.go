@@ -10,6 +10,7 @@ import (
 // /* for everything below it too.
 func inward() map[string][]string {
 	return map[string][]string{
+		".":             nil, // rules.yaml, embedded
 		"alert":         nil,
 		"source":        {"alert"},
 		"store":         {"alert"},
@@ -18,7 +19,7 @@ func inward() map[string][]string {
 		"engine/route":  {"alert", "store"},  // groups and members as they are kept
 		"engine/outbox": {"alert", "store", "notifiers"},
 		"engine":        {"alert", "source", "store", "notifiers", "engine/rule", "engine/route", "engine/outbox"},
-		"configs":       {"alert", "source", "store", "notifiers", "engine/rule", "engine/route", "engine/outbox"},
+		"configs":       {".", "alert", "source", "store", "notifiers", "engine/rule", "engine/route", "engine/outbox"},
 		"api":           {"alert", "source", "store", "notifiers"},
 		"internal":      {"alert", "source"},
 		"plugins":       {"alert", "source", "notifiers"},

@@ -68,8 +68,13 @@ func (p places) follow(path string, links int) {
 	}
 }
 
-// glob adds the folders in which a name would make a pattern fit.
+// glob adds the folders in which a name would make a pattern fit. One without
+// * ? and [ is a file.
 func (p places) glob(pattern string) {
+	if !isPattern(pattern) {
+		p.follow(pattern, maxLinks)
+		return
+	}
 	root := filepath.VolumeName(pattern) + string(filepath.Separator)
 	steps := split(pattern)
 	for i, step := range steps {

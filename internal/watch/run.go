@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -175,19 +177,34 @@ func (r *run) settle(ctx context.Context, changed func(context.Context)) {
 }
 
 // act calls changed. What was found counts as read where changed does not tell
-// what it read: a refused configuration names no rule files, and must not be
-// read again and again for theirs.
+// of it: a refused configuration names no rule files, and what fits a pattern
+// may be passed over. Neither must be read again and again.
 func (r *run) act(ctx context.Context, found map[string]Sum, changed func(context.Context)) {
 	before, generation := r.w.present()
 	changed(ctx)
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()
 	if r.w.generation != generation {
-		return // everything was told anew
+		found = fitting(r.w.patterns, found) // of the rest all was told anew
 	}
 	for name, sum := range found {
-		if told, known := r.w.files[name]; !known || told == before[name] {
+		told, known := r.w.files[name]
+		if !known || r.w.generation == generation && told == before[name] {
 			r.w.files[name] = sum
 		}
 	}
+}
+
+// fitting returns the entries of files that fit one of the patterns.
+func fitting(patterns []string, files map[string]Sum) map[string]Sum {
+	out := map[string]Sum{}
+	for name, sum := range files {
+		if slices.ContainsFunc(patterns, func(p string) bool {
+			fits, _ := filepath.Match(p, name) // a pattern that is none fits nothing
+			return fits
+		}) {
+			out[name] = sum
+		}
+	}
+	return out
 }

@@ -34,8 +34,9 @@ type world struct {
 	reloads chan map[string]string
 	settled chan bool
 	// during is called in a reload, before it reads; nil is nothing.
-	during func()
-	refuse bool // reloads are refused: only the first file is read
+	during   func()
+	refuse   bool   // reloads are refused: only the first file is read
+	passOver string // fits a pattern and is not read
 }
 
 func newWorld(t *testing.T) *world {
@@ -71,6 +72,9 @@ func (w *world) load() (map[string]watch.Sum, map[string]string) {
 		found, _ := filepath.Glob(w.path(p))
 		for _, name := range found {
 			rel, _ := filepath.Rel(w.dir, name)
+			if rel == w.passOver {
+				continue
+			}
 			names = append(names[:len(names):len(names)], rel)
 		}
 	}
@@ -290,6 +294,28 @@ func TestFilesThatComeToFitAPatternAreSeen(t *testing.T) {
 	w.write("rules/.tocsin-c.yaml-X.tmp", "a temporary file of ours")
 	w.write("rules/c.yaml", "c")
 	w.awaitText("rules/c.yaml", "c")
+}
+
+// What fits a pattern and is not read all the same, as a second path of one
+// file, is no reason to read again and again.
+func TestWhatIsPassedOverIsReadOnceAtMost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.files, w.patterns, w.every = []string{"rules.yaml"}, []string{"*.yaml"}, 10*time.Millisecond
+	w.passOver = "copy.yaml"
+	w.write("rules.yaml", "old")
+	w.write("copy.yaml", "passed over")
+	w.start(nil)
+	w.write("rules.yaml", "new")
+	w.awaitText("rules.yaml", "new")
+	for range 3 {
+		w.write("rules.yaml", "new")
+		w.awaitNothing()
+	}
+	w.write("rules.yaml", "newer")
+	if n := w.awaitText("rules.yaml", "newer"); n > 2 {
+		t.Errorf("%d reloads", n)
+	}
 }
 
 func TestASlowWriterIsWaitedFor(t *testing.T) {

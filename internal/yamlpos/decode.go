@@ -26,6 +26,17 @@ func (d *Document) Decode(into ...any) Mistakes { return d.DecodeAt("", into...)
 // DecodeAt fills into from the part of the document at the path; when there is
 // none it does nothing.
 func (d *Document) DecodeAt(path string, into ...any) Mistakes {
+	return d.decodeAt(path, false, into)
+}
+
+// MergeAt is DecodeAt but for maps, which are added to key by key: what the
+// document says of a thing changes what another one said of it. Lists are
+// replaced.
+func (d *Document) MergeAt(path string, into ...any) Mistakes {
+	return d.decodeAt(path, true, into)
+}
+
+func (d *Document) decodeAt(path string, merge bool, into []any) Mistakes {
 	f := d.find(path)
 	if f.rest != "" {
 		return nil
@@ -34,7 +45,7 @@ func (d *Document) DecodeAt(path string, into ...any) Mistakes {
 	for i, target := range into {
 		targets[i] = reflect.ValueOf(target).Elem()
 	}
-	dec := decoder{d: d}
+	dec := decoder{d: d, merge: merge, fields: map[reflect.Type][]field{}}
 	if len(targets) == 1 {
 		dec.value(f.node, targets[0], path)
 	} else {
@@ -46,7 +57,20 @@ func (d *Document) DecodeAt(path string, into ...any) Mistakes {
 // decoder collects the mistakes of one Decode.
 type decoder struct {
 	d        *Document
+	merge    bool // add to maps
 	mistakes Mistakes
+	// fields has the keys of the structs met so far: a list of ten thousand
+	// items asks for the same ones each time.
+	fields map[reflect.Type][]field
+}
+
+func (dec *decoder) fieldsOf(t reflect.Type) []field {
+	known, ok := dec.fields[t]
+	if !ok {
+		known = fieldsOf(t)
+		dec.fields[t] = known
+	}
+	return known
 }
 
 // refuse reports a value and remembers that it was reported.
@@ -111,12 +135,15 @@ func (dec *decoder) pointer(n *yaml.Node, v reflect.Value, path string) {
 	dec.value(n, v.Elem(), path)
 }
 
-// reader lets a type read itself from a scalar, or fills it as the struct that
-// it is from a mapping.
+// reader lets a type read itself from a scalar, or fills it as the struct or
+// the map that it is from a mapping.
 func (dec *decoder) reader(n *yaml.Node, v reflect.Value, path string) {
-	asStruct := v.Kind() == reflect.Struct && len(fieldsOf(v.Type())) > 0
-	if asStruct && dec.opened(n, path).Kind == yaml.MappingNode {
-		dec.mapping(n, []reflect.Value{v}, path)
+	if hasLongForm(v.Type()) && dec.opened(n, path).Kind == yaml.MappingNode {
+		if v.Kind() == reflect.Map {
+			dec.mapOf(n, v, path)
+		} else {
+			dec.mapping(n, []reflect.Value{v}, path)
+		}
 		return
 	}
 	if n.Kind != yaml.ScalarNode {
@@ -197,10 +224,11 @@ func (dec *decoder) mapping(n *yaml.Node, targets []reflect.Value, path string) 
 	entries := dec.d.entries(n)
 	for _, e := range entries {
 		at := join(path, e.name)
-		v, isFile := lookupField(targets, e.name)
+		v, isFile := dec.lookupField(targets, e.name)
 		switch {
 		case v.IsValid() && isFile:
 			dec.secretFile(entries, e, v, at)
+		case v.IsValid() && dec.entry(e, v, targets, at):
 		case v.IsValid():
 			dec.value(e.value, v, at)
 		case rest.IsValid():
@@ -210,6 +238,38 @@ func (dec *decoder) mapping(n *yaml.Node, targets []reflect.Value, path string) 
 			dec.unknown(e, types, at)
 		}
 	}
+}
+
+// entryReader is implemented by structs whose text fields can also be written as
+// a mapping of one entry, as in `when: {3 of 5: value < 70}`.
+type entryReader interface {
+	FromEntry(field, key, value string) error
+}
+
+// entry hands a mapping in the place of a text to the struct that the text
+// belongs to; false when it is none.
+func (dec *decoder) entry(e entry, v reflect.Value, targets []reflect.Value, path string) bool {
+	n := resolve(e.value)
+	if v.Kind() != reflect.String || n.Kind != yaml.MappingNode {
+		return false
+	}
+	for _, target := range targets {
+		reader, ok := target.Addr().Interface().(entryReader)
+		if !ok {
+			continue
+		}
+		entries := dec.d.entries(n)
+		if len(entries) != 1 || resolve(entries[0].value).Kind != yaml.ScalarNode {
+			dec.wrongType(n, v.Type(), path)
+			return true
+		}
+		inner := entries[0]
+		if err := reader.FromEntry(e.name, inner.name, resolve(inner.value).Value); err != nil {
+			dec.badText(inner.key, path, err)
+		}
+		return true
+	}
+	return false
 }
 
 func (dec *decoder) unknown(e entry, types []reflect.Type, path string) {
@@ -230,13 +290,13 @@ func (dec *decoder) unknown(e entry, types []reflect.Type, path string) {
 
 // lookupField finds the field that takes a key. isFile says that the key is
 // x_file for a secret x.
-func lookupField(targets []reflect.Value, name string) (v reflect.Value, isFile bool) {
+func (dec *decoder) lookupField(targets []reflect.Value, name string) (v reflect.Value, isFile bool) {
 	base, mayBeFile := strings.CutSuffix(name, fileSuffix)
 	for _, target := range targets {
 		if target.Kind() != reflect.Struct {
 			continue
 		}
-		for _, f := range fieldsOf(target.Type()) {
+		for _, f := range dec.fieldsOf(target.Type()) {
 			if f.name == name {
 				return target.FieldByIndex(f.index), false
 			}
@@ -252,9 +312,13 @@ func (dec *decoder) restEntry(e entry, rest reflect.Value, path string) {
 	if rest.IsNil() {
 		rest.Set(reflect.MakeMap(rest.Type()))
 	}
+	key := reflect.ValueOf(e.name).Convert(rest.Type().Key())
 	value := reflect.New(rest.Type().Elem()).Elem()
+	if before := rest.MapIndex(key); dec.merge && before.IsValid() {
+		value.Set(before)
+	}
 	dec.value(e.value, value, path)
-	rest.SetMapIndex(reflect.ValueOf(e.name).Convert(rest.Type().Key()), value)
+	rest.SetMapIndex(key, value)
 }
 
 func (dec *decoder) mapOf(n *yaml.Node, v reflect.Value, path string) {
@@ -265,7 +329,9 @@ func (dec *decoder) mapOf(n *yaml.Node, v reflect.Value, path string) {
 		dec.wrongType(n, v.Type(), path)
 		return
 	}
-	v.Set(reflect.MakeMap(v.Type()))
+	if v.IsNil() || !dec.merge {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
 	for _, e := range dec.d.entries(n) {
 		at := join(path, e.name)
 		if dec.d.isNull(e.value) && needsText(v.Type().Elem()) {

@@ -14,7 +14,7 @@ import (
 // wrong or hostile file from costing more than its reading.
 const (
 	maxDepth      = 100
-	maxValues     = 100_000 // with every alias written out
+	maxAliased    = 100_000 // values that aliases stand for, beside those that are written
 	maxInputBytes = 8 << 20
 )
 
@@ -120,6 +120,8 @@ func (p *parser) load(data []byte) *yaml.Node {
 // bounded says whether the document ends: aliases may refer to what contains
 // them, and a few lines of them may stand for billions of values.
 func (p *parser) bounded(root *yaml.Node) bool {
+	most := written(root) + maxAliased
+	// Only what has an anchor can be met twice.
 	sizes := map[*yaml.Node]int{}
 	open := map[*yaml.Node]bool{}
 	ok := true
@@ -141,24 +143,38 @@ func (p *parser) bounded(root *yaml.Node) bool {
 			}
 			return size(n.Alias, depth+1)
 		}
-		if known, seen := sizes[n]; seen {
-			return known
+		anchored := n.Anchor != ""
+		if anchored {
+			if known, seen := sizes[n]; seen {
+				return known
+			}
+			open[n] = true
 		}
-		open[n] = true
 		total := 1
 		for _, child := range n.Content {
-			total = min(total+size(child, depth+1), maxValues+1)
-			if ok && total > maxValues {
-				p.add(child.Line, child.Column, "", "", "more than %d values, counting what aliases stand for", maxValues)
+			total = min(total+size(child, depth+1), most+1)
+			if ok && total > most {
+				p.add(child.Line, child.Column, "", "", "aliases stand for more than %d values", maxAliased)
 				ok = false
 			}
 		}
-		delete(open, n)
-		sizes[n] = total
+		if anchored {
+			delete(open, n)
+			sizes[n] = total
+		}
 		return total
 	}
 	size(root, 0)
 	return ok
+}
+
+// written counts the values that stand in the file.
+func written(n *yaml.Node) int {
+	total := 1
+	for _, child := range n.Content {
+		total += written(child)
+	}
+	return total
 }
 
 // check finds what is YAML, but not what we take: keys given twice, keys that

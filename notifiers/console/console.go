@@ -134,6 +134,9 @@ func (c *Notifier) writeText(out *bytes.Buffer, n *alert.Notification, a *alert.
 		stamp(n.At), word, plain(a.Rule), plain(notifiers.Message(a)), plain(notifiers.Measured(a)),
 		"for " + units.Duration(notifiers.Lasted(a, n.At)),
 	}
+	if peak := notifiers.Peak(a); peak != "" {
+		parts = append(parts, "peak "+peak)
+	}
 	if labels := notifiers.OwnLabels(a); len(labels) > 0 {
 		parts = append(parts, plain(labels.String()))
 	}
@@ -151,6 +154,8 @@ type line struct {
 	Message   string            `json:"message"`
 	Value     alert.Number      `json:"value"`
 	Threshold alert.Number      `json:"threshold"`
+	Peak      alert.Number      `json:"peak"`
+	Duration  float64           `json:"duration_seconds"`
 	Unit      string            `json:"unit"`
 	Labels    map[string]string `json:"labels"`
 	StartsAt  time.Time         `json:"starts_at"`
@@ -164,7 +169,7 @@ func lineOf(n *alert.Notification, a *alert.Alert) line {
 	l := line{
 		Time: n.At.UTC(), ID: plain(n.ID), Receiver: plain(n.Receiver), State: a.State, Severity: a.Severity,
 		Rule: plain(a.Rule), Message: plain(notifiers.Message(a)),
-		Value: a.Value, Threshold: a.Threshold, Unit: a.Unit,
+		Value: a.Value, Threshold: a.Threshold, Peak: a.Peak, Unit: a.Unit, Duration: notifiers.Lasted(a, n.At).Seconds(),
 		Labels: map[string]string{}, StartsAt: notifiers.Began(a).UTC(),
 		AlertID: plain(a.ID), Reason: plain(n.Reason), Truncated: n.Truncated,
 	}

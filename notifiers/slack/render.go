@@ -92,6 +92,9 @@ func fallback(n *alert.Notification) string {
 		if a.Value.Known() {
 			s += ", now " + notifiers.Measured(a)
 		}
+		if peak := notifiers.Peak(a); peak != "" {
+			s += ", at its worst " + peak
+		}
 	}
 	if more := len(n.Alerts) + n.Truncated - 1; more > 0 {
 		return escape(s, maxFallback-20) + fmt.Sprintf(" and %d more", more)
@@ -130,8 +133,8 @@ func fields(n *alert.Notification, a *alert.Alert) []*slack.TextBlockObject {
 		field("Severity", severity(a)),
 		field("Rule", escape(a.Rule, maxField)),
 	}
-	if !a.Active() && a.Peak.Known() {
-		out = append(out, field("Peak", escape(units.Quantity(float64(a.Peak), a.Unit), maxField)))
+	if peak := notifiers.Peak(a); peak != "" {
+		out = append(out, field("Peak", escape(peak, maxField)))
 	}
 	return out
 }

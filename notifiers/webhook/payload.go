@@ -100,6 +100,9 @@ func annotations(a *alert.Alert) map[string]string {
 	if a.Threshold.Known() {
 		out["threshold"] = units.Quantity(float64(a.Threshold), a.Unit)
 	}
+	if peak := notifiers.Peak(a); peak != "" {
+		out["peak"] = peak
+	}
 	maps.Copy(out, a.Annotations)
 	return out
 }
@@ -161,6 +164,9 @@ type eventAlert struct {
 	Reason      string            `json:"reason"`
 	StartsAt    *time.Time        `json:"starts_at"`
 	EndsAt      *time.Time        `json:"ends_at"`
+	Duration    float64           `json:"duration_seconds"` // how long it fired, or has fired until now
+	Flapping    bool              `json:"flapping"`
+	Samples     []alert.Point     `json:"samples"` // those that led to it, oldest first
 	URL         string            `json:"url"`
 }
 
@@ -180,6 +186,10 @@ func standardPayload(n alert.Notification) event {
 			Labels: a.Labels, Annotations: a.Annotations, State: a.State, Severity: a.Severity, Worst: a.Worst,
 			Value: a.Value, Verb: a.Verb, Threshold: a.Threshold, Peak: a.Peak, Message: a.Message, Reason: a.Reason,
 			StartsAt: moment(a.StartsAt), EndsAt: moment(a.EndsAt), URL: notifiers.AlertURL(&n, a),
+			Duration: notifiers.Lasted(a, n.At).Seconds(), Flapping: a.Flapping(), Samples: a.Samples,
+		}
+		if a.Samples == nil {
+			data.Alerts[i].Samples = []alert.Point{}
 		}
 		if data.Alerts[i].Annotations == nil {
 			data.Alerts[i].Annotations = map[string]string{}

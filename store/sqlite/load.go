@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/store"
@@ -39,6 +40,22 @@ func (s *Store) load(ctx context.Context) (snap store.Snapshot, err error) {
 	snap.Deliveries, err = selectDeliveries(ctx, tx, `SELECT `+deliveryColumns+` FROM deliveries
 		INDEXED BY deliveries_state WHERE state = 1 ORDER BY seq`)
 	return snap, err
+}
+
+// Ended returns the newest alert of each identity of some rules, where it ended
+// after a moment.
+func (s *Store) Ended(ctx context.Context, rules []string, after time.Time) ([]alert.Alert, error) {
+	var out []alert.Alert
+	for _, rule := range rules {
+		found, err := selectAlerts(ctx, s.readers, `SELECT doc FROM (
+				SELECT doc, ended, max(began) FROM alerts WHERE rule = ? GROUP BY fingerprint
+			) WHERE ended > ? ORDER BY ended`, rule, after.UnixNano())
+		if err != nil {
+			return nil, s.fail("ended alerts of rule "+rule, err)
+		}
+		out = append(out, found...)
+	}
+	return out, nil
 }
 
 func selectGroups(ctx context.Context, db querier) ([]store.Group, error) {

@@ -37,6 +37,21 @@ func testLoad(t *testing.T, d Driver) {
 	equal(t, "alerts once told", ids(load(t, d).Alerts), []string{pending.ID, fires.ID})
 }
 
+func testEnded(t *testing.T, d Driver) {
+	first, again, fires, old := ended(firing("first", 0), 9), ended(firing("again", 20), 29), firing("fires", 30), ended(firing("old", 0), 5)
+	other := ended(firing("other", 2), 9)
+	for i, a := range []*alert.Alert{&first, &again, &fires, &old, &other} {
+		a.Rule, a.Fingerprint = "r", alert.Fingerprint(i+1)
+	}
+	again.Fingerprint, other.Rule = first.Fingerprint, "another"
+	again.Flap = &alert.Flap{Changes: []time.Time{at(0), at(9), at(20), at(29)}}
+	commit(t, d, store.Change{Alerts: []alert.Alert{first, again, fires, old, other}})
+	got, err := d.Ended(t.Context(), []string{"r", "none"}, at(6))
+	must(t, err)
+	equal(t, "the newest of each", ids(got), []string{again.ID})
+	equal(t, "its memory", got[0].Flap, again.Flap)
+}
+
 func deliveryIDs(deliveries []alert.Delivery) []string {
 	var out []string
 	for i := range deliveries {

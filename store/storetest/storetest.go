@@ -19,6 +19,7 @@ type Driver interface {
 	Commit(ctx context.Context, c store.Change) error
 	Settle(ctx context.Context, outcomes []store.Settlement) error
 	Load(ctx context.Context) (store.Snapshot, error)
+	Ended(ctx context.Context, rules []string, after time.Time) ([]alert.Alert, error)
 
 	History(ctx context.Context, q store.HistoryQuery) (store.HistoryPage, error)
 	Alert(ctx context.Context, id string) (alert.Alert, error)
@@ -57,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) Driver) {
 		{"a change whose context has ended is not written", testCanceled},
 
 		{"load gives what is open and what groups still hold", testLoad},
+		{"the newest occurrence of each identity is remembered after its end", testEnded},
 		{"events keep their order and their sequence rises", testEventOrder},
 
 		{"an outcome is recorded once, with its events", testSettle},

@@ -1,0 +1,167 @@
+package rule
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/source"
+)
+
+// fleet feeds instances of services: "shop/a=90" is instance a of the shop.
+type fleet struct {
+	t   *testing.T
+	e   *Evaluator
+	now time.Time
+}
+
+func (f *fleet) poll(metric string, failed bool, values ...string) []Transition {
+	f.t.Helper()
+	f.now = f.now.Add(10 * time.Second)
+	out := clock(f.t, f.e, f.now)
+	var samples []alert.Sample
+	for _, text := range values {
+		name, number, _ := strings.Cut(text, "=")
+		service, instance, _ := strings.Cut(name, "/")
+		s := alert.Sample{Metric: metric, Labels: alert.LabelsOf("source", "web", "service", service, "instance", instance), At: f.now}
+		if _, err := fmt.Sscan(number, &s.Value); err != nil {
+			f.t.Fatal(err)
+		}
+		samples = append(samples, s)
+	}
+	return append(out, f.e.Observe(samples, Context{Source: "web", Interval: 10 * time.Second, Failed: failed}, f.now)...)
+}
+
+func told(out []Transition) string {
+	var parts []string
+	for _, tr := range out {
+		if tr.Kind != "" {
+			parts = append(parts, fmt.Sprintf("%s %s %v", tr.Alert.Labels.Get("service"), tr.Kind, tr.Alert.Value))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func byService(combine, when string) Spec {
+	return Spec{ID: "r", Category: "c", Metric: "app.requests_per_sec", By: []string{"service"}, Combine: combine, Warning: When{When: when}}
+}
+
+func TestByMakesOneAlertOfSeveralSeries(t *testing.T) {
+	tests := []struct{ combine, when, want string }{
+		{"sum", "value > 150", "shop firing 180"},
+		{"avg", "value > 80", "shop firing 90"},
+		{"min", "value < 90", "shop firing 80, site firing 10"},
+		{"max", "value > 90", "shop firing 100"},
+		{"count", "value >= 2", "shop firing 2"},
+		{"", "value < 90", "shop firing 80, site firing 10"}, // the worst is the least
+		{"", "value > 90 and labels.service != \"\"", "shop firing 100"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.combine+" "+tc.when, func(t *testing.T) {
+			f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, byService(tc.combine, tc.when))}), epoch}
+			if got := told(f.poll("app.requests_per_sec", false, "shop/a=100", "shop/b=80", "site/a=10")); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestAMemberThatIsNotReadMakesNoSmallerSum(t *testing.T) {
+	f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, byService("sum", "value > 150"))}), epoch}
+	if got := told(f.poll("app.requests_per_sec", false, "shop/a=100", "shop/b=80")); got != "shop firing 180" {
+		t.Fatalf("first: %s", got)
+	}
+	for range 10 {
+		if got := told(f.poll("app.requests_per_sec", true)); got != "" && got != "shop held 180" {
+			t.Fatalf("while the source is down: %s", got)
+		}
+	}
+	// The source is back, and one instance is not: it is gone, once its data
+	// counts as missing.
+	var got []string
+	for range 6 {
+		if one := told(f.poll("app.requests_per_sec", false, "shop/a=100")); one != "" {
+			got = append(got, one)
+		}
+	}
+	if strings.Join(got, "; ") != "shop resolved 100" {
+		t.Errorf("after it: %v", got)
+	}
+}
+
+func TestAWindowOverACombinedSeriesIsKeptForARestart(t *testing.T) {
+	rules := []*Rule{mustCompile(t, byService("sum", "count(5m) >= 3 and avg(5m) > 150"))}
+	f := &fleet{t, NewEvaluator(rules), epoch}
+	var kept []alert.Sample
+	for range 2 {
+		f.poll("app.requests_per_sec", false, "shop/a=100", "shop/b=80")
+		kept = append(kept, f.e.Made()...)
+	}
+	if len(kept) != 2 || f.e.Windows()[kept[0].Metric] != 5*time.Minute || f.e.Windows()["app.requests_per_sec"] != 5*time.Minute {
+		t.Fatalf("made %+v, windows %v", kept, f.e.Windows())
+	}
+	f.e = NewEvaluator(rules)
+	for _, s := range kept {
+		f.e.Preload(s, f.now)
+	}
+	if got := told(f.poll("app.requests_per_sec", false, "shop/a=100", "shop/b=80")); got != "shop firing 180" {
+		t.Errorf("after the restart: %s", got)
+	}
+}
+
+func TestACombinedSeriesWithoutMembersIsClosed(t *testing.T) {
+	spec := byService("sum", "value > 150")
+	spec.GoneAfter = time.Minute
+	f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, spec)}), epoch}
+	f.poll("app.requests_per_sec", false, "shop/a=200", "site/a=1")
+	for range 30 { // another metric of a member: it is there
+		if got := told(f.poll("app.heap_used", false, "shop/a=1", "site/a=1")); got != "" && !strings.Contains(got, "held") {
+			t.Fatalf("while members are there: %s", got)
+		}
+	}
+	var closed []Transition
+	for range 12 {
+		for _, tr := range f.poll("app.requests_per_sec", false, "site/a=1") {
+			if tr.Kind == alert.EventResolved {
+				closed = append(closed, tr)
+			}
+		}
+	}
+	if len(closed) != 1 || closed[0].Alert.Reason != goneReason(time.Minute) {
+		t.Errorf("closed %+v", closed)
+	}
+}
+
+func TestUnwatchedMembersEndTheCombinedAlert(t *testing.T) {
+	f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, byService("sum", "value > 150"))}), epoch}
+	f.poll("app.requests_per_sec", false, "shop/a=200")
+	if got := told(f.e.Unwatch(func(alert.Labels) bool { return true }, f.now)); got != "" {
+		t.Errorf("watched: %s", got)
+	}
+	if got := told(f.e.Unwatch(func(alert.Labels) bool { return false }, f.now)); got != "shop resolved 200" {
+		t.Errorf("unwatched: %s", got)
+	}
+}
+
+func TestByMistakes(t *testing.T) {
+	tests := []struct {
+		change func(*Spec)
+		want   string
+	}{
+		{func(s *Spec) { s.Combine = "summ" }, `combine: "summ" is not one of sum, avg, min, max, count; did you mean "sum"?`},
+		{func(s *Spec) { s.By = nil; s.Combine = "sum" }, "combine: there is nothing to combine without by; add for example by: [service]"},
+		{func(s *Spec) { s.By = []string{"a b"} }, `by[0]: "a b" is not the name of a label`},
+		{func(s *Spec) { s.Critical = When{When: "value < 1"} }, "by: it is not clear which of several series is the worst: the conditions do not all look one way; add combine: sum, avg, min, max or count"},
+		{func(s *Spec) { s.Warning = When{When: "value == 1"} }, "by: it is not clear which of several series is the worst: the conditions do not all look one way; add combine: sum, avg, min, max or count"},
+	}
+	for _, tc := range tests {
+		spec := byService("", "value > 5")
+		tc.change(&spec)
+		_, problems := Compile(spec, source.NewCatalog(nil, false))
+		if len(problems) != 1 || problems[0].Error() != tc.want {
+			t.Errorf("got %v, want %s", problems, tc.want)
+		}
+	}
+}

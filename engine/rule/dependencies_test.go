@@ -1,0 +1,42 @@
+package rule
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestCheckDependencies(t *testing.T) {
+	on := func(id string, ids ...string) Spec {
+		s := Spec{ID: id}
+		for _, other := range ids {
+			s.DependsOn = append(s.DependsOn, Dependency{Rule: other})
+		}
+		return s
+	}
+	off := Spec{ID: "off", Disabled: true}
+	tests := []struct {
+		specs []Spec
+		want  string
+	}{
+		{[]Spec{on("a"), on("b", "a"), on("c", "a", "b")}, ""},
+		{[]Spec{on("redis-down"), on("b", "redis-dwn")}, `1 depends_on[0]: there is no rule "redis-dwn"; did you mean "redis-down"?`},
+		{[]Spec{on("a", "b"), on("b", "c"), on("c", "a"), on("d", "a")}, strings.Join([]string{
+			"0 depends_on[0]: the rules depend on each other in a circle: a → b → c → a",
+			"1 depends_on[0]: the rules depend on each other in a circle: b → c → a → b",
+			"2 depends_on[0]: the rules depend on each other in a circle: c → a → b → c",
+		}, "\n")},
+		{[]Spec{off, on("a", "off")}, `1 depends_on[0]: the rule "off" is disabled and will never fire`},
+	}
+	for _, tc := range tests {
+		var got []string
+		for i, list := range CheckDependencies(tc.specs) {
+			for _, p := range list {
+				got = append(got, fmt.Sprintf("%d %v", i, p))
+			}
+		}
+		if strings.Join(got, "\n") != tc.want {
+			t.Errorf("got  %s\nwant %s", strings.Join(got, "\n"), tc.want)
+		}
+	}
+}
