@@ -207,5 +207,7 @@ func Builtin() []Metric {
 		{"source.poll_time", "ms", Gauge, "how long the last poll took", []string{"type"}},
 		{"source.polls_skipped", "", Counter, "polls left out because the one before still ran", []string{"type"}},
 		{"source.blind", "", State, "1 while the source answers that the monitor may not look", []string{"type"}},
+
+		{"tocsin.config_ok", "", State, "1 while what runs is what the files say, 0 while an edit of them is refused", nil},
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,16 @@ type files struct {
 	rules  []string // in the place of the configuration's own, when given
 	listen string   // in the place of server.listen, when given
 	tests  bool     // the tests beside the rules are wanted, too
+	// reading is how the files are read; nil is from the disk.
+	reading *reading
+}
+
+// once says whether something is read from what cannot be read again.
+func (f files) once() bool {
+	return slices.ContainsFunc(append([]string{f.config}, f.rules...), func(name string) bool {
+		info, err := os.Stat(name)
+		return name == "-" || err == nil && !info.Mode().IsRegular()
+	})
 }
 
 // listenVariable is how --listen reaches the configuration.
@@ -34,6 +45,7 @@ type plan struct {
 	tests   *ruleTests              // nil unless they were asked for
 	routes  *route.Route
 	inhibit []route.Inhibition
+	read    *reading // what it was made of
 }
 
 // load reads everything and returns all mistakes of all files together.
@@ -61,21 +73,29 @@ func blameFlag(mistakes yamlpos.Mistakes, given string) {
 }
 
 func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
-	in := configs.Input{Environ: w.environ, Stdin: w.stdin}
+	read := f.reading
+	if read == nil {
+		read = &reading{}
+	}
+	in := read.input(w)
 	config, mistakes := configs.Load(f.config, w.kinds.configs(), in)
 	if config == nil {
 		// The rules are checked all the same: one mistake never hides the next.
-		_, _, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true))
+		_, _, _, more := loadRules(f.rules, read.rulesInput(w), source.NewCatalog(nil, true))
 		return nil, append(mistakes, more...)
 	}
 	paths := config.RuleFiles
 	if len(f.rules) > 0 {
 		paths = f.rules
 	}
-	p := &plan{config: config}
+	if len(f.rules) == 0 {
+		read.patterns = config.RulePatterns
+	}
+	p := &plan{config: config, read: read}
 	var more yamlpos.Mistakes
 	var tests *ruleTests
-	p.rules, p.places, tests, more = loadRules(paths, in, config.Catalog())
+	p.rules, p.places, tests, more = loadRules(paths, read.rulesInput(w), config.Catalog())
+	read.finish()
 	if f.tests { // they keep the text of the files in memory
 		p.tests = tests
 	}
@@ -147,6 +167,7 @@ func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
 			Message: "Source {{ .Labels.source }} ({{ .Labels.type }}) does not let the monitor look: check its user, password and permissions",
 		},
 	}
+	specs = append(specs, refusedRule(c.Reload.AlertAfter, ""))
 	var out []*rule.Rule
 	for _, spec := range specs {
 		if named[spec.Metric] || named[spec.ID] {
