@@ -118,7 +118,12 @@ type RuleStatus struct {
 	// Conditions hold an entry for every severity that the rule has.
 	Conditions map[alert.Severity]RuleCondition
 	Clear      string
-	NoData     string // keep, ok, info, warning or critical
+	// ClearMargin, MinVolume, Flapping, By and Combine are as they are written;
+	// empty for none. Overrides is how many there are.
+	ClearMargin, MinVolume, Flapping, Combine string
+	By, DependsOn                             []string
+	Overrides                                 int
+	NoData                                    string // keep, ok, info, warning or critical
 	Message    string // the template
 	File       string // where the rule is written
 	Line       int
@@ -133,8 +138,10 @@ type RuleStatus struct {
 
 // RuleCondition is one severity's condition as it is written.
 type RuleCondition struct {
-	Expr string
-	For  time.Duration
+	Expr          string
+	For           time.Duration
+	KeepFiringFor time.Duration
+	Polls         string // "3 of 5"; empty where the last poll decides
 }
 
 // ReceiverStatus is one receiver and how its deliveries fare.

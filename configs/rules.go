@@ -34,6 +34,8 @@ type RuleSet struct {
 	// Paths are the files of the disk that were read or could not be, under
 	// every name that led to them: what to watch for changes.
 	Paths []string
+	// Others are the ids of rules that need no file, for what depends on them.
+	Others []string
 
 	stacks   []*stack // of Rules
 	names    []string // of everything that was opened, in order
@@ -113,7 +115,7 @@ func (set *RuleSet) checkDependencies() yamlpos.Mistakes {
 		specs[i] = s.spec()
 	}
 	var mistakes yamlpos.Mistakes
-	for i, problems := range rule.CheckDependencies(specs) {
+	for i, problems := range rule.CheckDependencies(specs, set.Others...) {
 		for _, p := range problems {
 			e, at := set.stacks[i].blame(p.Path)
 			p.Path = problem.Join(e.at, at)

@@ -113,6 +113,7 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, *ruleTests, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
 	set := configs.ReadRules(paths, in)
+	set.Others = []string{sourceDown, sourceBlind, refusedID}
 	metrics, catalog, wrong := set.Metrics(catalog)
 	mistakes := set.Check(func(spec rule.Spec) problem.List {
 		r, problems := rule.Compile(spec, catalog, metrics...)
@@ -138,6 +139,12 @@ func receiverNames(c *configs.Config) []string {
 	return names
 }
 
+// The ids of the rules that no rule file needs to have.
+const (
+	sourceDown  = "source-down"
+	sourceBlind = "source-blind"
+)
+
 // builtinRules are the rules that no rule file needs to have: a source that
 // cannot be read, or may not be looked at, is an alert of its own, unless a
 // rule of the user's looks after that already.
@@ -159,11 +166,11 @@ func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
 	twice := 2 * c.LongestInterval()
 	specs := []rule.Spec{
 		{
-			ID: "source-down", Category: "monitoring", Metric: "source.up", Critical: rule.When{When: down}, For: twice,
+			ID: sourceDown, Category: "monitoring", Metric: "source.up", Critical: rule.When{When: down}, For: twice,
 			Clear: "value == 1", Message: `Source {{ .Labels.source }} ({{ .Labels.type }}) {{ if eq .Labels.type "push" }}has gone silent{{ else }}cannot be read{{ end }}`,
 		},
 		{
-			ID: "source-blind", Category: "monitoring", Metric: "source.blind", Warning: rule.When{When: "value == 1"}, For: twice,
+			ID: sourceBlind, Category: "monitoring", Metric: "source.blind", Warning: rule.When{When: "value == 1"}, For: twice,
 			Message: "Source {{ .Labels.source }} ({{ .Labels.type }}) does not let the monitor look: check its user, password and permissions",
 		},
 	}

@@ -103,6 +103,13 @@ func ruleStatus(s engine.RuleState, place configs.Rule, worst alert.Severity) ap
 		Match: spec.Match, Conditions: map[alert.Severity]api.RuleCondition{}, Clear: spec.Clear, NoData: spec.NoData,
 		Message: spec.Message, File: place.File, Line: place.Line, State: worst, Series: s.Series, LastEval: s.LastEval,
 		Labels: spec.Labels, Annotations: spec.Annotations,
+		ClearMargin: spec.ClearMargin.Text, MinVolume: spec.MinVolume, By: spec.By, Combine: spec.Combine, Overrides: len(spec.Overrides),
+	}
+	for _, d := range spec.DependsOn {
+		out.DependsOn = append(out.DependsOn, d.Rule)
+	}
+	if spec.Flapping != nil {
+		out.Flapping = spec.Flapping.String()
 	}
 	if out.NoData == "" {
 		out.NoData = "keep"
@@ -111,8 +118,8 @@ func ruleStatus(s engine.RuleState, place configs.Rule, worst alert.Severity) ap
 		out.File = "built in"
 	}
 	for _, severity := range alert.Severities() {
-		if text, hold, ok := s.Rule.Condition(severity); ok {
-			out.Conditions[severity] = api.RuleCondition{Expr: text, For: hold}
+		if c, ok := s.Rule.Condition(severity); ok {
+			out.Conditions[severity] = api.RuleCondition(c)
 		}
 	}
 	return out

@@ -162,14 +162,26 @@ func (r *Rule) Identity(series alert.Labels) alert.Labels {
 	return series.Merge(r.labels)
 }
 
-// Condition returns one severity's condition as it is written, and its `for`;
-// false when the rule has none.
-func (r *Rule) Condition(severity alert.Severity) (text string, hold time.Duration, ok bool) {
+// Level is one severity of a rule.
+type Level struct {
+	Expr          string
+	For           time.Duration
+	KeepFiringFor time.Duration
+	Polls         string // "3 of 5"; empty where the last poll decides
+}
+
+// Condition returns one severity's condition as it is written; false when the
+// rule has none.
+func (r *Rule) Condition(severity alert.Severity) (Level, bool) {
 	if severity == alert.OK || r.levels[severity-1].when == nil {
-		return "", 0, false
+		return Level{}, false
 	}
-	lv := r.levels[severity-1]
-	return lv.when.Text, lv.hold, true
+	lv := &r.levels[severity-1]
+	out := Level{Expr: lv.when.Text, For: lv.hold, KeepFiringFor: lv.keep}
+	if lv.polls.Of > 0 {
+		out.Polls = lv.polls.String()
+	}
+	return out, true
 }
 
 // remembers says whether an alert of the rule, or of an override of it, leaves
