@@ -124,9 +124,9 @@ type RuleStatus struct {
 	By, DependsOn                             []string
 	Overrides                                 int
 	NoData                                    string // keep, ok, info, warning or critical
-	Message    string // the template
-	File       string // where the rule is written
-	Line       int
+	Message                                   string // the template
+	File                                      string // where the rule is written
+	Line                                      int
 
 	State    alert.Severity // the worst that fires now; OK when none does
 	Series   int            // label sets that the rule judges
