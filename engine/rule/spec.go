@@ -20,7 +20,10 @@ type File struct {
 
 // Spec is a rule as it is written. Compile checks it and makes a Rule of it.
 type Spec struct {
-	ID       string `yaml:"id"`
+	// ID names the rule and its alerts: letters, digits and - _ . :
+	ID string `yaml:"id"`
+	// Category is the alerts' label by which they are grouped; left out, it
+	// follows from the metric.
 	Category string `yaml:"category"`
 	// Metric names the series that the rule judges: one alert per label set.
 	Metric string `yaml:"metric"`
@@ -32,6 +35,8 @@ type Spec struct {
 	By      []string `yaml:"by"`
 	Combine string   `yaml:"combine"`
 
+	// Critical, Warning and Info are the conditions of the severities; the worst
+	// that holds is the alert's.
 	Critical When `yaml:"critical"`
 	Warning  When `yaml:"warning"`
 	Info     When `yaml:"info"`
@@ -70,20 +75,28 @@ type Spec struct {
 	Overrides []Override `yaml:"overrides"`
 
 	// Message is a text/template; see Message in the manual for its fields.
-	Message     string            `yaml:"message"`
-	Labels      map[string]string `yaml:"labels"`
+	Message string `yaml:"message"`
+	// Labels are added to every alert of the rule.
+	Labels map[string]string `yaml:"labels"`
+	// Annotations are texts for people, templates like Message.
 	Annotations map[string]string `yaml:"annotations"`
-	Disabled    bool              `yaml:"disabled"`
+	// Disabled switches the rule off.
+	Disabled bool `yaml:"disabled"`
 }
 
 // When is one severity's condition: a bare expression, or a mapping with its
 // own times.
 type When struct {
+	// When is the condition.
 	When string `yaml:"when"`
 	// Polls asks for the condition on some of the last polls: "3 of 5".
-	Polls         Polls          `yaml:"polls"`
-	For           *time.Duration `yaml:"for"`             // nil: the rule's For
-	KeepFiringFor *time.Duration `yaml:"keep_firing_for"` // nil: the rule's KeepFiringFor
+	Polls Polls `yaml:"polls"`
+	// For is how long the condition must hold until it fires; left out, it is the
+	// rule's.
+	For *time.Duration `yaml:"for"`
+	// KeepFiringFor is how long it goes on firing after the condition has ended;
+	// left out, it is the rule's.
+	KeepFiringFor *time.Duration `yaml:"keep_firing_for"`
 }
 
 // FromScalar takes the short form, `critical: value < 70`. An empty text takes
@@ -163,6 +176,7 @@ func (m *Margin) FromScalar(text string) error {
 
 // Flapping is how many changes in how long a time are too many.
 type Flapping struct {
+	// Changes is how many changes are too many, Within in how long a time.
 	Changes int           `yaml:"changes"`
 	Within  time.Duration `yaml:"within"`
 }
@@ -181,6 +195,7 @@ func (f *Flapping) FromScalar(text string) error {
 
 // Dependency is a rule that this one depends on.
 type Dependency struct {
+	// Rule is the id of the other rule.
 	Rule string `yaml:"rule"`
 	// Equal are labels that both alerts must share. Left out, an alert of the
 	// same source counts; one of another source only where the other rule
@@ -196,12 +211,14 @@ func (d *Dependency) FromScalar(text string) error {
 
 // Derived is a metric that is made of others.
 type Derived struct {
+	// Name is what rules call the metric.
 	Name string `yaml:"name"`
 	// Expr gives its value, over metric("…") and over sum, avg, min, max and
 	// count of the series of a metric that share the labels kept.
 	Expr string `yaml:"expr"`
 	// Unit is "", "%", "ms", "s", "bytes", "/s", "/min" or "bytes/s".
-	Unit        string `yaml:"unit"`
+	Unit string `yaml:"unit"`
+	// Description is what people read beside the name.
 	Description string `yaml:"description"`
 	// Labels are those that are kept: one series for each set of them. Nil
 	// keeps all.

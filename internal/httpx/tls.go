@@ -20,8 +20,9 @@ type TLS struct {
 	KeyFile  string `yaml:"key_file"`
 	// ServerName is checked in the server's certificate instead of the URL's
 	// host.
-	ServerName         string `yaml:"server_name"`
-	InsecureSkipVerify bool   `yaml:"insecure_skip_verify"`
+	ServerName string `yaml:"server_name"`
+	// InsecureSkipVerify takes any certificate: whoever is between can read along.
+	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
 }
 
 func (t TLS) validate() problem.List {
