@@ -111,7 +111,7 @@ type Source struct {
 	Type     string        `yaml:"type"`
 	Interval time.Duration `yaml:"interval"` // between the starts of two polls
 	// Timeout bounds one poll; not given it is the interval, and at most
-	// DefaultTimeout.
+	// 5s.
 	Timeout time.Duration     `yaml:"timeout"`
 	Labels  map[string]string `yaml:"labels"` // added to every sample
 	// Service is the service of /api/health that this source speaks for.
@@ -140,7 +140,7 @@ type Receiver struct {
 	Name    string        `yaml:"name"`
 	Type    string        `yaml:"type"`
 	Timeout time.Duration `yaml:"timeout"` // of one attempt
-	// SendResolved says whether resolutions are sent; nil is yes.
+	// SendResolved says whether resolutions are sent; left out, they are.
 	SendResolved *bool `yaml:"send_resolved"`
 	// Enabled is on; off leaves the receiver out.
 	Enabled  bool `yaml:"enabled"`

@@ -18,6 +18,10 @@ type Input struct {
 	Environ []string
 	// Stdin is read for the file "-"; nil is empty.
 	Stdin io.Reader
+	// Within, when set, is the folder that the `use` of a rule file may not
+	// leave: for texts that come over the network, whose mistakes would show
+	// lines of any file.
+	Within string
 }
 
 // Load reads the configuration file and the environment's overrides and checks

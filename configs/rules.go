@@ -17,11 +17,17 @@ type Rule struct {
 	Line int
 }
 
+// maxSuggestions bounds the search for what was meant: of more rules that
+// change nothing, it is the `use` that is wrong, and no id.
+const maxSuggestions = 100
+
 // RuleSet is what a list of rule files says. It belongs to one goroutine.
 type RuleSet struct {
 	// Rules is every rule that could be read, in the order of the files; what a
 	// file uses comes before its own. Beside mistakes an id may be there twice.
 	Rules []Rule
+	// Tests are those that stand beside the rules, but for the packs'.
+	Tests []RuleTest
 	// Files are the files and packs that could be read, each once, a used one
 	// before those that use it.
 	Files []*RuleFile
@@ -67,6 +73,7 @@ func (r *ruleReader) finish(listed []*RuleFile) {
 			}
 		}
 	}
+	r.refuseTestsAlone()
 	r.set.stacks = all.stacks
 	for _, s := range all.stacks {
 		r.set.Rules = append(r.set.Rules, Rule{Spec: s.spec(), File: s.top().file.Name, Line: s.top().line()})
@@ -79,8 +86,9 @@ func (r *ruleReader) finish(listed []*RuleFile) {
 func (set *RuleSet) Check(compile func(rule.Spec) problem.List) yamlpos.Mistakes {
 	mistakes := slices.Clone(set.mistakes)
 	if compile != nil {
+		suggestions := maxSuggestions
 		for _, s := range set.stacks {
-			mistakes = append(mistakes, s.judge(compile)...)
+			mistakes = append(mistakes, s.judge(compile, &suggestions)...)
 		}
 		mistakes = append(mistakes, set.checkDependencies()...)
 	}

@@ -19,6 +19,7 @@ type files struct {
 	config string
 	rules  []string // in the place of the configuration's own, when given
 	listen string   // in the place of server.listen, when given
+	tests  bool     // the tests beside the rules are wanted, too
 }
 
 // listenVariable is how --listen reaches the configuration.
@@ -30,6 +31,7 @@ type plan struct {
 	config  *configs.Config
 	rules   []*rule.Rule
 	places  map[string]configs.Rule // where each rule is written, by id
+	tests   *ruleTests              // nil unless they were asked for
 	routes  *route.Route
 	inhibit []route.Inhibition
 }
@@ -63,7 +65,7 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	config, mistakes := configs.Load(f.config, w.kinds.configs(), in)
 	if config == nil {
 		// The rules are checked all the same: one mistake never hides the next.
-		_, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true))
+		_, _, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true))
 		return nil, append(mistakes, more...)
 	}
 	paths := config.RuleFiles
@@ -72,7 +74,11 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	}
 	p := &plan{config: config}
 	var more yamlpos.Mistakes
-	p.rules, p.places, more = loadRules(paths, in, config.Catalog())
+	var tests *ruleTests
+	p.rules, p.places, tests, more = loadRules(paths, in, config.Catalog())
+	if f.tests { // they keep the text of the files in memory
+		p.tests = tests
+	}
 	mistakes = append(mistakes, more...)
 	if mistakes.Err() != nil {
 		return p, mistakes
@@ -84,7 +90,7 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	return p, mistakes
 }
 
-func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, yamlpos.Mistakes) {
+func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, *ruleTests, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
 	set, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
 		r, problems := rule.Compile(spec, catalog)
@@ -99,7 +105,7 @@ func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rul
 			rules = append(rules, r)
 		}
 	}
-	return rules, places, mistakes
+	return rules, places, newRuleTests(set.Tests, rules, compiled, catalog), mistakes
 }
 
 func receiverNames(c *configs.Config) []string {

@@ -3,8 +3,8 @@ package route
 import "time"
 
 // Spec is one node of the routing tree as it is written. The times and
-// GroupBy are inherited from the parent where they are nil; Receivers where
-// they are empty.
+// GroupBy are inherited from the parent where they are left out; Receivers
+// where they are empty.
 type Spec struct {
 	Match []string `yaml:"match"` // every matcher must hold; the root has none
 	// Receivers are told, by name.
@@ -17,8 +17,9 @@ type Spec struct {
 	GroupInterval  *time.Duration `yaml:"group_interval"`
 	RepeatInterval *time.Duration `yaml:"repeat_interval"`
 	// Continue lets the siblings after this route see the alert too.
-	Continue bool   `yaml:"continue"`
-	Routes   []Spec `yaml:"routes"`
+	Continue bool `yaml:"continue"`
+	// Routes are tried in order: the first that matches takes the alert.
+	Routes []Spec `yaml:"routes"`
 }
 
 // InhibitSpec holds back target alerts while a source alert fires that has the

@@ -26,7 +26,7 @@ type Override struct {
 	// Clear takes the place of the rule's.
 	Clear *string `yaml:"clear"`
 	// ClearMargin takes the place of the rule's.
-	ClearMargin *Margin `yaml:"clear_margin"`
+	ClearMargin *MarginSpec `yaml:"clear_margin"`
 	// For takes the place of the rule's.
 	For *time.Duration `yaml:"for"`
 	// KeepFiringFor takes the place of the rule's.

@@ -76,7 +76,7 @@ func (Polls) ScalarSchema() schema.Schema {
 }
 
 // ScalarSchema is that of 2, 10ms, 16MB and 5%.
-func (Margin) ScalarSchema() schema.Schema {
+func (MarginSpec) ScalarSchema() schema.Schema {
 	return schema.With(schema.Text(units.QuantityPattern(), "a margin such as 2, 10ms, 16MB or 5%"), schema.AtLeast(0))
 }
 
@@ -108,4 +108,34 @@ func (Derived) JSONSchema() schema.Schema {
 	return schema.Object(schema.Schema{
 		"unit": schema.Enum("", "%", "ms", "s", "bytes", "/s", "/min", "bytes/s"), "labels": schema.LabelNames(),
 	}, "name", "expr")
+}
+
+// JSONSchema says what reflection cannot of a test's fields.
+func (TestSpec) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{
+		"labels": schema.Labels(alert.LabelSeverity),
+		"every":  schema.MoreThanZero(),
+		"begins": schema.Text(`^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+)$`, "a moment such as 2026-01-05T09:00:00+01:00"),
+		"expect": schema.Schema{"propertyNames": schema.Text(units.DurationPattern(), "a moment since the first poll, such as 5m30s")},
+	}, "rule", "series")
+}
+
+// ScalarSchema is that of the short form, polls of the rule's own metric.
+func (SeriesTexts) ScalarSchema() schema.Schema { return pollsSchema() }
+
+// JSONSchema says what stands under the names of series.
+func (SeriesTexts) JSONSchema() schema.Schema {
+	return schema.Schema{"additionalProperties": pollsSchema()}
+}
+
+func pollsSchema() schema.Schema { return schema.NotEmpty() }
+
+// ScalarSchema is that of the short form, a severity.
+func (ExpectSpec) ScalarSchema() schema.Schema {
+	return schema.Enum("ok", "pending", alert.Info.String(), alert.Warning.String(), alert.Critical.String(), "firing")
+}
+
+// JSONSchema says what reflection cannot of the long form.
+func (ExpectSpec) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{"severity": ExpectSpec{}.ScalarSchema()})
 }

@@ -13,9 +13,13 @@ import (
 type File struct {
 	// Use names the files and packs whose rules this file brings in. A rule of
 	// this file with the id of one of those changes it, field by field.
-	Use     []string  `yaml:"use"`
+	Use []string `yaml:"use"`
+	// Metrics are made of others, for rules to look at.
 	Metrics []Derived `yaml:"metrics"`
-	Rules   []Spec    `yaml:"rules"`
+	// Rules say what is wrong, and when.
+	Rules []Spec `yaml:"rules"`
+	// Tests say what the rules are to do; `tocsin test` plays them.
+	Tests []TestSpec `yaml:"tests"`
 }
 
 // Spec is a rule as it is written. Compile checks it and makes a Rule of it.
@@ -44,7 +48,7 @@ type Spec struct {
 	Clear string `yaml:"clear"`
 	// ClearMargin is how far a value must be on the good side of a threshold
 	// before a severity that fires ends.
-	ClearMargin Margin `yaml:"clear_margin"`
+	ClearMargin MarginSpec `yaml:"clear_margin"`
 	// For is the severities' `for` where they give none of their own, and
 	// KeepFiringFor how long they go on firing after their condition has ended.
 	For           time.Duration `yaml:"for"`
@@ -61,7 +65,7 @@ type Spec struct {
 	// of its source.
 	NoDataAfter time.Duration `yaml:"no_data_after"`
 	// GoneAfter is how long the source must be read without a label set until
-	// its alerts are closed; zero is DefaultGoneAfter or ten intervals.
+	// its alerts are closed; zero is 15 minutes or ten intervals.
 	GoneAfter time.Duration `yaml:"gone_after"`
 	// WarmUp holds the judgement of a source whose process has just started.
 	WarmUp time.Duration `yaml:"warm_up"`
@@ -74,7 +78,7 @@ type Spec struct {
 	// Overrides change the rule for some label sets; the first that matches.
 	Overrides []Override `yaml:"overrides"`
 
-	// Message is a text/template; see Message in the manual for its fields.
+	// Message is a text/template; the manual lists its fields.
 	Message string `yaml:"message"`
 	// Labels are added to every alert of the rule.
 	Labels map[string]string `yaml:"labels"`
@@ -146,9 +150,9 @@ func (p *Polls) FromScalar(text string) error {
 // String writes what FromScalar reads.
 func (p Polls) String() string { return fmt.Sprintf("%d of %d", p.Need, p.Of) }
 
-// Margin is a distance from a threshold: a quantity in the metric's unit, or a
+// MarginSpec is a Margin as it is written: a quantity in the metric's unit, or a
 // share of the threshold.
-type Margin struct {
+type MarginSpec struct {
 	Text string
 	// Value is in the base unit of Dim; of a percentage its number.
 	Value float64
@@ -156,7 +160,7 @@ type Margin struct {
 }
 
 // FromScalar reads 2, 10ms, 16MB or 5%.
-func (m *Margin) FromScalar(text string) error {
+func (m *MarginSpec) FromScalar(text string) error {
 	text = strings.TrimSpace(text)
 	value, err := parseFloat(text)
 	dim := units.None
@@ -170,7 +174,7 @@ func (m *Margin) FromScalar(text string) error {
 	if !(value >= 0) {
 		return fmt.Errorf("a margin cannot be negative")
 	}
-	*m = Margin{Text: text, Value: value, Dim: dim}
+	*m = MarginSpec{Text: text, Value: value, Dim: dim}
 	return nil
 }
 
@@ -220,7 +224,7 @@ type Derived struct {
 	Unit string `yaml:"unit"`
 	// Description is what people read beside the name.
 	Description string `yaml:"description"`
-	// Labels are those that are kept: one series for each set of them. Nil
-	// keeps all.
+	// Labels are those that are kept: one series for each set of them. Left out,
+	// all are kept.
 	Labels *[]string `yaml:"labels"`
 }

@@ -30,7 +30,7 @@ const userAgent = "tocsin"
 // authorities and no credentials. Options are never changed by their methods.
 type Options struct {
 	// ProxyURL is http://, https://, socks5:// or socks5h://host:port, or
-	// NoProxy. Empty takes HTTP_PROXY, HTTPS_PROXY and NO_PROXY from the
+	// none. Empty takes HTTP_PROXY, HTTPS_PROXY and NO_PROXY from the
 	// environment; those never apply to localhost.
 	ProxyURL secret.URL `yaml:"proxy_url"`
 	TLS      TLS        `yaml:"tls"`

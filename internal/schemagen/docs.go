@@ -133,8 +133,11 @@ func wordsOf(comment, name, key string, keys map[string]string) string {
 		paragraphs[i] = strings.Join(strings.Fields(p), " ")
 	}
 	text := strings.Join(paragraphs, "\n\n")
-	if rest, ok := strings.CutPrefix(text, name+" "); ok && key != "" {
-		text = "`" + key + "` " + rest
+	first, rest, _ := strings.Cut(text, " ")
+	if opening := strings.TrimSuffix(first, ","); opening == name && key != "" {
+		text = "`" + key + "`" + first[len(opening):] + " " + rest
+	} else if named := keys[opening]; named != "" && named != "-" {
+		text = "`" + named + "`" + first[len(opening):] + " " + rest
 	}
 	identifier := regexp.MustCompile(`\b[A-Z][a-z]+[A-Za-z0-9]*\b`)
 	compound := regexp.MustCompile(`[a-z][A-Z]`)

@@ -191,6 +191,9 @@ func (g *Generator) reader(t reflect.Type) schema.Schema {
 	default:
 		return text
 	}
+	if choice, ok := text["anyOf"].([]any); ok { // of the texts; the long form is none of them
+		text["anyOf"] = append(choice, schema.Schema{"type": "object"})
+	}
 	types := append([]string{"object"}, typesOf(text)...)
 	return g.named(t, func() schema.Schema {
 		long := schema.Schema{}

@@ -34,8 +34,8 @@ const jsonType = "application/json"
 type Config struct {
 	// URL takes the requests: http:// or https://.
 	URL secret.URL `yaml:"url"`
-	// Format is one of the formats above; empty is alertmanager, or template
-	// when there is a Body.
+	// Format is alertmanager, standard or template; empty is alertmanager, or
+	// template when there is a Body.
 	Format string `yaml:"format"`
 	Method string `yaml:"method"` // POST or PUT
 	// Body is a text/template over alert.Notification, with the functions

@@ -42,7 +42,7 @@ type Config struct {
 }
 
 // PoolConfig tells which of the server's connections are the application's
-// pool. The zero value means all connections to the database.
+// pool. Left out, it is all connections to the database.
 type PoolConfig struct {
 	ApplicationName string `yaml:"application_name"` // a LIKE pattern, as in web-%
 	// User is the role that the pool connects as.

@@ -21,7 +21,7 @@ type Config struct {
 
 	// Map fills metrics of the catalog from the page: catalog name to a series
 	// of the page, written as name or name{label="value"}. Several series that
-	// match are summed. See selector for what a name may be.
+	// match are summed.
 	Map map[string]string `yaml:"map"`
 	// MemoryLimit is what the application may use; zero takes it from the
 	// page, where it is there.
