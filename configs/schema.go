@@ -61,7 +61,7 @@ func oneOfTheKeys() []any {
 // wholeRule is a rule that changes no other one's: it has a metric and a
 // condition, or says what missing data means.
 func wholeRule() schema.Schema {
-	given := schema.Schema{"not": schema.Schema{"enum": []any{nil, ""}}}
+	given := schema.Schema{"type": []string{"string", "number", "boolean", "object"}, "minLength": 1, "errorMessage": "is missing"}
 	conditions := []any{}
 	properties := schema.Schema{"metric": given}
 	for _, severity := range alert.Severities() {

@@ -133,7 +133,9 @@ func natively(name string, text []byte) (value any, of string, ok bool) {
 	if mistakes.Err() != nil {
 		return nil, "", false
 	}
-	doc.Decode(&value)
+	if doc.Decode(&value).Err() != nil {
+		return nil, "", false
+	}
 	root, isMapping := value.(map[string]any)
 	if !isMapping {
 		return value, rulesFile, true
@@ -506,6 +508,30 @@ func TestSchemasTakeEveryForm(t *testing.T) {
 		}
 		if err := schemas[of].Validate(value); err == nil != row.right {
 			t.Errorf("%s\nthe schema of %s says %v", row.yaml, of, err)
+		}
+	}
+}
+
+// TestFilesNameTheirSchema: the first line of what ships leads an editor to the
+// right schema.
+func TestFilesNameTheirSchema(t *testing.T) {
+	for _, e := range corpus(t) {
+		if !strings.HasPrefix(e.name, house) || strings.Contains(e.name, "testdata") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(e.dir, e.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, of, _ := natively(e.name, text)
+		first, _, _ := strings.Cut(string(text), "\n")
+		path, ok := strings.CutPrefix(first, "# yaml-language-server: $schema=")
+		if !ok {
+			t.Errorf("%s: the first line names no schema", e.name)
+			continue
+		}
+		if got, want := filepath.Join(e.dir, path), filepath.Join(house, "configs", of+".schema.json"); got != want {
+			t.Errorf("%s: the first line names %s, not %s", e.name, got, want)
 		}
 	}
 }

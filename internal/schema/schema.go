@@ -29,7 +29,7 @@ const (
 	Variable = `\$\{[A-Za-z_][A-Za-z0-9_]*(:-|\})`
 
 	labelName = `[a-zA-Z_][a-zA-Z0-9_]*`
-	matcher   = `^\s*("[^"]+"|[^\s"'\x60{},=!~\\]+)\s*(=~|!=|!~|=)\s*([^=~\s].*)?$`
+	matcher   = `^\s*("[^"]+"|[^\s"'\x60{},=!~\\]+)\s*(?:=~|!=|!~|=(?:[^=~]|$))`
 )
 
 // Object says of a type's fields, by key, what they are beside their Go types,

@@ -196,7 +196,7 @@ func (g *Generator) reader(t reflect.Type) schema.Schema {
 	}
 	types := append([]string{"object"}, typesOf(text)...)
 	return g.named(t, func() schema.Schema {
-		long := schema.Schema{}
+		var long schema.Schema
 		if t.Kind() == reflect.Map {
 			long = schema.Merge(g.mapping(t), open(overlay(t)))
 		} else {
@@ -352,14 +352,14 @@ func scalarText(said schema.Schema) schema.Schema {
 func open(s schema.Schema) schema.Schema {
 	out := schema.Schema{}
 	for key, value := range s {
-		switch {
-		case key == "pattern":
+		switch key {
+		case "pattern":
 			out[key] = fmt.Sprintf("(?:%s)|%s", value, schema.Variable)
-		case key == "enum":
+		case "enum":
 			out["anyOf"] = []any{
 				schema.Schema{"enum": value}, schema.Schema{"$ref": "#/$defs/variable"}, schema.Schema{"type": "null"},
 			}
-		case key == "propertyNames" || key == "not" || key == "if":
+		case "propertyNames", "not", "if":
 			out[key] = value
 		default:
 			out[key] = openBelow(value)
@@ -406,7 +406,8 @@ func secretFile(name string) schema.Schema {
 	})
 }
 
-// onlyOne refuses a secret that is written twice.
+// onlyOne refuses a secret that is written twice. No file's name is a list: that
+// editors word as they are told, which they do not do for "not".
 func onlyOne(name string) schema.Schema {
 	file := name + yamlpos.FileSuffix
 	return schema.Schema{
@@ -414,7 +415,7 @@ func onlyOne(name string) schema.Schema {
 			"required": []string{name}, "properties": schema.Schema{name: schema.Schema{"not": schema.Schema{"type": "null"}}},
 		},
 		"then": schema.Schema{"properties": schema.Schema{
-			file: schema.Schema{"not": schema.Schema{}, "errorMessage": name + " and " + file + " are both given; keep one"},
+			file: schema.Schema{"type": "array", "errorMessage": name + " and " + file + " are both given; keep one"},
 		}},
 	}
 }
