@@ -6,16 +6,13 @@
 package schemagen
 
 import (
-	"fmt"
 	"path"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/internal/schema"
-	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/internal/yamlpos"
 )
 
@@ -90,29 +87,6 @@ func (g *Generator) Object(of ...reflect.Type) schema.Schema {
 func (g *Generator) Define(name string, s schema.Schema) schema.Schema {
 	g.defs[name] = s
 	return schema.Schema{"$ref": "#/$defs/" + name}
-}
-
-// require lets a mapping be right only with the keys. A secret may stand in a
-// file.
-func (g *Generator) require(s schema.Schema, names, secrets []string) {
-	properties, _ := s["properties"].(schema.Schema)
-	var plain []string
-	for _, name := range names {
-		if slices.Contains(secrets, name) {
-			addAll(s, schema.Schema{"anyOf": []any{
-				schema.Schema{"required": []string{name}, "properties": schema.Schema{name: schema.Schema{"not": schema.Schema{"type": "null"}}}},
-				schema.Schema{"required": []string{name + yamlpos.FileSuffix}},
-			}, "errorMessage": name + " or " + name + yamlpos.FileSuffix + " is missing"})
-			continue
-		}
-		plain = append(plain, name)
-		if p, ok := properties[name].(schema.Schema); ok {
-			properties[name] = g.given(p)
-		}
-	}
-	if len(plain) > 0 {
-		s["required"] = plain
-	}
 }
 
 func (g *Generator) property(key yamlpos.Key) schema.Schema {
@@ -325,97 +299,4 @@ func typesOf(s schema.Schema) []string {
 func addAll(s, more schema.Schema) {
 	all, _ := s["allOf"].([]any)
 	s["allOf"] = append(slices.Clip(all), more)
-}
-
-// scalarText is a text. YAML calls some texts numbers or booleans; where a
-// pattern decides, it decides on them too.
-func scalarText(said schema.Schema) schema.Schema {
-	types := []string{"string", "number", "boolean", "null"}
-	if pattern, ok := said["pattern"].(string); ok {
-		re := regexp.MustCompile(pattern)
-		types = []string{"string"}
-		if re.MatchString("1") || re.MatchString("200") {
-			types = append(types, "number")
-		}
-		if re.MatchString("true") && re.MatchString("false") {
-			types = append(types, "boolean")
-		}
-		types = append(types, "null")
-	} else if _, ok := said["enum"]; ok {
-		types = []string{"string", "null"}
-	}
-	return schema.Merge(schema.Schema{"type": types}, open(said))
-}
-
-// open lets ${VAR} stand wherever keywords ask for a text. Keys are no such
-// place: nothing is replaced in them.
-func open(s schema.Schema) schema.Schema {
-	out := schema.Schema{}
-	for key, value := range s {
-		switch key {
-		case "pattern":
-			out[key] = fmt.Sprintf("(?:%s)|%s", value, schema.Variable)
-		case "enum":
-			out["anyOf"] = []any{
-				schema.Schema{"enum": value}, schema.Schema{"$ref": "#/$defs/variable"}, schema.Schema{"type": "null"},
-			}
-		case "propertyNames", "not", "if":
-			out[key] = value
-		default:
-			out[key] = openBelow(value)
-		}
-	}
-	return out
-}
-
-func openBelow(value any) any {
-	switch value := value.(type) {
-	case schema.Schema:
-		return open(value)
-	case []any:
-		list := make([]any, len(value))
-		for i := range value {
-			list[i] = openBelow(value[i])
-		}
-		return list
-	}
-	return value
-}
-
-func variable() schema.Schema {
-	return schema.Schema{"type": "string", "pattern": schema.Variable, "description": "A text with ${VAR} or ${VAR:-default}, from the environment."}
-}
-
-func orVariable(kind, want string) schema.Schema {
-	return schema.Schema{"type": []string{kind, "string", "null"}, "pattern": schema.Variable, "patternErrorMessage": "want " + want}
-}
-
-func durations() schema.Schema {
-	s := scalarText(schema.Text(units.DurationPattern(), "a duration such as 250ms, 5s, 1h30m or 90d"))
-	return schema.Merge(s, schema.Schema{
-		"type":        []string{"string", "integer", "null"},
-		"if":          schema.Schema{"type": "integer"},
-		"then":        schema.Schema{"const": 0, "errorMessage": "want a duration such as 5s; add the unit"},
-		"description": "A duration: 250ms, 5s, 1h30m, 90d, 2w.",
-	})
-}
-
-func secretFile(name string) schema.Schema {
-	return schema.Merge(scalarText(nil), schema.Schema{
-		"description": "The file that holds `" + name + "`, relative to the folder of this one. The final line break is not part of it.",
-	})
-}
-
-// onlyOne refuses a secret that is written twice. No file's name is a list: that
-// editors word as they are told, which they do not do for "not".
-func onlyOne(name string) schema.Schema {
-	file := name + yamlpos.FileSuffix
-	return schema.Schema{
-		"if": schema.Schema{
-			"required": []string{name}, "properties": schema.Schema{name: schema.Schema{"not": schema.Schema{"type": "null"}}},
-		},
-		"then": schema.Schema{"properties": schema.Schema{
-			file: schema.Schema{"type": "array", "errorMessage": name + " and " + file + " are both given; keep one"},
-		}},
-	}
 }
