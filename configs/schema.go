@@ -152,6 +152,11 @@ func (Retention) JSONSchema() schema.Schema {
 	return schema.Object(schema.Schema{"history": schema.MoreThanZero(), "samples": schema.MoreThanZero()})
 }
 
+// JSONSchema says what reflection cannot of the reload's settings.
+func (Reload) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{"interval": schema.MoreThanZero()})
+}
+
 // JSONSchema says what reflection cannot of the log's settings.
 func (Log) JSONSchema() schema.Schema {
 	return schema.Object(schema.Schema{"level": schema.Enum(logLevels()...), "format": schema.Enum(logFormats()...)})

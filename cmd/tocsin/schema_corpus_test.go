@@ -73,8 +73,8 @@ func corpus(t *testing.T) []example {
 	return all
 }
 
-// mistakesOf reads an example as `tocsin check` does, by itself.
-func mistakesOf(t *testing.T, e example, of string, environ ...string) []yamlpos.Mistake {
+// checked reads an example as `tocsin check` does, by itself.
+func checked(t *testing.T, e example, of string, environ ...string) []yamlpos.Mistake {
 	path := filepath.Join(e.dir, e.file)
 	var mistakes yamlpos.Mistakes
 	if of == configFile {
@@ -92,9 +92,9 @@ func mistakesOf(t *testing.T, e example, of string, environ ...string) []yamlpos
 	return slices.DeleteFunc(mistakes, func(m yamlpos.Mistake) bool { return m.Warning || m.File != path })
 }
 
-// refusal is what a schema refuses: at one of several places, where it cannot
+// verdict is what a schema refuses: at one of several places, where it cannot
 // say at which.
-type refusal []spot
+type verdict []spot
 
 type spot struct {
 	path string
@@ -105,15 +105,15 @@ type spot struct {
 	anywhere bool
 }
 
-// refusals flattens what the validator returns.
-func refusals(err error) []refusal {
+// verdicts flattens what the validator returns.
+func verdicts(err error) []verdict {
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err, &invalid) {
 		return nil
 	}
-	var all []refusal
-	var walk func(e *jsonschema.ValidationError) refusal
-	walk = func(e *jsonschema.ValidationError) refusal {
+	var all []verdict
+	var walk func(e *jsonschema.ValidationError) verdict
+	walk = func(e *jsonschema.ValidationError) verdict {
 		spots := spotsOf(e)
 		if _, keys := e.ErrorKind.(*kind.PropertyNames); keys {
 			return spots
@@ -140,7 +140,7 @@ func refusals(err error) []refusal {
 }
 
 // spotsOf are the places that an error names itself.
-func spotsOf(e *jsonschema.ValidationError) refusal {
+func spotsOf(e *jsonschema.ValidationError) verdict {
 	at := ""
 	for _, step := range e.InstanceLocation {
 		if _, err := strconv.Atoi(step); err == nil {
@@ -149,7 +149,7 @@ func spotsOf(e *jsonschema.ValidationError) refusal {
 			at = problem.Join(at, step)
 		}
 	}
-	var spots refusal
+	var spots verdict
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
@@ -160,21 +160,21 @@ func spotsOf(e *jsonschema.ValidationError) refusal {
 			spots = append(spots, spot{path: problem.Join(at, name), around: true})
 		}
 	case *kind.PropertyNames:
-		spots = refusal{{path: k.Property, anywhere: true}}
+		spots = verdict{{path: k.Property, anywhere: true}}
 	case *kind.UniqueItems:
-		spots = refusal{{path: fmt.Sprintf("%s[%d]", at, max(k.Duplicates[0], k.Duplicates[1]))}}
+		spots = verdict{{path: fmt.Sprintf("%s[%d]", at, max(k.Duplicates[0], k.Duplicates[1]))}}
 	case *kind.MaxItems:
-		spots = refusal{{path: at, around: true}}
+		spots = verdict{{path: at, around: true}}
 	default:
 		if len(e.Causes) == 0 {
-			spots = refusal{{path: at}}
+			spots = verdict{{path: at}}
 		}
 	}
 	return spots
 }
 
-// finds says whether a refusal is the mistake at the path.
-func (r refusal) finds(path string) bool {
+// finds says whether a verdict is the mistake at the path.
+func (r verdict) finds(path string) bool {
 	within := func(a, b string) bool {
 		rest, ok := strings.CutPrefix(a, b)
 		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
@@ -187,9 +187,9 @@ func (r refusal) finds(path string) bool {
 	})
 }
 
-// follows says whether a refusal is of a key that is missing because it is
+// follows says whether a verdict is of a key that is missing because it is
 // misspelt: check tells that once.
-func (r refusal) follows(m yamlpos.Mistake) bool {
+func (r verdict) follows(m yamlpos.Mistake) bool {
 	parent := func(path string) string { return path[:max(strings.LastIndex(path, "."), 0)] }
 	return m.Message == "unknown field" && slices.ContainsFunc(r, func(s spot) bool { return s.around && parent(s.path) == parent(m.Path) })
 }

@@ -92,7 +92,7 @@ func TestSchemasTakeEveryForm(t *testing.T) {
 			t.Errorf("%s\nis no YAML", row.yaml)
 			continue
 		}
-		if mistakes := mistakesOf(t, example{"", dir, "form.yaml"}, of, environ...); len(mistakes) == 0 != row.right {
+		if mistakes := checked(t, example{"", dir, "form.yaml"}, of, environ...); len(mistakes) == 0 != row.right {
 			t.Errorf("%s\ncheck says %v", row.yaml, mistakes)
 		}
 		if err := schemas[of].Validate(value); err == nil != row.right {

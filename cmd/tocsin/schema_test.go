@@ -206,10 +206,10 @@ func TestSchemasKnowWhatCheckKnows(t *testing.T) {
 		if !ok {
 			continue
 		}
-		refused := refusals(schemas[of].Validate(value))
-		mistakes := mistakesOf(t, e, of)
+		refused := verdicts(schemas[of].Validate(value))
+		mistakes := checked(t, e, of)
 		for _, m := range mistakes {
-			known := slices.ContainsFunc(refused, func(r refusal) bool { return r.finds(m.Path) })
+			known := slices.ContainsFunc(refused, func(r verdict) bool { return r.finds(m.Path) })
 			at := slices.IndexFunc(excuses(), func(x excuse) bool {
 				return strings.Contains(e.name, x.only) && regexp.MustCompile(x.message).MatchString(m.Message)
 			})

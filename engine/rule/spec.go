@@ -197,6 +197,11 @@ func (f *Flapping) FromScalar(text string) error {
 	return nil
 }
 
+// String writes what FromScalar reads.
+func (f Flapping) String() string {
+	return fmt.Sprintf("%d in %s", f.Changes, units.Duration(f.Within))
+}
+
 // Dependency is a rule that this one depends on.
 type Dependency struct {
 	// Rule is the id of the other rule.
