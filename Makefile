@@ -54,6 +54,10 @@ fmt: $(GOLANGCI) ## Format the code
 golden: ## Rewrite the golden files and scripts
 	UPDATE=1 $(GO) test ./...
 
+.PHONY: schema
+schema: ## Write configs/*.schema.json anew, from the types and their comments
+	UPDATE=1 $(GO) test -count=1 -run '^TestSchemasAreFresh$$' ./cmd/tocsin
+
 .PHONY: fuzz
 fuzz: ## Fuzz everything that strangers write, FUZZTIME each (10s)
 	@scripts/fuzz.sh $${FUZZTIME:-10s}

@@ -31,6 +31,7 @@ func (s *Server) newStaticDocuments() staticDocuments {
 		{"health", "/api/health"},
 		{"rules", "/api/v1/rules"},
 		{"series", "/api/v1/series?metric=cache.hit_rate"},
+		{"rulefiles", "/api/v1/rulefiles"},
 		{"sources", "/api/v1/sources"},
 		{"receivers", "/api/v1/receivers"},
 		{"metrics", "/metrics"},

@@ -21,16 +21,22 @@ type Config struct {
 	Store  Store  `yaml:"store"`
 	Redis  Redis  `yaml:"redis"`
 	// Rules are files or globs, relative to the configuration's folder.
-	Rules     []string            `yaml:"rules"`
-	Sources   []Source            `yaml:"-"` // less the skipped ones, in file order
-	Receivers []Receiver          `yaml:"-"` // less the skipped ones, in file order
-	Plugins   []any               `yaml:"plugins"`
-	Route     route.Spec          `yaml:"route"`
-	Inhibit   []route.InhibitSpec `yaml:"inhibit"`
-	Log       Log                 `yaml:"log"`
+	Rules     []string   `yaml:"rules"`
+	Sources   []Source   `yaml:"-"` // less the skipped ones, in file order
+	Receivers []Receiver `yaml:"-"` // less the skipped ones, in file order
+	// Plugins have no effect in this version.
+	Plugins []any      `yaml:"plugins"`
+	Route   route.Spec `yaml:"route"`
+	// Inhibit holds alerts back while others fire.
+	Inhibit []route.InhibitSpec `yaml:"inhibit"`
+	Reload  Reload              `yaml:"reload"`
+	Log     Log                 `yaml:"log"`
 
 	// RuleFiles are the files that Rules names, sorted, each once.
 	RuleFiles []string `yaml:"-"`
+	// RulePatterns are the files and globs of Rules, with the configuration's
+	// folder before them.
+	RulePatterns []string `yaml:"-"`
 	// Skipped are the sources and receivers that are left out, in file order.
 	Skipped []Skipped `yaml:"-"`
 
@@ -54,9 +60,12 @@ type Server struct {
 
 // Token lets a client in.
 type Token struct {
-	Name  string        `yaml:"name"` // for the log
+	Name string `yaml:"name"` // for the log
+	// Token is the secret itself, 16 characters or more.
 	Token secret.String `yaml:"token"`
-	Scope Scope         `yaml:"scope"`
+	// Scope is read, operate (push samples, silence, acknowledge) or admin (reload);
+	// each includes those before it.
+	Scope Scope `yaml:"scope"`
 }
 
 // Scope is what a token allows. Each includes those before it.
@@ -66,27 +75,41 @@ type Scope string
 const (
 	ScopeRead    Scope = "read"    // look
 	ScopeOperate Scope = "operate" // push samples, silence, acknowledge
-	ScopeAdmin   Scope = "admin"   // reload
+	ScopeAdmin   Scope = "admin"   // reload, write rule files
 )
 
 // Store says where state and history are kept.
 type Store struct {
+	// Driver is sqlite.
 	Driver string `yaml:"driver"`
 	// Path is SQLite's file, relative to the working directory.
-	Path      string     `yaml:"path"`
+	Path string `yaml:"path"`
+	// URL is not for sqlite.
 	URL       secret.URL `yaml:"url"`
 	Retention Retention  `yaml:"retention"`
 }
 
 // Retention is how long things are kept.
 type Retention struct {
+	// History is how long alerts are kept, Samples how long samples are.
 	History time.Duration `yaml:"history"`
 	Samples time.Duration `yaml:"samples"`
 }
 
 // Redis carries wake-ups between replicas.
 type Redis struct {
+	// URL has no effect in this version.
 	URL secret.URL `yaml:"url"`
+}
+
+// Reload is how edits of the files take effect.
+type Reload struct {
+	// Watch reloads when a file changes.
+	Watch bool `yaml:"watch"`
+	// Interval is how often the files are compared where no event tells.
+	Interval time.Duration `yaml:"interval"`
+	// AlertAfter is how long an edit must stay refused before that is an alert.
+	AlertAfter time.Duration `yaml:"alert_after"`
 }
 
 // Log is the daemon's own log.
@@ -97,17 +120,19 @@ type Log struct {
 
 // Source is one thing to poll: what all types share, and the type's own.
 type Source struct {
+	// Name becomes the label source.
 	Name     string        `yaml:"name"`
 	Type     string        `yaml:"type"`
 	Interval time.Duration `yaml:"interval"` // between the starts of two polls
 	// Timeout bounds one poll; not given it is the interval, and at most
-	// DefaultTimeout.
+	// 5s.
 	Timeout time.Duration     `yaml:"timeout"`
 	Labels  map[string]string `yaml:"labels"` // added to every sample
 	// Service is the service of /api/health that this source speaks for.
-	Service  string `yaml:"service"`
-	Enabled  bool   `yaml:"enabled"`
-	Optional bool   `yaml:"optional"` // leave it out while its URL is empty
+	Service string `yaml:"service"`
+	// Enabled is on; off leaves the source out.
+	Enabled  bool `yaml:"enabled"`
+	Optional bool `yaml:"optional"` // leave it out while its URL is empty
 	// Settings is the pointer to the adapter's Config that the type's kind
 	// made, filled.
 	Settings any `yaml:"-"`
@@ -125,13 +150,15 @@ func (s Source) Spec() source.Spec {
 
 // Receiver is one place to tell.
 type Receiver struct {
+	// Name is what routes call it.
 	Name    string        `yaml:"name"`
 	Type    string        `yaml:"type"`
 	Timeout time.Duration `yaml:"timeout"` // of one attempt
-	// SendResolved says whether resolutions are sent; nil is yes.
+	// SendResolved says whether resolutions are sent; left out, they are.
 	SendResolved *bool `yaml:"send_resolved"`
-	Enabled      bool  `yaml:"enabled"`
-	Optional     bool  `yaml:"optional"` // leave it out while its URL is empty
+	// Enabled is on; off leaves the receiver out.
+	Enabled  bool `yaml:"enabled"`
+	Optional bool `yaml:"optional"` // leave it out while its URL is empty
 	// Settings is as in Source.
 	Settings any `yaml:"-"`
 

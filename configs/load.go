@@ -22,6 +22,17 @@ type Input struct {
 	// leave: for texts that come over the network, whose mistakes would show
 	// lines of any file.
 	Within string
+	// ReadFile reads a file but standard input; nil is os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
+	// Added are rule files that count as there, for ReadFile has them.
+	Added []string
+	// What follows is for whoever watches the files, and may be nil.
+	// OnRuleFile is told of each path of a rule file, also when it leads to a
+	// file that was read already; OnPattern of each file or pattern that a `use`
+	// names; OnSecretFile of each file that a key such as token_file names, with
+	// its content: nil is a file that could not be read.
+	OnRuleFile, OnPattern func(path string)
+	OnSecretFile          func(path string, content []byte)
 }
 
 // Load reads the configuration file and the environment's overrides and checks
@@ -45,7 +56,7 @@ func (l *loader) load(path string, in Input) {
 	l.sources(parts.Sources)
 	l.receivers(parts.Receivers)
 	l.add(l.doc.Locate(l.config.Validate()))
-	l.ruleFiles(path)
+	l.ruleFiles(path, in.Added)
 }
 
 // parts are the lists whose items have a shape of their own each.
@@ -116,6 +127,8 @@ func (in Input) read(path string) ([]byte, yamlpos.Mistakes) {
 	case path == "-" && in.Stdin == nil:
 	case path == "-":
 		data, err = io.ReadAll(in.Stdin)
+	case in.ReadFile != nil:
+		data, err = in.ReadFile(path)
 	default:
 		data, err = os.ReadFile(path)
 	}

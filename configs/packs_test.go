@@ -317,7 +317,7 @@ func TestEveryRuleOfThePacksJudgesRightly(t *testing.T) {
 		for _, r := range rules {
 			ofGuide := slices.ContainsFunc(guide, func(g *rule.Rule) bool { return g.ID == r.ID })
 			for _, severity := range alert.Severities() {
-				if _, _, has := r.Condition(severity); has && !ofGuide && !judged[r.ID+" "+severity.String()] {
+				if _, has := r.Condition(severity); has && !ofGuide && !judged[r.ID+" "+severity.String()] {
 					t.Errorf("nothing judges %s of %s", severity, r.ID)
 				}
 			}
@@ -328,12 +328,12 @@ func TestEveryRuleOfThePacksJudgesRightly(t *testing.T) {
 func (v verdict) check(t *testing.T) {
 	_, rules := packed(t, v.pack)
 	r := rules[slices.IndexFunc(rules, func(r *rule.Rule) bool { return r.ID == v.rule })]
-	_, hold, ok := r.Condition(v.severity)
+	condition, ok := r.Condition(v.severity)
 	if !ok {
 		t.Fatalf("%s has no %s", v.rule, v.severity)
 	}
 	const begins = 8 * time.Hour
-	ends := begins + hold + 12*time.Minute // no window beside them is longer than 10m
+	ends := begins + condition.For + 12*time.Minute // no window beside them is longer than 10m
 	if v.pace > 0 {
 		ends = begins + v.pace
 	}
@@ -364,8 +364,8 @@ func (v verdict) check(t *testing.T) {
 	switch {
 	case !fired:
 		t.Errorf("%s = %v is not %s: %+v", v.metric, v.bad, v.severity, seen.at)
-	case at-begins < hold:
-		t.Errorf("fired after %s, before its for of %s", at-begins, hold)
+	case at-begins < condition.For:
+		t.Errorf("fired after %s, before its for of %s", at-begins, condition.For)
 	}
 	if message := seen.messages[v.severity]; !strings.HasPrefix(message, v.says) {
 		t.Errorf("message %q, want %q", message, v.says)

@@ -85,6 +85,9 @@ func (r *ruleReader) meet(name string) {
 	if !packs.Is(name) && name != "-" && !r.met[name] {
 		r.met[name] = true
 		r.set.Paths = append(r.set.Paths, name)
+		if r.in.OnRuleFile != nil {
+			r.in.OnRuleFile(name)
+		}
 	}
 }
 

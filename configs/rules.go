@@ -34,6 +34,8 @@ type RuleSet struct {
 	// Paths are the files of the disk that were read or could not be, under
 	// every name that led to them: what to watch for changes.
 	Paths []string
+	// Others are the ids of rules that need no file, for what depends on them.
+	Others []string
 
 	stacks   []*stack // of Rules
 	names    []string // of everything that was opened, in order
@@ -41,6 +43,7 @@ type RuleSet struct {
 }
 
 // LoadRules reads rule files and judges their rules; see ReadRules and Check.
+// It judges no derived metrics.
 func LoadRules(files []string, in Input, compile func(rule.Spec) problem.List) (*RuleSet, yamlpos.Mistakes) {
 	set := ReadRules(files, in)
 	return set, set.Check(compile)
@@ -82,9 +85,10 @@ func (r *ruleReader) finish(listed []*RuleFile) {
 
 // Check judges every rule and returns the mistakes of all files, those of one
 // file together. compile judges one rule, with paths relative to it such as
-// critical or warning.when; nil judges nothing.
-func (set *RuleSet) Check(compile func(rule.Spec) problem.List) yamlpos.Mistakes {
-	mistakes := slices.Clone(set.mistakes)
+// critical or warning.when; nil judges nothing. others are mistakes in these files
+// that were found elsewhere, as by Metrics.
+func (set *RuleSet) Check(compile func(rule.Spec) problem.List, others ...yamlpos.Mistake) yamlpos.Mistakes {
+	mistakes := append(slices.Clone(set.mistakes), others...)
 	if compile != nil {
 		suggestions := maxSuggestions
 		for _, s := range set.stacks {
@@ -111,7 +115,7 @@ func (set *RuleSet) checkDependencies() yamlpos.Mistakes {
 		specs[i] = s.spec()
 	}
 	var mistakes yamlpos.Mistakes
-	for i, problems := range rule.CheckDependencies(specs) {
+	for i, problems := range rule.CheckDependencies(specs, set.Others...) {
 		for _, p := range problems {
 			e, at := set.stacks[i].blame(p.Path)
 			p.Path = problem.Join(e.at, at)

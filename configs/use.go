@@ -28,7 +28,7 @@ func (r *ruleReader) use(f *RuleFile, folder string) {
 			f.holed = true // an empty item, reported by Decode
 			continue
 		}
-		found, wrong := usedFiles(name, folder, r.in.Within)
+		found, wrong := usedFiles(name, folder, r.in)
 		for _, p := range wrong {
 			p.Path = at
 			problems = append(problems, p)
@@ -66,7 +66,7 @@ func (r *ruleReader) circle(back *RuleFile) string {
 
 // usedFiles returns what one item of `use` names: a pack, a file, or the files
 // that fit a pattern. A pipe or a device is none, it could keep us waiting.
-func usedFiles(name, folder, within string) ([]string, problem.List) {
+func usedFiles(name, folder string, in Input) ([]string, problem.List) {
 	var problems problem.List
 	switch {
 	case packs.Is(name):
@@ -77,17 +77,20 @@ func usedFiles(name, folder, within string) ([]string, problem.List) {
 	case !filepath.IsAbs(name):
 		name = filepath.Join(folder, name)
 	}
-	if leaves(within, name) {
-		problems.Add("", "%s is not below %s", name, within)
+	if leaves(in.Within, name) {
+		problems.Add("", "%s is not below %s", name, in.Within)
 		return nil, problems
 	}
-	found, problems := Glob([]string{name})
+	if in.OnPattern != nil {
+		in.OnPattern(name)
+	}
+	found, problems := globWith([]string{name}, in.Added)
 	for _, file := range found {
 		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
 			problems.Add("", "%s is not a regular file", file)
 		}
-		if target, err := filepath.EvalSymlinks(file); err == nil && leaves(within, target) {
-			problems.Add("", "%s is not below %s", file, within)
+		if target, err := filepath.EvalSymlinks(file); err == nil && leaves(in.Within, target) {
+			problems.Add("", "%s is not below %s", file, in.Within)
 		}
 	}
 	if len(problems) > 0 {

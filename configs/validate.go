@@ -23,6 +23,7 @@ const (
 	maxTimeout      = 5 * time.Minute
 	minTokenBytes   = 16
 	maxNameBytes    = 64
+	namePattern     = `^[A-Za-z0-9][A-Za-z0-9_.-]*$`
 	notYet          = "not available in this version"
 	exampleListen   = "127.0.0.1:9590"
 	exampleLoopback = "set server.tokens, or listen on 127.0.0.1"
@@ -47,6 +48,7 @@ func (c *Config) Validate() problem.List {
 	ps = append(ps, c.validateSources()...)
 	ps = append(ps, c.validateReceivers()...)
 	ps = append(ps, c.validateRouting()...)
+	ps.Under("reload", c.Reload.validate())
 	ps.Under("log", c.Log.validate())
 	return ps
 }
@@ -153,12 +155,24 @@ func (s *Store) validate() problem.List {
 	return ps
 }
 
-func (l *Log) validate() problem.List {
+func (r *Reload) validate() problem.List {
 	var ps problem.List
-	oneOf(&ps, "level", l.Level, "debug", "info", "warn", "error")
-	oneOf(&ps, "format", l.Format, "text", "json")
+	if r.Interval < minInterval {
+		ps.AddHint("interval", "to watch no files, write watch: false", "want at least %s", units.Duration(minInterval))
+	}
 	return ps
 }
+
+func (l *Log) validate() problem.List {
+	var ps problem.List
+	oneOf(&ps, "level", l.Level, logLevels()...)
+	oneOf(&ps, "format", l.Format, logFormats()...)
+	return ps
+}
+
+func logLevels() []string { return []string{"debug", "info", "warn", "error"} }
+
+func logFormats() []string { return []string{"text", "json"} }
 
 func (c *Config) validateSources() problem.List {
 	var ps problem.List
@@ -187,16 +201,24 @@ func (s *Source) validate() problem.List {
 		switch {
 		case !alert.IsLabelName(name):
 			ps.AddHint(at, "use letters, digits and _", "not the name of a label")
-		case slices.Contains([]string{alert.LabelSource, alert.LabelName, alert.LabelCategory, alert.LabelSeverity}, name):
+		case slices.Contains(reservedLabels(), name):
 			ps.AddHint(at, "choose another name", "Tocsin sets this label itself")
 		}
 	}
 	if s.Service != "" {
 		// /api/health has these and no others: a misspelt one would be silent.
-		oneOf(&ps, "service", s.Service, "database", "cache", "mcp")
+		oneOf(&ps, "service", s.Service, services()...)
 	}
 	return ps
 }
+
+// reservedLabels are those that Tocsin sets itself.
+func reservedLabels() []string {
+	return []string{alert.LabelSource, alert.LabelName, alert.LabelCategory, alert.LabelSeverity}
+}
+
+// services are those of /api/health.
+func services() []string { return []string{"database", "cache", "mcp"} }
 
 func (c *Config) validateReceivers() problem.List {
 	var ps problem.List
@@ -220,7 +242,7 @@ func validateName(name, of string) problem.List {
 		ps.Add("name", "missing: every %s has a name", of)
 	case len(name) > maxNameBytes:
 		ps.Add("name", "longer than %d characters", maxNameBytes)
-	case !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`).MatchString(name):
+	case !regexp.MustCompile(namePattern).MatchString(name):
 		ps.AddHint("name", "use letters, digits, - _ and .", "%q is not a name", name)
 	}
 	return ps

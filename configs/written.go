@@ -34,6 +34,7 @@ func LoadWritten(path string, kinds Kinds, in Input) (*Config, *Written, yamlpos
 	if doc == nil {
 		return nil, nil, mistakes
 	}
+	doc.OnFile(in.OnSecretFile)
 	l := loader{doc: doc, kinds: kinds, mistakes: mistakes}
 	l.load(path, in)
 	w := &Written{Sources: l.config.Sources, Receivers: l.config.Receivers, Route: cloned(l.config.Route), Inhibit: l.config.Inhibit, doc: doc}

@@ -78,8 +78,14 @@ func (m *memory) Load(context.Context) (store.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var s store.Snapshot
+	grouped := map[string]bool{}
+	for key := range m.members {
+		grouped[key.AlertID] = true
+	}
 	for _, a := range m.alerts {
-		s.Alerts = append(s.Alerts, a)
+		if a.EndsAt.IsZero() || grouped[a.ID] {
+			s.Alerts = append(s.Alerts, a)
+		}
 	}
 	for _, g := range m.groups {
 		s.Groups = append(s.Groups, g)

@@ -86,8 +86,8 @@ func check(ctx context.Context, f files, j judgement, w world) error {
 	var tests *ruleTests
 	rules := 0
 	if f.config == "" {
-		catalog := source.NewCatalog(nil, false)
-		_, places, beside, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, catalog, newLinter(catalog, nil, nil, f.seen))
+		in := configs.Input{Environ: w.environ, Stdin: w.stdin}
+		_, places, beside, found := loadRules(f.rules, in, source.NewCatalog(nil, false), newLinter(nil, nil, f.seen))
 		mistakes, rules, tests = found, len(places), beside
 	} else {
 		p, found := load(f, w)

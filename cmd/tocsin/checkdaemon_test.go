@@ -43,7 +43,7 @@ func TestCheckAsksADaemonWhatItHasSeen(t *testing.T) {
 		}
 		return 200, `{"series":[{"metric":"cache.hit_rate","labels":{"source":"app","strategy":"USER_RUNS"},"value":1,"at":"2024-01-15T10:00:00.000Z"}],"total":1}`
 	})
-	stderr, err := checked(t, "--daemon", url+"/", "--token", "hunter2hunter2")
+	stderr, err := runCheck(t, "--daemon", url+"/", "--token", "hunter2hunter2")
 	want := `warning: rules[1].match[0]: no series of cache.hit_rate has strategy="USER_RUN", of 1 that the daemon has seen; did you mean "USER_RUNS"?`
 	if err != nil || !strings.Contains(stderr, want) || strings.Count(stderr, "warning") != 1 {
 		t.Errorf("%v\n%s", err, stderr)
@@ -75,7 +75,7 @@ func TestCheckSaysWhyADaemonCannotBeAsked(t *testing.T) {
 		if c.token != "" {
 			args = append(args, "--token", c.token)
 		}
-		stderr, err := checked(t, args...)
+		stderr, err := runCheck(t, args...)
 		told := stderr
 		if err != nil {
 			told += err.Error()
@@ -87,7 +87,7 @@ func TestCheckSaysWhyADaemonCannotBeAsked(t *testing.T) {
 	}
 }
 
-func checked(t *testing.T, args ...string) (stderr string, err error) {
+func runCheck(t *testing.T, args ...string) (stderr string, err error) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "rules.yaml")
 	write(t, name, seenRules)

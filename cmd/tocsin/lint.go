@@ -22,8 +22,8 @@ type linter struct {
 
 // newLinter judges by what a configuration says of the sources; with nil by the
 // rules alone. seen is what a running daemon tells; nil when none is asked.
-func newLinter(catalog source.Catalog, c *configs.Config, written *configs.Written, seen seenFunc) *linter {
-	w := lint.World{Catalog: catalog, Seen: seen}
+func newLinter(c *configs.Config, written *configs.Written, seen seenFunc) *linter {
+	w := lint.World{Seen: seen}
 	if c != nil {
 		w.Configured, w.Retention = true, c.Store.Retention.Samples
 		for i := range written.Sources {

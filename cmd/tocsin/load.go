@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,16 @@ type files struct {
 	lint   bool     // warn of what can be read and cannot be meant
 	seen   seenFunc // what a running daemon has seen; nil when none is asked
 	tests  bool     // the tests beside the rules are wanted, too
+	// reading is how the files are read; nil is from the disk.
+	reading *reading
+}
+
+// once says whether something is read from what cannot be read again.
+func (f files) once() bool {
+	return slices.ContainsFunc(append([]string{f.config}, f.rules...), func(name string) bool {
+		info, err := os.Stat(name)
+		return name == "-" || err == nil && !info.Mode().IsRegular()
+	})
 }
 
 // listenVariable is how --listen reaches the configuration.
@@ -37,6 +48,7 @@ type plan struct {
 	tests   *ruleTests              // nil unless they were asked for
 	routes  *route.Route
 	inhibit []route.Inhibition
+	read    *reading // what it was made of
 }
 
 // load reads everything and returns all mistakes of all files together.
@@ -64,25 +76,33 @@ func blameFlag(mistakes yamlpos.Mistakes, given string) {
 }
 
 func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
-	in := configs.Input{Environ: w.environ, Stdin: w.stdin}
+	read := f.reading
+	if read == nil {
+		read = &reading{}
+	}
+	in := read.input(w)
 	config, written, mistakes := configs.LoadWritten(f.config, w.kinds.configs(), in)
 	if config == nil {
 		// The rules are checked all the same: one mistake never hides the next.
-		_, _, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true), nil)
+		_, _, _, more := loadRules(f.rules, read.rulesInput(w), source.NewCatalog(nil, true), nil)
 		return nil, append(mistakes, more...)
 	}
 	paths := config.RuleFiles
 	if len(f.rules) > 0 {
 		paths = f.rules
 	}
-	p := &plan{config: config}
+	if len(f.rules) == 0 {
+		read.patterns = config.RulePatterns
+	}
+	p := &plan{config: config, read: read}
 	var warn *linter
 	if f.lint {
-		warn = newLinter(config.Catalog(), config, written, f.seen)
+		warn = newLinter(config, written, f.seen)
 	}
 	var more yamlpos.Mistakes
 	var tests *ruleTests
-	p.rules, p.places, tests, more = loadRules(paths, in, config.Catalog(), warn)
+	p.rules, p.places, tests, more = loadRules(paths, read.rulesInput(w), config.Catalog(), warn)
+	read.finish()
 	if f.tests { // they keep the text of the files in memory
 		p.tests = tests
 	}
@@ -100,14 +120,17 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 
 func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *linter) ([]*rule.Rule, map[string]configs.Rule, *ruleTests, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
-	set, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
-		r, problems := rule.Compile(spec, catalog)
+	set := configs.ReadRules(paths, in)
+	set.Others = []string{sourceDown, sourceBlind, refusedID}
+	metrics, catalog, wrong := set.Metrics(catalog)
+	mistakes := set.Check(func(spec rule.Spec) problem.List {
+		r, problems := rule.Compile(spec, catalog, metrics...)
 		compiled[spec.ID] = r
 		if r != nil {
 			problems = append(problems, warn.rule(r)...)
 		}
 		return problems
-	})
+	}, wrong...)
 	// Nobody edits a pack: what it does in vain here is none of the reader's.
 	mistakes = slices.DeleteFunc(mistakes, func(m yamlpos.Mistake) bool { return m.Warning && packs.Is(m.File) })
 	var rules []*rule.Rule
@@ -118,7 +141,7 @@ func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *l
 			rules = append(rules, r)
 		}
 	}
-	return rules, places, newRuleTests(set.Tests, rules, compiled, catalog), mistakes
+	return rules, places, newRuleTests(set.Tests, rules, compiled, catalog, metrics), mistakes
 }
 
 func receiverNames(c *configs.Config) []string {
@@ -128,6 +151,12 @@ func receiverNames(c *configs.Config) []string {
 	}
 	return names
 }
+
+// The ids of the rules that no rule file needs to have.
+const (
+	sourceDown  = "source-down"
+	sourceBlind = "source-blind"
+)
 
 // builtinRules are the rules that no rule file needs to have: a source that
 // cannot be read, or may not be looked at, is an alert of its own, unless a
@@ -150,14 +179,15 @@ func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
 	twice := 2 * c.LongestInterval()
 	specs := []rule.Spec{
 		{
-			ID: "source-down", Category: "monitoring", Metric: "source.up", Critical: rule.When{When: down}, For: twice,
+			ID: sourceDown, Category: "monitoring", Metric: "source.up", Critical: rule.When{When: down}, For: twice,
 			Clear: "value == 1", Message: `Source {{ .Labels.source }} ({{ .Labels.type }}) {{ if eq .Labels.type "push" }}has gone silent{{ else }}cannot be read{{ end }}`,
 		},
 		{
-			ID: "source-blind", Category: "monitoring", Metric: "source.blind", Warning: rule.When{When: "value == 1"}, For: twice,
+			ID: sourceBlind, Category: "monitoring", Metric: "source.blind", Warning: rule.When{When: "value == 1"}, For: twice,
 			Message: "Source {{ .Labels.source }} ({{ .Labels.type }}) does not let the monitor look: check its user, password and permissions",
 		},
 	}
+	specs = append(specs, refusedRule(c.Reload.AlertAfter, ""))
 	var out []*rule.Rule
 	for _, spec := range specs {
 		if named[spec.Metric] || named[spec.ID] {

@@ -20,8 +20,8 @@ type ruleTests struct {
 	enabled []*rule.Rule // in the order of the files
 }
 
-func newRuleTests(written []configs.RuleTest, enabled []*rule.Rule, all map[string]*rule.Rule, catalog source.Catalog) *ruleTests {
-	return &ruleTests{written: written, rules: ruletest.Rules{ByID: all, Catalog: catalog}, enabled: enabled}
+func newRuleTests(written []configs.RuleTest, enabled []*rule.Rule, all map[string]*rule.Rule, catalog source.Catalog, metrics rule.Metrics) *ruleTests {
+	return &ruleTests{written: written, rules: ruletest.Rules{ByID: all, Catalog: catalog, Metrics: metrics}, enabled: enabled}
 }
 
 // outcome is what came of one test.

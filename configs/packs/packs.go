@@ -30,7 +30,7 @@ type Pack struct {
 // All returns every pack, by name.
 func All() []Pack {
 	all := []Pack{
-		{Name: "guide", About: "the performance guide: hit rates, query times, pools, memory, response times, errors", Text: tocsin.Rules()},
+		{Name: "guide", About: "the performance guide: hit rates, query times, pools, memory, response times, errors", Text: unmarked(tocsin.Rules())},
 		{Name: "host", About: "the machine: CPU, load, memory, swap, disks, open files", Text: read("host")},
 		{Name: "http", About: "HTTP and TCP checks: down, slow, failing, TLS certificates that expire", Text: read("http")},
 		{Name: "postgres", About: "PostgreSQL: connections, locks, transactions, deadlocks, replication, caches, queries", Text: read("postgres")},
@@ -44,7 +44,16 @@ func read(name string) string {
 	if err != nil {
 		return "" // not possible: a test reads them all
 	}
-	return string(text)
+	return unmarked(string(text))
+}
+
+// unmarked takes the line away that tells editors where the schema stands: from
+// where a pack is copied to it leads nowhere.
+func unmarked(text string) string {
+	if first, rest, _ := strings.Cut(text, "\n"); strings.HasPrefix(first, "# yaml-language-server:") {
+		return rest
+	}
+	return text
 }
 
 // Find returns the pack of a name such as redis or pack:redis.

@@ -18,7 +18,6 @@ import (
 
 // World is what is known of where the samples of rules come from.
 type World struct {
-	Catalog source.Catalog
 	// Configured says that Sources are all there are; without a configuration
 	// nothing is known of them.
 	Configured bool

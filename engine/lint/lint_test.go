@@ -85,14 +85,14 @@ func TestConditions(t *testing.T) {
 		{"cache.hit_rate", "warning: value > 90 or value < 10; clear: value < 50", ""},
 	} {
 		r := compiled(t, c.metric, c.rule)
-		if got := warned(lint.New(lint.World{Catalog: catalog()}).Rule(r)); got != c.want {
+		if got := warned(lint.New(lint.World{}).Rule(r)); got != c.want {
 			t.Errorf("%s: %s\n got %s\nwant %s", c.metric, c.rule, got, c.want)
 		}
 	}
 }
 
 func TestTimes(t *testing.T) {
-	w := lint.World{Catalog: catalog(), Configured: true, Retention: 24 * time.Hour, Sources: []lint.Source{
+	w := lint.World{Configured: true, Retention: 24 * time.Hour, Sources: []lint.Source{
 		{Name: "cache", Type: "redis", Interval: 10 * time.Second, Yield: source.Yield{Metrics: []string{"redis.*"}}},
 		{Name: "slow", Type: "redis", Interval: time.Minute, Yield: source.Yield{Metrics: []string{"redis.*"}}},
 		{Name: "app", Type: "push", Yield: source.Yield{Metrics: []string{"app.*"}, Open: true}},
@@ -116,7 +116,7 @@ func TestTimes(t *testing.T) {
 }
 
 func TestMatchers(t *testing.T) {
-	w := lint.World{Catalog: catalog(), Configured: true, Sources: []lint.Source{
+	w := lint.World{Configured: true, Sources: []lint.Source{
 		{Name: "cache", Type: "redis", Labels: map[string]string{"env": "prod"}, Yield: source.Yield{
 			Metrics: []string{"redis.*", "cache.*"}, Labels: map[string][]string{"strategy": {"SOCIAL_FEED", "USER_RUNS", ""}},
 		}},
@@ -163,7 +163,7 @@ func TestMatchers(t *testing.T) {
 }
 
 func TestMatchersThatFitNoSeriesSeen(t *testing.T) {
-	w := lint.World{Catalog: catalog(), Seen: func(metric string) ([]alert.Labels, bool) {
+	w := lint.World{Seen: func(metric string) ([]alert.Labels, bool) {
 		switch metric {
 		case "cache.hit_rate":
 			return []alert.Labels{alert.LabelsOf("source", "a", "strategy", "SOCIAL_FEED"), alert.LabelsOf("source", "b", "strategy", "USER_RUNS")}, true
@@ -204,7 +204,7 @@ func TestOverridesAreToldOfWhatTheyWrote(t *testing.T) {
 	}
 	want := "warning percent-as-fraction, warning shadowed-condition, overrides[0].warning shadowed-condition, " +
 		"overrides[1].warning shadowed-condition, overrides[3].match[1] matches-no-series"
-	if got := warned(lint.New(lint.World{Catalog: catalog()}).Rule(r)); got != want {
+	if got := warned(lint.New(lint.World{}).Rule(r)); got != want {
 		t.Errorf("got %s", got)
 	}
 }

@@ -81,7 +81,7 @@ func fits(match alert.Matchers, label, value string) bool {
 func (j *judgement) matchers() {
 	r := j.rule
 	giving := j.world.giving(r.Metric.Name)
-	if len(j.world.Sources) > 0 && len(giving) == 0 && j.world.builtin[r.Metric.Name] && !r.Spec.Disabled {
+	if len(j.world.Sources) > 0 && len(giving) == 0 && j.world.builtin[r.Metric.Name] && !r.Spec.Disabled && !strings.HasPrefix(r.Metric.Name, "tocsin.") {
 		j.warn(problem.NoSource, 0, sourceOf(r.Metric.Name), "no configured source yields "+r.Metric.Name, "metric")
 		return
 	}

@@ -22,7 +22,7 @@ import (
 func TestWarningsAreTrue(t *testing.T) {
 	t.Parallel()
 	catalog := source.NewCatalog(nil, false)
-	linter := lint.New(lint.World{Catalog: catalog})
+	linter := lint.New(lint.World{})
 	seen := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		var spec rule.Spec

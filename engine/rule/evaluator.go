@@ -79,6 +79,13 @@ func (e *Evaluator) index(rules []*Rule) {
 		s := &ruleState{rule: r, order: i, sources: map[string]int{}}
 		e.states[r.ID] = s
 		judging[r.family] = append(judging[r.family], s)
+		for _, m := range r.metrics {
+			if !named[m.Name] {
+				named[m.Name] = true
+				derivations = append(derivations, m.derivation())
+				e.needs.add(&m.expr.needs, "", "")
+			}
+		}
 		if d := r.combined; d != nil && !named[d.name] {
 			named[d.name] = true
 			own := *d

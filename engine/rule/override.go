@@ -15,22 +15,37 @@ import (
 // Override changes a rule for the label sets that it matches. What is left out
 // stays as the rule has it; of a condition, its times may be changed alone.
 type Override struct {
+	// Match says which label sets: every matcher must hold.
 	Match []string `yaml:"match"`
 
-	Critical      When           `yaml:"critical"`
-	Warning       When           `yaml:"warning"`
-	Info          When           `yaml:"info"`
-	Clear         *string        `yaml:"clear"`
-	ClearMargin   *MarginSpec    `yaml:"clear_margin"`
-	For           *time.Duration `yaml:"for"`
+	// Critical takes the place of the rule's.
+	Critical When `yaml:"critical"`
+	// Warning takes the place of the rule's.
+	Warning When `yaml:"warning"`
+	// Info takes the place of the rule's.
+	Info When `yaml:"info"`
+	// Clear takes the place of the rule's.
+	Clear *string `yaml:"clear"`
+	// ClearMargin takes the place of the rule's.
+	ClearMargin *MarginSpec `yaml:"clear_margin"`
+	// For takes the place of the rule's.
+	For *time.Duration `yaml:"for"`
+	// KeepFiringFor takes the place of the rule's.
 	KeepFiringFor *time.Duration `yaml:"keep_firing_for"`
-	MinVolume     *string        `yaml:"min_volume"`
-	Flapping      *Flapping      `yaml:"flapping"`
-	NoData        *string        `yaml:"no_data"`
-	NoDataAfter   *time.Duration `yaml:"no_data_after"`
-	GoneAfter     *time.Duration `yaml:"gone_after"`
-	WarmUp        *time.Duration `yaml:"warm_up"`
-	Message       *string        `yaml:"message"`
+	// MinVolume takes the place of the rule's.
+	MinVolume *string `yaml:"min_volume"`
+	// Flapping takes the place of the rule's.
+	Flapping *Flapping `yaml:"flapping"`
+	// NoData takes the place of the rule's.
+	NoData *string `yaml:"no_data"`
+	// NoDataAfter takes the place of the rule's.
+	NoDataAfter *time.Duration `yaml:"no_data_after"`
+	// GoneAfter takes the place of the rule's.
+	GoneAfter *time.Duration `yaml:"gone_after"`
+	// WarmUp takes the place of the rule's.
+	WarmUp *time.Duration `yaml:"warm_up"`
+	// Message takes the place of the rule's.
+	Message *string `yaml:"message"`
 	// Annotations are added to the rule's.
 	Annotations map[string]string `yaml:"annotations"`
 	// Disabled switches the rule off for these label sets, or on.

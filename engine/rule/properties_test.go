@@ -48,7 +48,13 @@ func specs() *rapid.Generator[Spec] {
 		polls := rapid.SampledFrom([]Polls{{}, {}, {2, 3}, {1, 4}, {3, 3}})
 		keeps := rapid.SampledFrom([]time.Duration{0, 0, 20 * time.Second, interval, 2 * time.Minute})
 		keep := func(name string) *time.Duration { d := keeps.Draw(t, name); return &d }
+		by := rapid.SampledFrom([][]string{nil, nil, {"source"}}).Draw(t, "by")
+		combine := ""
+		if by != nil {
+			combine = combineMax
+		}
 		return Spec{
+			By: by, Combine: combine,
 			ID: "r", Category: "cache", Metric: "cache.hit_rate", NoDataAfter: 90 * time.Second,
 			Critical:  When{When: fmt.Sprintf(what, 50), For: hold("critical for"), KeepFiringFor: keep("critical keep"), Polls: polls.Draw(t, "critical polls")},
 			Warning:   When{When: fmt.Sprintf(what, 70), For: hold("warning for"), KeepFiringFor: keep("warning keep"), Polls: polls.Draw(t, "warning polls")},
@@ -110,7 +116,7 @@ func drive(t testing.TB, e *Evaluator, history []step, between func(p *played, i
 		p.now = next
 		samples := history[i].samples(p.now)
 		p.out = append(p.out, p.e.Observe(samples, Context{Interval: interval}, p.now)...)
-		p.past = append(p.past, samples...)
+		p.past = append(append(p.past, samples...), p.e.Made()...)
 		if between != nil {
 			between(p, i)
 		}
@@ -327,7 +333,7 @@ func TestNothingFiresBeforeItsForAndNothingResolvesUnseen(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		spec, history := specs().Draw(rt, "rule"), histories().Draw(rt, "history")
 		gated := rapid.Bool().Draw(rt, "gated")
-		spec.NoData, spec.MinVolume, spec.Flapping = "keep", "", nil
+		spec.NoData, spec.MinVolume, spec.Flapping, spec.By, spec.Combine = "keep", "", nil, nil, ""
 		spec.Critical.When, spec.Warning.When = "value < 50", "value < 70"
 		spec.Critical.Polls, spec.Warning.Polls = Polls{}, Polls{}
 		if gated {

@@ -19,7 +19,7 @@ type Rule struct {
 	// combined makes of them.
 	family      string
 	combined    *derivation // nil without `by`
-	derived     bool        // its metric is made of others
+	metrics     Metrics     // the derived ones that it reads, and those that these read
 	Match       alert.Matchers
 	levels      [3]level // by Severity-1
 	clear       *Condition
@@ -66,12 +66,19 @@ const DefaultNoDataIntervals = 3
 
 // Compile checks a rule as it is written and makes a Rule of it. All its
 // problems are reported together, with paths below the rule.
-func Compile(spec Spec, catalog source.Catalog) (*Rule, problem.List) {
+// metrics are the derived ones that the catalog has: the rule remembers those
+// that it reads.
+func Compile(spec Spec, catalog source.Catalog, metrics ...*Metric) (*Rule, problem.List) {
 	r, problems := compile(spec, catalog)
 	r.setOverrides(spec, catalog, &problems)
 	if len(problems) > 0 {
 		return nil, problems
 	}
+	names := map[string]bool{}
+	for name := range r.needs().windows {
+		names[name] = true
+	}
+	r.metrics = Metrics(metrics).reading(names)
 	return r, nil
 }
 
@@ -155,14 +162,26 @@ func (r *Rule) Identity(series alert.Labels) alert.Labels {
 	return series.Merge(r.labels)
 }
 
-// Condition returns one severity's condition as it is written, and its `for`;
-// false when the rule has none.
-func (r *Rule) Condition(severity alert.Severity) (text string, hold time.Duration, ok bool) {
+// Level is one severity of a rule.
+type Level struct {
+	Expr          string
+	For           time.Duration
+	KeepFiringFor time.Duration
+	Polls         string // "3 of 5"; empty where the last poll decides
+}
+
+// Condition returns one severity's condition as it is written; false when the
+// rule has none.
+func (r *Rule) Condition(severity alert.Severity) (Level, bool) {
 	if severity == alert.OK || r.levels[severity-1].when == nil {
-		return "", 0, false
+		return Level{}, false
 	}
-	lv := r.levels[severity-1]
-	return lv.when.Text, lv.hold, true
+	lv := &r.levels[severity-1]
+	out := Level{Expr: lv.when.Text, For: lv.hold, KeepFiringFor: lv.keep}
+	if lv.polls.Of > 0 {
+		out.Polls = lv.polls.String()
+	}
+	return out, true
 }
 
 // remembers says whether an alert of the rule, or of an override of it, leaves

@@ -13,15 +13,21 @@ import (
 type File struct {
 	// Use names the files and packs whose rules this file brings in. A rule of
 	// this file with the id of one of those changes it, field by field.
-	Use     []string   `yaml:"use"`
-	Metrics []Derived  `yaml:"metrics"`
-	Rules   []Spec     `yaml:"rules"`
-	Tests   []TestSpec `yaml:"tests"`
+	Use []string `yaml:"use"`
+	// Metrics are made of others, for rules to look at.
+	Metrics []Derived `yaml:"metrics"`
+	// Rules say what is wrong, and when.
+	Rules []Spec `yaml:"rules"`
+	// Tests say what the rules are to do; `tocsin test` plays them.
+	Tests []TestSpec `yaml:"tests"`
 }
 
 // Spec is a rule as it is written. Compile checks it and makes a Rule of it.
 type Spec struct {
-	ID       string `yaml:"id"`
+	// ID names the rule and its alerts: letters, digits and - _ . :
+	ID string `yaml:"id"`
+	// Category is the alerts' label by which they are grouped; left out, it
+	// follows from the metric.
 	Category string `yaml:"category"`
 	// Metric names the series that the rule judges: one alert per label set.
 	Metric string `yaml:"metric"`
@@ -33,6 +39,8 @@ type Spec struct {
 	By      []string `yaml:"by"`
 	Combine string   `yaml:"combine"`
 
+	// Critical, Warning and Info are the conditions of the severities; the worst
+	// that holds is the alert's.
 	Critical When `yaml:"critical"`
 	Warning  When `yaml:"warning"`
 	Info     When `yaml:"info"`
@@ -57,7 +65,7 @@ type Spec struct {
 	// of its source.
 	NoDataAfter time.Duration `yaml:"no_data_after"`
 	// GoneAfter is how long the source must be read without a label set until
-	// its alerts are closed; zero is DefaultGoneAfter or ten intervals.
+	// its alerts are closed; zero is 15 minutes or ten intervals.
 	GoneAfter time.Duration `yaml:"gone_after"`
 	// WarmUp holds the judgement of a source whose process has just started.
 	WarmUp time.Duration `yaml:"warm_up"`
@@ -70,21 +78,29 @@ type Spec struct {
 	// Overrides change the rule for some label sets; the first that matches.
 	Overrides []Override `yaml:"overrides"`
 
-	// Message is a text/template; see Message in the manual for its fields.
-	Message     string            `yaml:"message"`
-	Labels      map[string]string `yaml:"labels"`
+	// Message is a text/template; the manual lists its fields.
+	Message string `yaml:"message"`
+	// Labels are added to every alert of the rule.
+	Labels map[string]string `yaml:"labels"`
+	// Annotations are texts for people, templates like Message.
 	Annotations map[string]string `yaml:"annotations"`
-	Disabled    bool              `yaml:"disabled"`
+	// Disabled switches the rule off.
+	Disabled bool `yaml:"disabled"`
 }
 
 // When is one severity's condition: a bare expression, or a mapping with its
 // own times.
 type When struct {
+	// When is the condition.
 	When string `yaml:"when"`
 	// Polls asks for the condition on some of the last polls: "3 of 5".
-	Polls         Polls          `yaml:"polls"`
-	For           *time.Duration `yaml:"for"`             // nil: the rule's For
-	KeepFiringFor *time.Duration `yaml:"keep_firing_for"` // nil: the rule's KeepFiringFor
+	Polls Polls `yaml:"polls"`
+	// For is how long the condition must hold until it fires; left out, it is the
+	// rule's.
+	For *time.Duration `yaml:"for"`
+	// KeepFiringFor is how long it goes on firing after the condition has ended;
+	// left out, it is the rule's.
+	KeepFiringFor *time.Duration `yaml:"keep_firing_for"`
 }
 
 // FromScalar takes the short form, `critical: value < 70`. An empty text takes
@@ -164,6 +180,7 @@ func (m *MarginSpec) FromScalar(text string) error {
 
 // Flapping is how many changes in how long a time are too many.
 type Flapping struct {
+	// Changes is how many changes are too many, Within in how long a time.
 	Changes int           `yaml:"changes"`
 	Within  time.Duration `yaml:"within"`
 }
@@ -180,8 +197,14 @@ func (f *Flapping) FromScalar(text string) error {
 	return nil
 }
 
+// String writes what FromScalar reads.
+func (f Flapping) String() string {
+	return fmt.Sprintf("%d in %s", f.Changes, units.Duration(f.Within))
+}
+
 // Dependency is a rule that this one depends on.
 type Dependency struct {
+	// Rule is the id of the other rule.
 	Rule string `yaml:"rule"`
 	// Equal are labels that both alerts must share. Left out, an alert of the
 	// same source counts; one of another source only where the other rule
@@ -197,14 +220,16 @@ func (d *Dependency) FromScalar(text string) error {
 
 // Derived is a metric that is made of others.
 type Derived struct {
+	// Name is what rules call the metric.
 	Name string `yaml:"name"`
 	// Expr gives its value, over metric("…") and over sum, avg, min, max and
 	// count of the series of a metric that share the labels kept.
 	Expr string `yaml:"expr"`
 	// Unit is "", "%", "ms", "s", "bytes", "/s", "/min" or "bytes/s".
-	Unit        string `yaml:"unit"`
+	Unit string `yaml:"unit"`
+	// Description is what people read beside the name.
 	Description string `yaml:"description"`
-	// Labels are those that are kept: one series for each set of them. Nil
-	// keeps all.
+	// Labels are those that are kept: one series for each set of them. Left out,
+	// all are kept.
 	Labels *[]string `yaml:"labels"`
 }

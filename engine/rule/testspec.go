@@ -12,14 +12,16 @@ type TestSpec struct {
 	// Labels say which alerts of the rule are meant, and are labels of the
 	// series that the short form gives.
 	Labels map[string]string `yaml:"labels"`
-	// Every is the time between two polls; zero is ruletest.DefaultEvery.
-	Every  time.Duration `yaml:"every"`
-	Series SeriesTexts   `yaml:"series"`
+	// Every is the time between two polls; zero is 15s.
+	Every time.Duration `yaml:"every"`
+	// Series say what happens poll by poll, as in 90x4 80x12: of the rule's own
+	// metric, or by series, as in cache.hit_rate{strategy="A"}.
+	Series SeriesTexts `yaml:"series"`
 	// Started is how long before the first poll the watched process was
-	// started; nil where nobody knows.
+	// started; left out where nobody knows.
 	Started *time.Duration `yaml:"started"`
-	// Begins is the moment of the first poll, RFC 3339; empty is
-	// ruletest.DefaultBegins.
+	// Begins is the moment of the first poll, RFC 3339; empty is a
+	// Monday at midnight, UTC.
 	Begins string `yaml:"begins"`
 	// Expect maps moments since the first poll, such as 5m30s, to what is
 	// wanted then.

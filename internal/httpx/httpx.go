@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
 )
 
@@ -29,19 +30,21 @@ const userAgent = "tocsin"
 // authorities and no credentials. Options are never changed by their methods.
 type Options struct {
 	// ProxyURL is http://, https://, socks5:// or socks5h://host:port, or
-	// NoProxy. Empty takes HTTP_PROXY, HTTPS_PROXY and NO_PROXY from the
+	// none. Empty takes HTTP_PROXY, HTTPS_PROXY and NO_PROXY from the
 	// environment; those never apply to localhost.
 	ProxyURL secret.URL `yaml:"proxy_url"`
 	TLS      TLS        `yaml:"tls"`
 	// Headers are sent with every request, and not to another host that a
 	// redirect leads to.
-	Headers     map[string]secret.String `yaml:"headers"`
-	BearerToken secret.String            `yaml:"bearer_token"`
-	BasicAuth   BasicAuth                `yaml:"basic_auth"`
+	Headers map[string]secret.String `yaml:"headers"`
+	// BearerToken is sent as Authorization: Bearer.
+	BearerToken secret.String `yaml:"bearer_token"`
+	BasicAuth   BasicAuth     `yaml:"basic_auth"`
 }
 
 // BasicAuth is a user name and a password; an empty Username is none.
 type BasicAuth struct {
+	// Username and Password are sent as Authorization: Basic.
 	Username string        `yaml:"username"`
 	Password secret.String `yaml:"password"`
 }
@@ -63,6 +66,13 @@ func (o Options) Validate() problem.List {
 		ps.Add(credentials[1], "only one of bearer_token, basic_auth and an Authorization header can be sent")
 	}
 	return ps
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Options) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{
+		"proxy_url": schema.Text(`^$|^none$|^(?:https?|socks5h?)://`, "http://, https://, socks5:// or socks5h://host:port, or none"),
+	})
 }
 
 // credentials lists the paths of the settings that fill the Authorization

@@ -9,8 +9,8 @@ import (
 	"github.com/tocsin-dev/tocsin/internal/problem"
 )
 
-// TLS says whom to trust and who we are. The zero value trusts the system's
-// authorities and shows no certificate.
+// TLS says whom to trust and who we are. Left out, the system's authorities are
+// trusted and no certificate is shown.
 type TLS struct {
 	// CAFile holds the authorities to trust, in PEM, instead of the system's.
 	CAFile string `yaml:"ca_file"`
@@ -20,8 +20,9 @@ type TLS struct {
 	KeyFile  string `yaml:"key_file"`
 	// ServerName is checked in the server's certificate instead of the URL's
 	// host.
-	ServerName         string `yaml:"server_name"`
-	InsecureSkipVerify bool   `yaml:"insecure_skip_verify"`
+	ServerName string `yaml:"server_name"`
+	// InsecureSkipVerify takes any certificate: whoever is between can read along.
+	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
 }
 
 func (t TLS) validate() problem.List {

@@ -240,3 +240,8 @@ func (b *ByteSize) FromScalar(text string) error {
 	*b = ByteSize(n)
 	return err
 }
+
+// ScalarSchema says which texts FromScalar takes.
+func (ByteSize) ScalarSchema() map[string]any {
+	return map[string]any{"pattern": BytesPattern(), "patternErrorMessage": "want a size such as 512MB", "minimum": 0}
+}

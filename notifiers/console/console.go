@@ -18,6 +18,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
@@ -56,6 +57,13 @@ func (c *Config) Validate() problem.List {
 	check("format", c.Format, FormatText, FormatJSON)
 	check("color", c.Color, ColorAuto, ColorAlways, ColorNever)
 	return ps
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Config) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{
+		"format": schema.Enum("", FormatText, FormatJSON), "color": schema.Enum("", ColorAuto, ColorAlways, ColorNever),
+	})
 }
 
 // Notifier writes to one writer. It is safe for concurrent use: a

@@ -16,6 +16,7 @@ import (
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/httpx"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
@@ -47,6 +48,13 @@ func (c *Config) Validate() problem.List {
 	}
 	ps = append(ps, c.Options.Validate()...)
 	return ps
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Config) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{
+		"webhook_url": schema.URL("http", "https"), "icon_emoji": schema.Text(`^$|^:.+:$`, "the name of an emoji such as :bell:"),
+	}, "webhook_url")
 }
 
 // Notifier posts to one webhook. It is safe for concurrent use.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/internal/httpx"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
 )
 
@@ -31,9 +32,10 @@ const jsonType = "application/json"
 
 // Config is a receiver of type webhook.
 type Config struct {
+	// URL takes the requests: http:// or https://.
 	URL secret.URL `yaml:"url"`
-	// Format is one of the formats above; empty is alertmanager, or template
-	// when there is a Body.
+	// Format is alertmanager, standard or template; empty is alertmanager, or
+	// template when there is a Body.
 	Format string `yaml:"format"`
 	Method string `yaml:"method"` // POST or PUT
 	// Body is a text/template over alert.Notification, with the functions
@@ -108,6 +110,16 @@ func (c *Config) Validate() problem.List {
 	ps = append(ps, c.validateSecrets()...)
 	ps = append(ps, c.Options.Validate()...)
 	return ps
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Config) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{
+		"url":        schema.URL("http", "https"),
+		"format":     schema.Enum("", FormatAlertmanager, FormatStandard, FormatTemplate),
+		"method":     schema.Enum("", http.MethodPost, http.MethodPut),
+		"max_alerts": schema.AtLeast(0),
+	}, "url")
 }
 
 func (c *Config) validateSecrets() problem.List {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/internal/httpx"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/internal/units"
 )
@@ -24,15 +25,18 @@ type Config struct {
 	URL           secret.URL `yaml:"url"`
 	httpx.Options `yaml:",inline"`
 
-	Method string        `yaml:"method"`
-	Body   secret.String `yaml:"body"`
+	// Method is GET where nothing is given.
+	Method string `yaml:"method"`
+	// Body is sent with every request.
+	Body secret.String `yaml:"body"`
 	// ExpectStatus lists the statuses that pass: 200, 200-299 or 2xx. Empty is
 	// 2xx, and 3xx too where redirects are not followed.
 	ExpectStatus []string `yaml:"expect_status"`
 	// BodyMatch must be found in the body, BodyNotMatch must not (RE2).
-	BodyMatch       string `yaml:"body_match"`
-	BodyNotMatch    string `yaml:"body_not_match"`
-	FollowRedirects bool   `yaml:"follow_redirects"`
+	BodyMatch    string `yaml:"body_match"`
+	BodyNotMatch string `yaml:"body_not_match"`
+	// FollowRedirects goes where an answer leads; it is on unless switched off.
+	FollowRedirects bool `yaml:"follow_redirects"`
 	// FreshConnection connects anew for every check, so that the response time
 	// holds DNS, TCP and TLS. Without it a connection is used for a minute at
 	// most. Methods other than GET, HEAD and OPTIONS always connect anew: a
@@ -81,6 +85,17 @@ func (c *Config) Validate() problem.List {
 		ps.Add("max_body_bytes", "must be at least 1")
 	}
 	return ps
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Config) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{
+		"url":            schema.URL("http", "https", "tcp"),
+		"method":         schema.Text(`^[A-Za-z]+$`, "an HTTP method such as GET"),
+		"expect_status":  schema.List(schema.Text(`^\s*(?:[1-5][0-9][0-9](?:\s*-\s*[1-5][0-9][0-9])?|[1-5][xX][xX])\s*$`, "200, 200-299 or 2xx")),
+		"window":         schema.MoreThanZero(),
+		"max_body_bytes": schema.MoreThanZero(),
+	}, "url")
 }
 
 // validateTCP refuses what a check that only connects cannot do.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/internal/httpx"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/source"
@@ -16,6 +17,7 @@ import (
 
 // Config is a source of type json. Paths are those of Path.
 type Config struct {
+	// URL is the document: http:// or https://.
 	URL           secret.URL `yaml:"url"`
 	httpx.Options `yaml:",inline"`
 
@@ -32,28 +34,33 @@ type Config struct {
 type Value struct {
 	// Metric is one of the catalog, or a name of the operator's own.
 	Metric string `yaml:"metric"`
-	Path   string `yaml:"path"`
+	// Path leads to the value, as in $.memory.used.
+	Path string `yaml:"path"`
 	// Each is the path of an array or object; Path, and every label that
 	// begins with $, then start at its elements. $key is an element's name in
 	// an object, or its index in an array.
 	Each string `yaml:"each"`
 	// Unit is what the metric is in; a text with a unit is converted to it.
 	// Empty is the catalog's for a metric of the catalog, else none.
-	Unit   string            `yaml:"unit"`
+	Unit string `yaml:"unit"`
+	// Labels are added to the series; one that begins with $ is a path.
 	Labels map[string]string `yaml:"labels"`
 	// Counter marks a value that only rises: the metric is its rise a second.
 	Counter bool `yaml:"counter"`
 	// Scale multiplies the value; 0 is 1.
-	Scale       float64 `yaml:"scale"`
-	Description string  `yaml:"description"`
+	Scale float64 `yaml:"scale"`
+	// Description is what people read beside the metric's name.
+	Description string `yaml:"description"`
 }
 
 // Strategies says where the document keeps the counters of the cache
 // strategies, in the shape of the guide's cacheStrategies: an object by
 // strategy of hits, misses, sets, deletes, invalidations and errors.
 type Strategies struct {
-	Path string                   `yaml:"path"`
-	TTL  map[string]time.Duration `yaml:"ttl"`
+	// Path leads to the object of the strategies.
+	Path string `yaml:"path"`
+	// TTL is how long the application keeps an entry, by strategy.
+	TTL map[string]time.Duration `yaml:"ttl"`
 }
 
 // Default returns the configuration that a file's settings are laid over.
@@ -85,6 +92,20 @@ func (c *Config) Validate() problem.List {
 		ps.Add("max_body_bytes", "must be at least 1")
 	}
 	return ps
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Config) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{"url": schema.URL("http", "https"), "max_body_bytes": schema.MoreThanZero()}, "url")
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Value) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{
+		"metric": schema.With(schema.Text(metricName().String(), "a metric's name"), schema.Schema{"examples": source.NewCatalog(nil, false).Names()}),
+		"unit":   schema.Enum("", "%", "ms", "s", "bytes", "/s", "/min", "bytes/s"),
+		"labels": schema.Labels(),
+	}, "metric", "path")
 }
 
 // Metrics returns the metrics that the configuration declares and the catalog

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
 )
 
@@ -41,10 +42,11 @@ type Config struct {
 }
 
 // PoolConfig tells which of the server's connections are the application's
-// pool. The zero value means all connections to the database.
+// pool. Left out, it is all connections to the database.
 type PoolConfig struct {
 	ApplicationName string `yaml:"application_name"` // a LIKE pattern, as in web-%
-	User            string `yaml:"user"`
+	// User is the role that the pool connects as.
+	User string `yaml:"user"`
 	// Limit is the most connections the pool may open; 0 means what PgBouncer
 	// says, or what the server admits.
 	Limit int `yaml:"limit"`
@@ -86,6 +88,21 @@ func (c *Config) Validate() problem.List {
 		}
 	}
 	return list
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Config) JSONSchema() schema.Schema {
+	connection := schema.Text(`^(?:postgres|postgresql)://|^[^:/]*=`, "postgres://user:password@host:5432/database, or key=value pairs")
+	return schema.Object(schema.Schema{
+		"url": connection, "pgbouncer_url": connection,
+		"slow_query": schema.MoreThanZero(), "statement_timeout": schema.MoreThanZero(),
+		"tables": schema.List(schema.NotEmpty()), "max_tables": schema.Between(0, 1000),
+	}, "url")
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (PoolConfig) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{"limit": schema.AtLeast(0)})
 }
 
 const urlHint = "write postgres://user:password@host:5432/database, with special characters of the password percent-encoded"

@@ -5,11 +5,13 @@ import (
 	"path/filepath"
 
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 )
 
 // Config is a source of type process. At most one of its settings is given;
 // none is the daemon's own process.
 type Config struct {
+	// PID is the number of the process.
 	PID int32 `yaml:"pid"`
 	// PIDFile is read at every poll, so that a restart is followed.
 	PIDFile string `yaml:"pid_file"`
@@ -54,6 +56,16 @@ func (c *Config) Validate() problem.List {
 		ps.AddHint("executable", fmt.Sprintf("write %s", filepath.Base(c.Name)), "is a name without path")
 	}
 	return ps
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Config) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{"pid": schema.AtLeast(0), "executable": schema.Text(`^[^/]*$`, "a name without path")})
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (HostConfig) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{"mounts": schema.Schema{"uniqueItems": true}})
 }
 
 // Validate returns what is wrong with the configuration.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/internal/httpx"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/source"
@@ -14,17 +15,19 @@ import (
 
 // Config is a source of type prometheus.
 type Config struct {
+	// URL is the page: http:// or https://.
 	URL           secret.URL `yaml:"url"`
 	httpx.Options `yaml:",inline"`
 
 	// Map fills metrics of the catalog from the page: catalog name to a series
 	// of the page, written as name or name{label="value"}. Several series that
-	// match are summed. See selector for what a name may be.
+	// match are summed.
 	Map map[string]string `yaml:"map"`
 	// MemoryLimit is what the application may use; zero takes it from the
 	// page, where it is there.
-	MemoryLimit units.ByteSize      `yaml:"memory_limit"`
-	Strategies  map[string]Strategy `yaml:"strategies"`
+	MemoryLimit units.ByteSize `yaml:"memory_limit"`
+	// Strategies are the application's cache strategies, by name.
+	Strategies map[string]Strategy `yaml:"strategies"`
 	// CacheMetric is the counter of cache lookups, with the labels cache and
 	// result (hit or miss).
 	CacheMetric string `yaml:"cache_metric"`
@@ -41,6 +44,7 @@ type Config struct {
 
 // Strategy is what the configuration says of one cache strategy.
 type Strategy struct {
+	// TTL is how long the application keeps an entry.
 	TTL time.Duration `yaml:"ttl"`
 }
 
@@ -81,6 +85,17 @@ func (c *Config) Validate() problem.List {
 		ps.Add("max_body_bytes", "must be at least 1")
 	}
 	return ps
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Config) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{
+		"url":            schema.URL("http", "https"),
+		"map":            schema.Schema{"propertyNames": schema.Enum(source.NewCatalog(nil, false).Names()...)},
+		"cache_metric":   schema.Text(metricName.String(), "a metric's name"),
+		"max_series":     schema.AtLeast(1),
+		"max_body_bytes": schema.MoreThanZero(),
+	}, "url")
 }
 
 // OpensCatalog says that a page may hold metrics that no one declared.

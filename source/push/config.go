@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 )
 
 // Config is a source of type push. The interval of the source is how often
@@ -20,6 +21,7 @@ type Config struct {
 
 // Strategy is what the configuration says of one cache strategy.
 type Strategy struct {
+	// TTL is how long the application keeps an entry.
 	TTL time.Duration `yaml:"ttl"`
 }
 
@@ -41,6 +43,11 @@ func (c *Config) Validate() problem.List {
 		ps.Add("max_instances", "must be at least 1")
 	}
 	return ps
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Config) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{"max_instances": schema.AtLeast(1)})
 }
 
 // OpensCatalog says that an application may push metrics that no one declared.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/internal/units"
 )
@@ -30,8 +31,11 @@ type Config struct {
 	// master_name, cluster with addrs, and else standalone.
 	Mode string `yaml:"mode"`
 	// Addrs are the Sentinels, or seeds of the cluster, each host:port.
-	Addrs            []string      `yaml:"addrs"`
-	MasterName       string        `yaml:"master_name"`
+	Addrs []string `yaml:"addrs"`
+	// MasterName is what the Sentinels call the master.
+	MasterName string `yaml:"master_name"`
+	// SentinelUsername and SentinelPassword are for the Sentinels, where they ask
+	// for them.
 	SentinelUsername string        `yaml:"sentinel_username"`
 	SentinelPassword secret.String `yaml:"sentinel_password"`
 	// Username, Password and DB win over the URL's.
@@ -51,17 +55,28 @@ type Config struct {
 // TLS is how the server is verified, and who we are to it. Any field but
 // Enabled, and the scheme rediss://, turns TLS on.
 type TLS struct {
-	Enabled            bool   `yaml:"enabled"`
-	CAFile             string `yaml:"ca_file"`
-	CertFile           string `yaml:"cert_file"`
-	KeyFile            string `yaml:"key_file"`
-	ServerName         string `yaml:"server_name"`
-	InsecureSkipVerify bool   `yaml:"insecure_skip_verify"`
+	// Enabled turns TLS on with the system's authorities.
+	Enabled bool `yaml:"enabled"`
+	// CAFile holds the authorities to trust, in PEM, instead of the system's.
+	CAFile string `yaml:"ca_file"`
+	// CertFile and KeyFile are our own certificate, in PEM.
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+	// ServerName is checked in the server's certificate instead of the host.
+	ServerName string `yaml:"server_name"`
+	// InsecureSkipVerify takes any certificate: whoever is between can read along.
+	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
 }
 
 // Strategy is what is known beforehand of one cache strategy.
 type Strategy struct {
+	// TTL is how long the application keeps an entry.
 	TTL time.Duration `yaml:"ttl"`
+}
+
+// JSONSchema says that an empty pattern matches nothing.
+func (Keys) JSONSchema() schema.Schema {
+	return schema.Object(schema.Schema{"redact": schema.List(schema.NotEmpty())})
 }
 
 // StrategyStats says where the application counts its hits and misses.
@@ -75,6 +90,7 @@ type StrategyStats struct {
 
 // Keys is what GET /api/performance/cache/keys may show.
 type Keys struct {
+	// Enabled lets the keys be listed.
 	Enabled bool `yaml:"enabled"`
 	// Prefix is the part of the keyspace that may be listed: SCAN minds no
 	// ACL, so the daemon does.
@@ -134,6 +150,23 @@ func (c *Config) Validate() problem.List {
 		}
 	}
 	return l
+}
+
+// JSONSchema says what reflection cannot of the settings.
+func (Config) JSONSchema() schema.Schema {
+	s := schema.Object(schema.Schema{
+		"url":          schema.URL("redis", "rediss", "unix"),
+		"mode":         schema.Enum("", modeStandalone, modeSentinel, modeCluster),
+		"addrs":        schema.List(schema.Text(`:[0-9]+$`, "host:port, such as 10.0.0.5:6379")),
+		"db":           schema.AtLeast(0),
+		"memory_limit": schema.AtLeast(0),
+	})
+	elsewhere := schema.Schema{"anyOf": []any{schema.Required("mode"), schema.Required("addrs"), schema.Required("master_name")}}
+	s["if"] = schema.Schema{"not": elsewhere}
+	s["then"] = schema.Schema{
+		"anyOf": []any{schema.Required("url"), schema.Required("url_file")}, "errorMessage": "url is missing",
+	}
+	return s
 }
 
 func (c *Config) validateMode(l *problem.List) {

@@ -44,8 +44,8 @@ func (p *player) because(a *alert.Alert) string {
 	}
 	var parts []string
 	for _, severity := range alert.Severities() {
-		if text, _, ok := p.last.Rule.Condition(severity); ok {
-			parts = append(parts, fmt.Sprintf("%s: %s is %s", severity, text, p.last.Verdict.Levels[severity-1]))
+		if c, ok := p.last.Rule.Condition(severity); ok {
+			parts = append(parts, fmt.Sprintf("%s: %s is %s", severity, c.Expr, p.last.Verdict.Levels[severity-1]))
 		}
 	}
 	if p.last.Verdict.Warming {

@@ -11,7 +11,6 @@ import (
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
-	"github.com/tocsin-dev/tocsin/source"
 )
 
 // sourceUp is the metric that says whether a source can be read.
@@ -38,7 +37,7 @@ func (b *binder) bind() *Test {
 	case found == nil:
 		return nil
 	}
-	b.rule = enabled(found, b.rules.Catalog)
+	b.rule = enabled(found, b.rules)
 	b.watched = slices.Sorted(maps.Keys(newEvaluator(b.rule).Lookback()))
 	for _, one := range b.series {
 		b.bindSeries(one)
@@ -57,13 +56,13 @@ func (b *binder) bind() *Test {
 
 // enabled returns a disabled rule as it would be: a test of it says that it is
 // right when somebody needs it.
-func enabled(r *rule.Rule, catalog source.Catalog) *rule.Rule {
+func enabled(r *rule.Rule, rules Rules) *rule.Rule {
 	if !r.Spec.Disabled {
 		return r
 	}
 	spec := r.Spec
 	spec.Disabled = false
-	if on, problems := rule.Compile(spec, catalog); len(problems) == 0 {
+	if on, problems := rule.Compile(spec, rules.Catalog, rules.Metrics...); len(problems) == 0 {
 		return on
 	}
 	return r

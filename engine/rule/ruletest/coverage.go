@@ -69,7 +69,7 @@ func NewCoverage(rules []*rule.Rule) *Coverage {
 		one := &covered{rule: r, silent: map[alert.Fingerprint]bool{}, used: map[alert.Fingerprint]int{}}
 		own := form{}
 		for _, severity := range alert.Severities() {
-			_, _, own.writes[severity-1] = r.Condition(severity)
+			_, own.writes[severity-1] = r.Condition(severity)
 		}
 		own.writes[clearIndex] = r.Spec.Clear != ""
 		one.forms = append(one.forms, own)
@@ -171,8 +171,8 @@ func (one *covered) rows(i int) []Row {
 		}
 	}
 	for _, severity := range alert.Severities() {
-		text, _, _ := r.Condition(severity)
-		add(severity.String(), text, int(severity)-1)
+		c, _ := r.Condition(severity)
+		add(severity.String(), c.Expr, int(severity)-1)
 	}
 	add(ClearCondition, clearText, clearIndex)
 	return rows

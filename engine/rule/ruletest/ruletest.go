@@ -29,6 +29,7 @@ type Rules struct {
 	// tests are passed over.
 	ByID    map[string]*rule.Rule
 	Catalog source.Catalog
+	Metrics rule.Metrics // the derived ones of the catalog
 }
 
 // Test is one test, checked and ready to be played any number of times. It is
