@@ -88,7 +88,7 @@ func (s *seenSeries) ask(ctx context.Context, metric string) (answer, error) {
 		}
 		return answer{}, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	return decodeAnswer(res)
 }
 

@@ -17,7 +17,7 @@ func (j *judgement) clear() {
 			return // that it is over does not say that its condition does not hold
 		}
 	}
-	ways, ok := j.alternatives(clear.Form, true)
+	ways, ok := j.ways(clear, true)
 	if !ok || len(ways) == 0 {
 		return // told of it by itself
 	}
@@ -42,7 +42,7 @@ func (j *judgement) neverClears(ways []alternative, levels []*rule.Part) bool {
 	for _, way := range ways {
 		known, each := []alternative{way}, true
 		for _, level := range levels {
-			fails, ok := j.alternatives(level.Form, false)
+			fails, ok := j.ways(level, false)
 			if !ok {
 				return false
 			}
@@ -77,7 +77,7 @@ func (j *judgement) clearsAtOnce(ways []alternative, levels []*rule.Part) bool {
 	together, each := []alternative{{}}, true
 	alike := true
 	for _, level := range levels {
-		fails, ok := j.alternatives(level.Form, false)
+		fails, ok := j.ways(level, false)
 		if !ok || len(fails) == 0 {
 			return false
 		}

@@ -22,7 +22,7 @@ func (j *judgement) condition(p *rule.Part) {
 		return
 	}
 	j.never(p, p.Form)
-	if ways, ok := j.alternatives(p.Form, false); ok && len(ways) == 0 {
+	if ways, ok := j.ways(p, false); ok && len(ways) == 0 {
 		j.warn(problem.AlwaysTrue, 0, "", "this always holds", p.Path)
 	}
 }
@@ -102,6 +102,9 @@ func usedOfLimit(metric string) bool {
 // never warns of a condition that contradicts itself, or of a part of it that is
 // joined to the rest by or.
 func (j *judgement) never(p *rule.Part, f rule.Form) {
+	if f.Kind == rule.FormCompare || f.Kind == rule.FormOther {
+		return // what it can be is told by comparison
+	}
 	if f.Kind == rule.FormOr {
 		for _, part := range f.Parts {
 			j.never(p, part)

@@ -100,7 +100,7 @@ func told(known []finding, f finding) bool {
 
 // judge returns the warnings of a rule without its overrides.
 func (l *Linter) judge(r *rule.Rule) []finding {
-	j := &judgement{rule: r, world: l, parts: r.Parts(), sources: l.of(r)}
+	j := &judgement{rule: r, world: l, parts: r.Parts(), sources: l.of(r), known: map[question]answer{}}
 	for i := range j.parts {
 		j.condition(&j.parts[i])
 	}
@@ -119,6 +119,30 @@ type judgement struct {
 	// sources are those that can give the rule's series.
 	sources  []Source
 	findings []finding
+	known    map[question]answer
+}
+
+// question is in what ways a part can hold, or fail.
+type question struct {
+	part  *rule.Part
+	holds bool
+}
+
+type answer struct {
+	ways       []alternative
+	understood bool
+}
+
+// ways returns the alternatives of a part, worked out once. They must not be
+// changed.
+func (j *judgement) ways(p *rule.Part, holds bool) ([]alternative, bool) {
+	q := question{p, holds}
+	a, ok := j.known[q]
+	if !ok {
+		a.ways, a.understood = j.alternatives(p.Form, holds)
+		j.known[q] = a
+	}
+	return a.ways, a.understood
 }
 
 // warn adds a warning; see finding for the paths.

@@ -13,7 +13,7 @@ import (
 func (j *judgement) severities() {
 	levels := j.levels()
 	for i, milder := range levels {
-		ways, ok := j.alternatives(milder.Form, true)
+		ways, ok := j.ways(milder, true)
 		if !ok || len(ways) == 0 || milder.Polls.Of > 0 {
 			continue
 		}
@@ -28,13 +28,13 @@ func (j *judgement) severities() {
 // shadows warns when the graver severity leaves nothing of the milder, which
 // holds in the given ways.
 func (j *judgement) shadows(graver, milder *rule.Part, ways []alternative) bool {
-	others, ok := j.alternatives(graver.Form, true)
+	others, ok := j.ways(graver, true)
 	if !ok || graver.Polls.Of > 0 || graver.For > milder.For || milder.Keep > graver.Keep || !allImplied(ways, others) {
 		return false
 	}
 	// When the graver one ends, a milder one that is unknown would be taken.
-	graverFails, ok := j.alternatives(graver.Form, false)
-	milderFails, alsoOK := j.alternatives(milder.Form, false)
+	graverFails, ok := j.ways(graver, false)
+	milderFails, alsoOK := j.ways(milder, false)
 	if !ok || !alsoOK || !allImplied(graverFails, milderFails) {
 		return false
 	}
