@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +20,9 @@ type evaluation struct {
 const (
 	// phase is how long each load is evaluated; the page is read once in it.
 	phase = scrapeEvery
-	// longPhase is for loads that take a peer seconds: few evaluations.
-	longPhase = 2 * scrapeEvery
+	// fewest is how many evaluations there are of a load that takes a peer
+	// seconds, however long the phase gets.
+	fewest = 5
 	// warmUps are the first evaluations of a load, which do not count.
 	warmUps = 2
 )
@@ -39,17 +41,13 @@ func (p *peer) evaluate(ctx context.Context, w work, idle float64) (evaluation, 
 	if before, err = p.next(ctx, before, warmUps); err != nil {
 		return evaluation{}, err
 	}
-	length := phase
-	if every > phase/4 {
-		length = longPhase
-	}
 	used, err := cpuOf(p.processes()...)
 	if err != nil {
 		return evaluation{}, err
 	}
 	began, first := time.Now(), before
 	var took []time.Duration
-	for time.Since(began) < length || len(took) < 3 {
+	for time.Since(began) < phase || len(took) < fewest {
 		after, err := p.next(ctx, before, 1)
 		if err != nil {
 			return evaluation{}, err
@@ -101,6 +99,26 @@ func (p *peer) evaluated(ctx context.Context) (tally, error) {
 		sum:   time.Duration(metric(body, p.duration+"_sum") * float64(time.Second)),
 		count: int(metric(body, p.duration+"_count")),
 	}, nil
+}
+
+// holds waits until the peer can query full windows of every series.
+func (p *peer) holds(ctx context.Context) error {
+	base := p.base
+	if p.behind != nil {
+		base = p.behind.base
+	}
+	query := fmt.Sprintf("count(count_over_time(m[5m]) >= %d)", int(windowSize/scrapeEvery)-1)
+	answer := []byte(nil)
+	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); time.Sleep(200 * time.Millisecond) {
+		var err error
+		if answer, err = fetch(ctx, base+"/api/v1/query?step=5m&query="+url.QueryEscape(query)); err != nil {
+			return err
+		}
+		if find(answer, `"value":\[[^,]*,"(\d+)"`) == strconv.Itoa(seriesCount) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not hold the series: %s", p.name, answer)
 }
 
 // metric adds up the series of a name on an exposition page.

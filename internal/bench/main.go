@@ -25,7 +25,7 @@ import (
 
 func main() {
 	binary := flag.String("binary", "bin/tocsin", "the daemon to measure")
-	only := flag.String("only", "", "measure one part: daemon, rules or scale")
+	only := flag.String("only", "", "measure one part: daemon, scale, peers or polls")
 	flag.Parse()
 	// Interrupted, it ends what it has started.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -45,7 +45,8 @@ func run(ctx context.Context, binary, only string) error {
 	}{
 		{"daemon", []func(context.Context, string) error{weigh, startAndRest, requests, latency}},
 		{"scale", []func(context.Context, string) error{judging, loading, reloading}},
-		{"rules", []func(context.Context, string) error{rules}},
+		{"peers", []func(context.Context, string) error{beside}},
+		{"polls", []func(context.Context, string) error{polls}},
 	} {
 		if only != "" && only != part.name {
 			continue

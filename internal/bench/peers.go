@@ -138,7 +138,7 @@ func startVmalert(ctx context.Context, dir string, p *page) (*peer, error) {
 		if err == nil {
 			v := &peer{
 				name: "vmalert " + versionOf(ctx, "victoria-metrics", binary), reader: "victoria", process: process, behind: behind, rules: rules, duration: "vmalert_iteration_duration_seconds",
-				every: func(w work) time.Duration { return everyRules(w, 10*time.Second) },
+				every: func(w work) time.Duration { return everyRules(w, 5*time.Second) },
 			}
 			if err = process.ready(ctx, "/health"); err == nil {
 				return v, nil

@@ -18,16 +18,16 @@ route: {receivers: [console]}
 log: {level: warn}
 `
 
-// takingIn measures what the samples cost before a rule sees them: first the
+// polls measures what the samples cost before a rule sees them: first the
 // source alone, fetching and reading the page, then the whole daemon by its
 // processor time, without rules and with each load.
-func takingIn(ctx context.Context, binary string) error {
-	polls, err := goBench(ctx, "./source/prometheus", "^BenchmarkPoll$", 5, "0.5s")
+func polls(ctx context.Context, binary string) error {
+	one, err := goBench(ctx, "./source/prometheus", "^BenchmarkPoll$", 5, "0.5s")
 	if err != nil {
 		return err
 	}
 	row("taking the samples in: a page of 10,000 series fetched and read, in process: a series", "",
-		micro(time.Duration(polls["Poll"]["ns/series"])))
+		micro(time.Duration(one["Poll"]["ns/series"])))
 	p := newPage()
 	defer p.Close()
 	var texts []string

@@ -9,21 +9,14 @@ import (
 	"time"
 )
 
-// rules sets our evaluation of rules beside that of Prometheus and vmalert.
-func rules(ctx context.Context, binary string) error {
-	rounds, err := goBench(ctx, "./engine/rule", "^BenchmarkTenThousand$", 5, "0.5s")
+// beside sets our evaluation of rules beside that of Prometheus and vmalert:
+// each evaluates the loads over the page, one after the other. Then it compares
+// their alerts with the daemon's.
+func beside(ctx context.Context, binary string) error {
+	ours, err := goBench(ctx, "./engine/rule", "^BenchmarkTenThousand$", 5, "0.5s")
 	if err != nil {
 		return err
 	}
-	if err := peers(ctx, binary, rounds); err != nil {
-		return err
-	}
-	return takingIn(ctx, binary)
-}
-
-// peers has Prometheus and vmalert evaluate the loads over the page, one after
-// the other, and compares their alerts with the daemon's.
-func peers(ctx context.Context, binary string, ours map[string]figures) error {
 	dir, err := os.MkdirTemp("", "tocsin-bench-")
 	if err != nil {
 		return err
@@ -94,7 +87,11 @@ func (p *page) wait(ctx context.Context, all []*peer) error {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
-	time.Sleep(2 * time.Second) // it is stored and can be queried
+	for _, one := range all {
+		if err := one.holds(ctx); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
