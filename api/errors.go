@@ -17,6 +17,8 @@ type Error struct {
 	Code    string
 	Message string
 	Err     error
+	// Mistakes are shown beside the message; may be nil.
+	Mistakes []Mistake
 	// Header holds further headers of the answer, name and value; may be nil.
 	Header [][2]string
 }
@@ -53,6 +55,9 @@ func errorOf(err error) *Error {
 	var bad BadRequest
 	if errors.As(err, &bad) && bad.BadRequest() {
 		return badRequest(bad.Error())
+	}
+	if edit := editError(err); edit != nil {
+		return edit
 	}
 	var tooLarge *http.MaxBytesError
 	switch {

@@ -18,9 +18,9 @@ type Scope string
 // The scopes. Open needs no token at all.
 const (
 	Open    Scope = ""
-	Read    Scope = "read"    // every GET
+	Read    Scope = "read"    // every GET, and checking rules
 	Operate Scope = "operate" // push values
-	Admin   Scope = "admin"   // reload
+	Admin   Scope = "admin"   // reload, write rule files
 )
 
 func (s Scope) rank() int { return slices.Index([]Scope{Open, Read, Operate, Admin}, s) }
@@ -45,6 +45,7 @@ type guard struct {
 }
 
 type hashedToken struct {
+	name  string
 	sum   [sha256.Size]byte
 	scope Scope
 }
@@ -54,7 +55,7 @@ func newGuard(tokens []Token, listen, externalURL string) *guard {
 	for _, t := range tokens {
 		// An empty one lets nobody in, and does not open the door either.
 		if !t.Token.Empty() {
-			g.tokens = append(g.tokens, hashedToken{sha256.Sum256([]byte(t.Token.Reveal())), t.Scope})
+			g.tokens = append(g.tokens, hashedToken{t.Name, sha256.Sum256([]byte(t.Token.Reveal())), t.Scope})
 		}
 	}
 	if host := hostname(listen); host != "" && !unspecified(host) {
@@ -101,13 +102,7 @@ func (g *guard) checkToken(header string, need Scope) error {
 	if !strings.EqualFold(scheme, "Bearer") || presented == "" {
 		return unauthorized("this needs a token: Authorization: Bearer …", `Bearer realm="tocsin"`)
 	}
-	sum := sha256.Sum256([]byte(presented))
-	rank := -1
-	for i := range g.tokens {
-		if subtle.ConstantTimeCompare(sum[:], g.tokens[i].sum[:]) == 1 {
-			rank = max(rank, g.tokens[i].scope.rank())
-		}
-	}
+	_, rank := g.identify(presented)
 	switch {
 	case rank < 0:
 		return unauthorized("the token is not known", `Bearer realm="tocsin", error="invalid_token"`)
@@ -118,6 +113,33 @@ func (g *guard) checkToken(header string, need Scope) error {
 		}
 	}
 	return nil
+}
+
+// identify returns the name and the rank of a token; -1 for none of ours. Of
+// two entries with one token the more powerful counts.
+func (g *guard) identify(presented string) (name string, rank int) {
+	sum := sha256.Sum256([]byte(presented))
+	rank = -1
+	for i := range g.tokens {
+		if t := &g.tokens[i]; subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1 && t.scope.rank() > rank {
+			name, rank = t.name, t.scope.rank()
+		}
+	}
+	return name, rank
+}
+
+// bearer returns the name of the token that an Authorization header presents;
+// empty without tokens.
+func (g *guard) bearer(header string) string {
+	_, presented, _ := strings.Cut(header, " ")
+	name, _ := g.identify(strings.TrimSpace(presented))
+	return name
+}
+
+// allows says whether the request, which check has let in, may see what needs
+// the scope.
+func (g *guard) allows(r *http.Request, need Scope) bool {
+	return !g.closed || g.checkToken(r.Header.Get("Authorization"), need) == nil
 }
 
 func unauthorized(message, challenge string) *Error {

@@ -46,7 +46,7 @@ func (s *Server) getHealth(*http.Request) (any, error) {
 	if v.health.status == source.Unhealthy {
 		status = http.StatusServiceUnavailable
 	}
-	return answer{status, healthDoc{v.health.status, v.health.services, stamp(time.Now())}}, nil
+	return answer{status: status, body: healthDoc{v.health.status, v.health.services, stamp(time.Now())}}, nil
 }
 
 // healthOf takes for each service the worse of what its sources say and what

@@ -30,6 +30,7 @@ func (s *Server) newStaticDocuments() staticDocuments {
 		{"keys", "/api/performance/cache/keys?pattern=user:*"},
 		{"health", "/api/health"},
 		{"rules", "/api/v1/rules"},
+		{"rulefiles", "/api/v1/rulefiles"},
 		{"sources", "/api/v1/sources"},
 		{"receivers", "/api/v1/receivers"},
 		{"metrics", "/metrics"},

@@ -48,5 +48,10 @@ func (s *Server) postReload(r *http.Request) (any, error) {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return nil, fmt.Errorf("reload: %w", err)
 	}
-	return nil, &Error{Status: http.StatusUnprocessableEntity, Code: "config_refused", Message: err.Error()}
+	refused := &Error{Status: http.StatusUnprocessableEntity, Code: "config_refused", Message: err.Error()}
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		refused.Mistakes = refusal.Mistakes
+	}
+	return nil, refused
 }

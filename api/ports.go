@@ -60,6 +60,54 @@ type Reloader interface {
 	Reload(ctx context.Context) error
 }
 
+// RuleFiles shows and edits the files that the rules are read from. The errors
+// are those of mistakes.go.
+type RuleFiles interface {
+	// RuleFiles lists the files, in the order in which they are read.
+	RuleFiles(ctx context.Context) ([]RuleFile, error)
+	// RuleFile finds a file by its path as RuleFiles gives it, or by the base
+	// name that only one has.
+	RuleFile(ctx context.Context, name string) (RuleFile, error)
+	// WriteRuleFile checks a text as a reload would, puts it into the place of
+	// the file and works by it; or nothing of that happens.
+	WriteRuleFile(ctx context.Context, w RuleWrite) (RuleWritten, error)
+	// CheckRules finds the mistakes of a text: alone, or with everything else
+	// in the place of the file when one is named.
+	CheckRules(ctx context.Context, file string, text []byte) (RuleCheck, error)
+}
+
+// RuleFile is one file of rules.
+type RuleFile struct {
+	Path    string
+	Text    []byte // as it is now, which may not be what runs
+	Missing bool   // there is no such file now
+	Rules   int    // of the file that run
+}
+
+// RuleWrite is an edit.
+type RuleWrite struct {
+	Name string
+	Text []byte
+	By   string // the name of the client's token, for the log; empty without tokens
+	// Allow judges the edit by the file as it is now, while no other can come
+	// between; its error is returned as it is.
+	Allow func(now RuleFile) error
+}
+
+// RuleWritten is what an edit came to.
+type RuleWritten struct {
+	Path    string
+	Created bool
+	Rules   int // of the file
+	Total   int // that run now
+}
+
+// RuleCheck is what was found in a text.
+type RuleCheck struct {
+	Rules    int // that could be read
+	Mistakes []Mistake
+}
+
 // RuleStatus is one rule and how it stands.
 type RuleStatus struct {
 	ID       string
@@ -70,7 +118,12 @@ type RuleStatus struct {
 	// Conditions hold an entry for every severity that the rule has.
 	Conditions map[alert.Severity]RuleCondition
 	Clear      string
-	NoData     string // keep, ok, info, warning or critical
+	// ClearMargin, MinVolume, Flapping, By and Combine are as they are written;
+	// empty for none. Overrides is how many there are.
+	ClearMargin, MinVolume, Flapping, Combine string
+	By, DependsOn                             []string
+	Overrides                                 int
+	NoData                                    string // keep, ok, info, warning or critical
 	Message    string // the template
 	File       string // where the rule is written
 	Line       int
@@ -85,8 +138,10 @@ type RuleStatus struct {
 
 // RuleCondition is one severity's condition as it is written.
 type RuleCondition struct {
-	Expr string
-	For  time.Duration
+	Expr          string
+	For           time.Duration
+	KeepFiringFor time.Duration
+	Polls         string // "3 of 5"; empty where the last poll decides
 }
 
 // ReceiverStatus is one receiver and how its deliveries fare.

@@ -10,18 +10,24 @@ type statusDoc struct {
 	Status string `json:"status"`
 }
 
+type readyDoc struct {
+	Status string     `json:"status"`
+	Reload *reloadDoc `json:"reload,omitempty"`
+}
+
 // getHealthy answers while the process can answer at all.
 func (s *Server) getHealthy(*http.Request) (any, error) { return statusDoc{"healthy"}, nil }
 
 // getReady answers 503 until the daemon judges and sends, and again while it
-// drains.
+// drains. A refused edit does not make it unready: the daemon works, by what it
+// was told before. The body tells of it.
 func (s *Server) getReady(r *http.Request) (any, error) {
 	if s.Ready != nil {
 		if err := s.Ready(r.Context()); err != nil {
 			return nil, &Error{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "not ready: " + err.Error()}
 		}
 	}
-	return statusDoc{"ready"}, nil
+	return readyDoc{"ready", s.reloadDocFor(r)}, nil
 }
 
 // getMetrics answers GET /metrics with the daemon's own metrics.

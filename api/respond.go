@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// answer is a value with another status than 200.
+// answer is a value with another status than 200, or with headers.
 type answer struct {
 	status int
 	body   any
+	header [][2]string // further headers, name and value
 }
 
 // wrap makes an http.Handler of a route: guard, deadline, recovery, encoding,
@@ -42,6 +43,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt route) int {
 		v.ServeHTTP(w, r)
 		return http.StatusOK
 	case answer:
+		for _, h := range v.header {
+			w.Header().Set(h[0], h[1])
+		}
 		return s.writeValue(w, r, v.status, v.body)
 	}
 	if !rt.revalidate {
@@ -74,7 +78,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, rt route) (value an
 	if len(r.URL.RawQuery) > s.Limits.MaxQueryBytes {
 		return nil, &Error{Status: http.StatusRequestURITooLong, Code: "query_too_long", Message: fmt.Sprintf("the query is longer than %d bytes", s.Limits.MaxQueryBytes)}
 	}
-	if r.Method == http.MethodPost {
+	if r.Method == http.MethodPost || r.Method == http.MethodPut {
 		r.Body = http.MaxBytesReader(w, r.Body, int64(s.Limits.MaxBodyBytes))
 	}
 	if rt.timeout > 0 {
@@ -89,6 +93,8 @@ type errorBody struct {
 	Error struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
+		// Mistakes are there when what an operator wrote was refused.
+		Mistakes []mistakeDoc `json:"mistakes,omitempty"`
 	} `json:"error"`
 }
 
@@ -101,7 +107,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) i
 		w.Header().Set(h[0], h[1])
 	}
 	var body errorBody
-	body.Error.Code, body.Error.Message = e.Code, e.Message
+	body.Error.Code, body.Error.Message, body.Error.Mistakes = e.Code, e.Message, mistakeDocs(e.Mistakes)
 	return s.writeValue(w, r, e.Status, body)
 }
 

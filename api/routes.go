@@ -36,6 +36,12 @@ func (s *Server) routes() []route {
 		{method: get, path: "/api/v1/alerts", scope: Read, handle: s.getAlerts, revalidate: true},
 		{method: get, path: "/api/v1/alerts/{id}", scope: Read, handle: s.getAlert, revalidate: true, timeout: ask},
 		{method: get, path: "/api/v1/rules", scope: Read, handle: s.getRules, revalidate: true},
+		// Scope read is enough to check a text: nothing is written, and the daemon
+		// lets it name no variable and no file that the running rules do not.
+		{method: post, path: "/api/v1/rules/check", scope: Read, handle: s.checkRules, timeout: ask},
+		{method: get, path: "/api/v1/rules/{file}", scope: Read, handle: s.getRuleFile, timeout: ask},
+		{method: http.MethodPut, path: "/api/v1/rules/{file}", scope: Admin, handle: s.putRuleFile, timeout: s.Limits.ReloadTimeout},
+		{method: get, path: "/api/v1/rulefiles", scope: Read, handle: s.getRuleFiles, revalidate: true, timeout: ask},
 		{method: get, path: "/api/v1/sources", scope: Read, handle: s.getSources, revalidate: true},
 		{method: get, path: "/api/v1/receivers", scope: Read, handle: s.getReceivers, revalidate: true},
 		{method: post, path: "/api/v1/ingest", scope: Operate, handle: s.postIngest, timeout: ask},
@@ -85,7 +91,7 @@ func (s *Server) wrongMethod(r *http.Request) (any, error) {
 // methodsOf returns the methods that the request's path answers.
 func (s *Server) methodsOf(r *http.Request) []string {
 	var allowed []string
-	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost} {
+	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut} {
 		other := *r
 		other.Method = method
 		var match mux.RouteMatch

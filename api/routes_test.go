@@ -222,7 +222,9 @@ func TestTheServerHasEveryLimit(t *testing.T) {
 }
 
 func TestTheIndexNamesPathsThatExist(t *testing.T) {
-	h := detailWorld().handler()
+	o := detailWorld().options()
+	o.RuleFiles = newEditor()
+	h := api.New(o).Handler()
 	var index struct {
 		Name, Version string
 		Endpoints     map[string]string

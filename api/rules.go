@@ -16,6 +16,13 @@ type ruleDoc struct {
 	Match       []string          `json:"match"`
 	Conditions  conditionsDoc     `json:"conditions"`
 	Clear       string            `json:"clear"`
+	ClearMargin string            `json:"clear_margin,omitempty"`
+	MinVolume   string            `json:"min_volume,omitempty"`
+	Flapping    string            `json:"flapping,omitempty"`
+	By          []string          `json:"by,omitempty"`
+	Combine     string            `json:"combine,omitempty"`
+	DependsOn   []string          `json:"depends_on,omitempty"`
+	Overrides   int               `json:"overrides,omitempty"`
 	NoData      string            `json:"no_data"`
 	Message     string            `json:"message"`
 	Labels      map[string]string `json:"labels"`
@@ -36,6 +43,9 @@ type conditionsDoc struct {
 type conditionDoc struct {
 	Expr string `json:"expr"`
 	For  string `json:"for"` // 0s, 1m, …
+	Keep string `json:"keep_firing_for,omitempty"`
+	// Polls is on how many of how many polls it must hold.
+	Polls string `json:"polls,omitempty"`
 }
 
 // getRules answers GET /api/v1/rules in the order of the rule files.
@@ -59,13 +69,19 @@ func ruleDocOf(r *RuleStatus) ruleDoc {
 		if !ok {
 			return nil
 		}
-		return &conditionDoc{c.Expr, units.Duration(c.For)}
+		doc := &conditionDoc{Expr: c.Expr, For: units.Duration(c.For), Polls: c.Polls}
+		if c.KeepFiringFor > 0 {
+			doc.Keep = units.Duration(c.KeepFiringFor)
+		}
+		return doc
 	}
 	return ruleDoc{
 		ID: r.ID, Category: r.Category, Metric: r.Metric, Unit: r.Unit, Match: notNil(r.Match),
 		Conditions: conditionsDoc{condition(alert.Critical), condition(alert.Warning), condition(alert.Info)},
 		Clear:      r.Clear, NoData: cmp.Or(r.NoData, "keep"), Message: r.Message,
 		Labels: notNilMap(r.Labels), Annotations: notNilMap(r.Annotations),
+		ClearMargin: r.ClearMargin, MinVolume: r.MinVolume, Flapping: r.Flapping,
+		By: r.By, Combine: r.Combine, DependsOn: r.DependsOn, Overrides: r.Overrides,
 		File: r.File, Line: r.Line, State: r.State, Series: r.Series, LastEval: stamp(r.LastEval),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -21,6 +22,10 @@ type Options struct {
 	Keys     map[string]KeyScanner // by the name of their source
 	Ingester Ingester
 	Reloader Reloader
+	// RuleFiles may be nil, and LastReload: how the last reading of the files
+	// went. It is asked for every readiness check and must not wait.
+	RuleFiles  RuleFiles
+	LastReload func() ReloadStatus
 	// Ready returns why the daemon is not ready; nil, or a nil Ready, is ready.
 	// The reason is shown to whoever asks and must hold nothing of the inside.
 	Ready      func(ctx context.Context) error
@@ -46,7 +51,7 @@ type Options struct {
 
 // Limits bound what one client can take.
 type Limits struct {
-	MaxBodyBytes   units.ByteSize // of POST /api/v1/ingest
+	MaxBodyBytes   units.ByteSize // of one request
 	MaxQueryBytes  int            // of the part of the URL after ?
 	MaxHeaderBytes int
 	// AskTimeout bounds what a handler waits for: the store, a scan of keys,
@@ -114,7 +119,8 @@ func New(o Options) *Server {
 		if rt.method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
-		s.router.Handle(rt.path, s.wrap(rt, m.route(rt.path))).Methods(methods...)
+		// A file's name may hold slashes: it is a path.
+		s.router.Handle(strings.ReplaceAll(rt.path, "{file}", "{file:.+}"), s.wrap(rt, m.route(rt.path))).Methods(methods...)
 	}
 	s.router.NotFoundHandler = s.wrap(route{handle: s.unknownPath}, s.unmatched)
 	s.router.MethodNotAllowedHandler = s.wrap(route{handle: s.wrongMethod}, s.unmatched)

@@ -14,8 +14,9 @@ import (
 // wrote the field. That a rule as a whole lacks something is not said beside a
 // key of it that could not be read: critcal is one mistake, not two. Nor is it
 // where the rule has another one's id, which it may have been meant to change.
-func (s *stack) judge(compile func(rule.Spec) problem.List) yamlpos.Mistakes {
-	if stray, known := s.stray(); known {
+// suggestions is how many more names may be looked for.
+func (s *stack) judge(compile func(rule.Spec) problem.List, suggestions *int) yamlpos.Mistakes {
+	if stray, known := s.stray(suggestions); known {
 		return stray
 	}
 	var mistakes yamlpos.Mistakes
@@ -33,7 +34,7 @@ func (s *stack) judge(compile func(rule.Spec) problem.List) yamlpos.Mistakes {
 
 // stray tells a rule that was meant to change a used one, and names none: it
 // has no metric, which every rule of its own needs.
-func (s *stack) stray() (yamlpos.Mistakes, bool) {
+func (s *stack) stray(suggestions *int) (yamlpos.Mistakes, bool) {
 	e := s.entries[0]
 	if len(e.file.Use) == 0 || s.spec().Metric != "" || s.id() == "" || s.twice {
 		return nil, false
@@ -43,7 +44,11 @@ func (s *stack) stray() (yamlpos.Mistakes, bool) {
 			return nil, false
 		}
 	}
-	near := problem.DidYouMean(s.id(), e.file.used)
+	near := ""
+	if *suggestions > 0 {
+		*suggestions--
+		near = problem.DidYouMean(s.id(), e.file.used)
+	}
 	if near == "" && e.file.holed {
 		return nil, true // what it changes may be in the file that could not be read
 	}

@@ -27,10 +27,14 @@ type Config struct {
 	Plugins   []any               `yaml:"plugins"`
 	Route     route.Spec          `yaml:"route"`
 	Inhibit   []route.InhibitSpec `yaml:"inhibit"`
+	Reload    Reload              `yaml:"reload"`
 	Log       Log                 `yaml:"log"`
 
 	// RuleFiles are the files that Rules names, sorted, each once.
 	RuleFiles []string `yaml:"-"`
+	// RulePatterns are the files and globs of Rules, with the configuration's
+	// folder before them.
+	RulePatterns []string `yaml:"-"`
 	// Skipped are the sources and receivers that are left out, in file order.
 	Skipped []Skipped `yaml:"-"`
 
@@ -66,7 +70,7 @@ type Scope string
 const (
 	ScopeRead    Scope = "read"    // look
 	ScopeOperate Scope = "operate" // push samples, silence, acknowledge
-	ScopeAdmin   Scope = "admin"   // reload
+	ScopeAdmin   Scope = "admin"   // reload, write rule files
 )
 
 // Store says where state and history are kept.
@@ -87,6 +91,16 @@ type Retention struct {
 // Redis carries wake-ups between replicas.
 type Redis struct {
 	URL secret.URL `yaml:"url"`
+}
+
+// Reload is how edits of the files take effect.
+type Reload struct {
+	// Watch reloads when a file changes.
+	Watch bool `yaml:"watch"`
+	// Interval is how often the files are compared where no event tells.
+	Interval time.Duration `yaml:"interval"`
+	// AlertAfter is how long an edit must stay refused before that is an alert.
+	AlertAfter time.Duration `yaml:"alert_after"`
 }
 
 // Log is the daemon's own log.

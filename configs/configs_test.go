@@ -396,10 +396,10 @@ c.yaml: cannot read the file: no such file or directory`
 func TestGlobFindsEachFileOnce(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	for _, name := range []string{"b.yaml", "a.yaml", "[c].yaml", "d/e.yaml"} {
+	for _, name := range []string{"b.yaml", "a.yaml", "[c].yaml", "d/e.yaml", ".tocsin-a.yaml-X.tmp"} {
 		write(t, dir, name, "")
 	}
-	files, problems := configs.Glob([]string{"b.yaml", "*.yaml", "[c].yaml", "d", "x*.yaml", "nowhere.yaml", "[", "-"})
+	files, problems := configs.Glob([]string{"b.yaml", "*.yaml", ".*", "[c].yaml", "d", "x*.yaml", "nowhere.yaml", "[", "-"})
 	if diff := cmp.Diff([]string{"b.yaml", "[c].yaml", "a.yaml", "-"}, files); diff != "" {
 		t.Error(diff)
 	}
@@ -408,10 +408,53 @@ func TestGlobFindsEachFileOnce(t *testing.T) {
 		got = append(got, p.Error())
 	}
 	want := []string{
-		"[3]: there is no file d", "[4]: no file fits x*.yaml", "[5]: there is no file nowhere.yaml",
-		`[6]: "[" is not a pattern; write for example rules/*.yaml`,
+		"[2]: no file fits .*", "[4]: there is no file d", "[5]: no file fits x*.yaml", "[6]: there is no file nowhere.yaml",
+		`[7]: "[" is not a pattern; write for example rules/*.yaml`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestWhatIsReadIsTold keeps whoever watches the files from missing one.
+func TestWhatIsReadIsTold(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, dir, "token", "0123456789abcdef0123\n")
+	write(t, dir, "rules/a.yaml", "rules: []\n")
+	write(t, dir, "tocsin.yaml", "rules: ['rules/*.yaml', later.yaml]\nserver: {tokens: [{name: a, token_file: token, scope: read}, {name: b, token_file: gone, scope: read}]}\nreload: {interval: 1ms}\n")
+	var read []string
+	secrets := map[string]string{}
+	in := configs.Input{
+		ReadFile: func(path string) ([]byte, error) {
+			read = append(read, path)
+			if path == "later.yaml" {
+				return []byte("rules: []\n"), nil
+			}
+			return os.ReadFile(path)
+		},
+		OnSecretFile: func(path string, content []byte) { secrets[path] = string(content) },
+		Added:        []string{"later.yaml", "rules/b.yaml", "elsewhere.yaml"},
+	}
+	config, mistakes := configs.Load("tocsin.yaml", kinds(), in)
+	if diff := cmp.Diff(map[string]string{"token": "0123456789abcdef0123\n", "gone": ""}, secrets); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"rules/a.yaml", "rules/b.yaml", "later.yaml"}, config.RuleFiles); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"rules/*.yaml", "later.yaml"}, config.RulePatterns); diff != "" {
+		t.Error(diff)
+	}
+	for _, want := range []string{"reload.interval: want at least 100ms", "cannot read gone"} {
+		if !strings.Contains(mistakes.Error(), want) {
+			t.Errorf("missing %q in\n%s", want, mistakes.Error())
+		}
+	}
+	if _, mistakes := configs.LoadRules([]string{"rules/a.yaml", "later.yaml"}, in, nil); mistakes.Err() != nil {
+		t.Error(mistakes)
+	}
+	if diff := cmp.Diff([]string{"tocsin.yaml", "rules/a.yaml", "later.yaml"}, read); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tocsin-dev/tocsin/configs/packs"
+	"github.com/tocsin-dev/tocsin/internal/atomicfile"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 )
 
@@ -15,11 +16,20 @@ import (
 // patterns, those of one pattern sorted. A pattern without * ? and [ is a
 // file, and must exist; one that finds nothing is a mistake. "-" and the names
 // of packs stay.
-func Glob(patterns []string) ([]string, problem.List) {
+func Glob(patterns []string) ([]string, problem.List) { return globWith(patterns, nil) }
+
+// globWith is Glob where some files count as there.
+func globWith(patterns, added []string) ([]string, problem.List) {
 	var files []string
 	var problems problem.List
 	for i, pattern := range patterns {
 		found, err := glob(pattern)
+		for _, file := range added {
+			if fits, _ := filepath.Match(pattern, file); (fits || file == filepath.Clean(pattern)) && !slices.Contains(found, file) {
+				found = append(found, file)
+				slices.Sort(found)
+			}
+		}
 		at := fmt.Sprintf("[%d]", i)
 		switch {
 		case err != nil:
@@ -43,7 +53,8 @@ func Glob(patterns []string) ([]string, problem.List) {
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }
 
 // glob is filepath.Glob that knows packs, takes a file whose name looks like a
-// pattern, and leaves folders out.
+// pattern, and leaves out folders and the temporary files of a write that broke
+// off.
 func glob(pattern string) ([]string, error) {
 	if packs.Is(pattern) {
 		if _, ok := packs.Find(pattern); !ok {
@@ -58,7 +69,7 @@ func glob(pattern string) ([]string, error) {
 		return []string{filepath.Clean(pattern)}, nil
 	}
 	found, err := filepath.Glob(pattern)
-	return slices.DeleteFunc(found, func(name string) bool { return !isFile(name) }), err
+	return slices.DeleteFunc(found, func(name string) bool { return !isFile(name) || atomicfile.IsTemporary(name) }), err
 }
 
 func isFile(name string) bool {
@@ -68,7 +79,7 @@ func isFile(name string) bool {
 
 // ruleFiles finds the files of the rules, which stand relative to the
 // configuration's folder.
-func (l *loader) ruleFiles(config string) {
+func (l *loader) ruleFiles(config string, added []string) {
 	patterns := make([]string, 0, len(l.config.Rules))
 	for _, pattern := range l.config.Rules {
 		if !filepath.IsAbs(pattern) && !packs.Is(pattern) && pattern != "" {
@@ -76,8 +87,9 @@ func (l *loader) ruleFiles(config string) {
 		}
 		patterns = append(patterns, pattern)
 	}
-	files, problems := Glob(patterns)
+	files, problems := globWith(patterns, added)
 	l.config.RuleFiles = files
+	l.config.RulePatterns = slices.DeleteFunc(patterns, func(p string) bool { return p == "-" || p == "" || packs.Is(p) })
 	var placed problem.List
 	placed.Under("rules", problems)
 	l.locate(placed)

@@ -18,6 +18,21 @@ type Input struct {
 	Environ []string
 	// Stdin is read for the file "-"; nil is empty.
 	Stdin io.Reader
+	// Within, when set, is the folder that the `use` of a rule file may not
+	// leave: for texts that come over the network, whose mistakes would show
+	// lines of any file.
+	Within string
+	// ReadFile reads a file but standard input; nil is os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
+	// Added are rule files that count as there, for ReadFile has them.
+	Added []string
+	// What follows is for whoever watches the files, and may be nil.
+	// OnRuleFile is told of each path of a rule file, also when it leads to a
+	// file that was read already; OnPattern of each file or pattern that a `use`
+	// names; OnSecretFile of each file that a key such as token_file names, with
+	// its content: nil is a file that could not be read.
+	OnRuleFile, OnPattern func(path string)
+	OnSecretFile          func(path string, content []byte)
 }
 
 // Load reads the configuration file and the environment's overrides and checks
@@ -35,6 +50,7 @@ func Load(path string, kinds Kinds, in Input) (*Config, yamlpos.Mistakes) {
 	if doc == nil {
 		return nil, mistakes
 	}
+	doc.OnFile(in.OnSecretFile)
 	l := loader{doc: doc, kinds: kinds, mistakes: mistakes}
 	l.overrides(in.Environ)
 	l.add(doc.Expand(in.lookup()))
@@ -44,7 +60,7 @@ func Load(path string, kinds Kinds, in Input) (*Config, yamlpos.Mistakes) {
 	l.sources(parts.Sources)
 	l.receivers(parts.Receivers)
 	l.add(doc.Locate(l.config.Validate()))
-	l.ruleFiles(path)
+	l.ruleFiles(path, in.Added)
 	l.leaveOut()
 	return &l.config, l.mistakes.Sorted()
 }
@@ -117,6 +133,8 @@ func (in Input) read(path string) ([]byte, yamlpos.Mistakes) {
 	case path == "-" && in.Stdin == nil:
 	case path == "-":
 		data, err = io.ReadAll(in.Stdin)
+	case in.ReadFile != nil:
+		data, err = in.ReadFile(path)
 	default:
 		data, err = os.ReadFile(path)
 	}

@@ -84,6 +84,9 @@ func (r *ruleReader) meet(name string) {
 	if !packs.Is(name) && name != "-" && !r.met[name] {
 		r.met[name] = true
 		r.set.Paths = append(r.set.Paths, name)
+		if r.in.OnRuleFile != nil {
+			r.in.OnRuleFile(name)
+		}
 	}
 }
 
@@ -95,10 +98,7 @@ func identity(name string) string {
 	if path, err := filepath.EvalSymlinks(name); err == nil {
 		name = path
 	}
-	if path, err := filepath.Abs(name); err == nil {
-		return path
-	}
-	return name
+	return absolute(name)
 }
 
 func (r *ruleReader) content(name string) ([]byte, yamlpos.Mistakes) {
@@ -116,6 +116,7 @@ func (r *ruleReader) decode(f *RuleFile) {
 	r.add(f.doc.Expand(r.lookup))
 	decoded := f.doc.Decode(&f.File)
 	r.add(decoded)
+	r.tests(f, decoded)
 	f.garbled = map[string]bool{}
 	for _, m := range decoded {
 		if at, _, below := strings.Cut(m.Path, "]."); below {

@@ -17,17 +17,25 @@ type Rule struct {
 	Line int
 }
 
+// maxSuggestions bounds the search for what was meant: of more rules that
+// change nothing, it is the `use` that is wrong, and no id.
+const maxSuggestions = 100
+
 // RuleSet is what a list of rule files says. It belongs to one goroutine.
 type RuleSet struct {
 	// Rules is every rule that could be read, in the order of the files; what a
 	// file uses comes before its own. Beside mistakes an id may be there twice.
 	Rules []Rule
+	// Tests are those that stand beside the rules, but for the packs'.
+	Tests []RuleTest
 	// Files are the files and packs that could be read, each once, a used one
 	// before those that use it.
 	Files []*RuleFile
 	// Paths are the files of the disk that were read or could not be, under
 	// every name that led to them: what to watch for changes.
 	Paths []string
+	// Others are the ids of rules that need no file, for what depends on them.
+	Others []string
 
 	stacks   []*stack // of Rules
 	names    []string // of everything that was opened, in order
@@ -35,6 +43,7 @@ type RuleSet struct {
 }
 
 // LoadRules reads rule files and judges their rules; see ReadRules and Check.
+// It judges no derived metrics.
 func LoadRules(files []string, in Input, compile func(rule.Spec) problem.List) (*RuleSet, yamlpos.Mistakes) {
 	set := ReadRules(files, in)
 	return set, set.Check(compile)
@@ -67,6 +76,7 @@ func (r *ruleReader) finish(listed []*RuleFile) {
 			}
 		}
 	}
+	r.refuseTestsAlone()
 	r.set.stacks = all.stacks
 	for _, s := range all.stacks {
 		r.set.Rules = append(r.set.Rules, Rule{Spec: s.spec(), File: s.top().file.Name, Line: s.top().line()})
@@ -75,12 +85,14 @@ func (r *ruleReader) finish(listed []*RuleFile) {
 
 // Check judges every rule and returns the mistakes of all files, those of one
 // file together. compile judges one rule, with paths relative to it such as
-// critical or warning.when; nil judges nothing.
-func (set *RuleSet) Check(compile func(rule.Spec) problem.List) yamlpos.Mistakes {
-	mistakes := slices.Clone(set.mistakes)
+// critical or warning.when; nil judges nothing. others are mistakes in these files
+// that were found elsewhere, as by Metrics.
+func (set *RuleSet) Check(compile func(rule.Spec) problem.List, others ...yamlpos.Mistake) yamlpos.Mistakes {
+	mistakes := append(slices.Clone(set.mistakes), others...)
 	if compile != nil {
+		suggestions := maxSuggestions
 		for _, s := range set.stacks {
-			mistakes = append(mistakes, s.judge(compile)...)
+			mistakes = append(mistakes, s.judge(compile, &suggestions)...)
 		}
 		mistakes = append(mistakes, set.checkDependencies()...)
 	}
@@ -103,7 +115,7 @@ func (set *RuleSet) checkDependencies() yamlpos.Mistakes {
 		specs[i] = s.spec()
 	}
 	var mistakes yamlpos.Mistakes
-	for i, problems := range rule.CheckDependencies(specs) {
+	for i, problems := range rule.CheckDependencies(specs, set.Others...) {
 		for _, p := range problems {
 			e, at := set.stacks[i].blame(p.Path)
 			p.Path = problem.Join(e.at, at)

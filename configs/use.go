@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func (r *ruleReader) use(f *RuleFile, folder string) {
 			f.holed = true // an empty item, reported by Decode
 			continue
 		}
-		found, wrong := usedFiles(name, folder)
+		found, wrong := usedFiles(name, folder, r.in)
 		for _, p := range wrong {
 			p.Path = at
 			problems = append(problems, p)
@@ -64,13 +65,56 @@ func (r *ruleReader) circle(back *RuleFile) string {
 }
 
 // usedFiles returns what one item of `use` names: a pack, a file, or the files
-// that fit a pattern.
-func usedFiles(name, folder string) ([]string, problem.List) {
+// that fit a pattern. A pipe or a device is none, it could keep us waiting.
+func usedFiles(name, folder string, in Input) ([]string, problem.List) {
+	var problems problem.List
 	switch {
+	case packs.Is(name):
+		return Glob([]string{name})
 	case name == "-":
-		return nil, problem.List{{Message: "standard input cannot be used by a file", Hint: "name a file"}}
-	case !packs.Is(name) && !filepath.IsAbs(name):
+		problems.AddHint("", "name a file", "standard input cannot be used by a file")
+		return nil, problems
+	case !filepath.IsAbs(name):
 		name = filepath.Join(folder, name)
 	}
-	return Glob([]string{name})
+	if leaves(in.Within, name) {
+		problems.Add("", "%s is not below %s", name, in.Within)
+		return nil, problems
+	}
+	if in.OnPattern != nil {
+		in.OnPattern(name)
+	}
+	found, problems := globWith([]string{name}, in.Added)
+	for _, file := range found {
+		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+			problems.Add("", "%s is not a regular file", file)
+		}
+		if target, err := filepath.EvalSymlinks(file); err == nil && leaves(in.Within, target) {
+			problems.Add("", "%s is not below %s", file, in.Within)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return found, nil
+}
+
+// leaves says whether a file is not below a folder; empty is every folder.
+func leaves(folder, file string) bool {
+	if folder == "" {
+		return false
+	}
+	folder, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return true
+	}
+	at, err := filepath.Rel(absolute(folder), absolute(file))
+	return err != nil || !filepath.IsLocal(at)
+}
+
+func absolute(name string) string {
+	if path, err := filepath.Abs(name); err == nil {
+		return path
+	}
+	return name
 }

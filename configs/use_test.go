@@ -1,6 +1,7 @@
 package configs_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/source"
 )
 
 const baseRules = `rules:
@@ -135,4 +137,55 @@ func TestAFileIsReadOnceUnderAllItsNames(t *testing.T) {
 	if len(mistakes) > 0 || len(set.Rules) != 2 || len(set.Files) != 2 {
 		t.Errorf("%d rules of %d files, %v", len(set.Rules), len(set.Files), mistakes)
 	}
+}
+
+func TestUseStaysWithinTheFolderThatIsGiven(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "secret.yaml", "password: hunter2\n")
+	write(t, dir, "rules/base.yaml", baseRules)
+	if err := os.Symlink(filepath.Join(dir, "secret.yaml"), filepath.Join(dir, "rules/link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	within := filepath.Join(dir, "rules")
+	for use, want := range map[string]string{
+		"base.yaml": "", "pack:guide": "", "../rules/base.yaml": "",
+		"../secret.yaml":                   "is not below",
+		"../nowhere.yaml":                  "is not below",
+		"../*.yaml":                        "is not below",
+		"/etc/passwd":                      "is not below",
+		"link.yaml":                        "is not below",
+		"*.yaml":                           "is not below", // the link is among them
+		filepath.Join(within, "base.yaml"): "",
+	} {
+		file := write(t, dir, "rules/x.txt", "use: ['"+use+"']\n")
+		_, mistakes := configs.LoadRules([]string{file}, configs.Input{Within: within}, nil)
+		if got := mistakes.Error(); (want == "") != (got == "") || !strings.Contains(got, want) || strings.Contains(got, "hunter2") {
+			t.Errorf("use %s: %q, want %q", use, got, want)
+		}
+	}
+}
+
+func TestUseTakesRegularFilesOnly(t *testing.T) {
+	file := write(t, t.TempDir(), "x.yaml", "use: [/dev/zero, /tmp]\n")
+	_, mistakes := configs.LoadRules([]string{file}, configs.Input{}, nil)
+	if got := mistakes.Error(); !strings.Contains(got, "use[0]: /dev/zero is not a regular file") || !strings.Contains(got, "use[1]: there is no file /tmp") {
+		t.Error(got)
+	}
+}
+
+func FuzzLoadRules(f *testing.F) {
+	for _, text := range []string{baseRules, "use: [pack:redis, pack:guide]\nrules:\n  - {id: redis-down, warning: {for: 5m}, labels: {a: b}}\n", "use: ['*']\n", "use: [\n", "metrics: [{name: a}]\n", "rules: []\n"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		catalog := source.NewCatalog(nil, true)
+		set, mistakes := configs.LoadRules([]string{"-"}, configs.Input{Stdin: strings.NewReader(text), Within: t.TempDir()}, func(s rule.Spec) problem.List {
+			_, problems := rule.Compile(s, catalog)
+			return problems
+		})
+		_ = mistakes.Write(io.Discard)
+		if again := set.Check(nil); mistakes.Err() == nil && again.Err() != nil {
+			t.Errorf("no mistakes, and then %v", again)
+		}
+	})
 }

@@ -47,6 +47,7 @@ func (c *Config) Validate() problem.List {
 	ps = append(ps, c.validateSources()...)
 	ps = append(ps, c.validateReceivers()...)
 	ps = append(ps, c.validateRouting()...)
+	ps.Under("reload", c.Reload.validate())
 	ps.Under("log", c.Log.validate())
 	return ps
 }
@@ -149,6 +150,14 @@ func (s *Store) validate() problem.List {
 	}
 	positive(&ps, "retention.history", s.Retention.History)
 	positive(&ps, "retention.samples", s.Retention.Samples)
+	return ps
+}
+
+func (r *Reload) validate() problem.List {
+	var ps problem.List
+	if r.Interval < minInterval {
+		ps.AddHint("interval", "to watch no files, write watch: false", "want at least %s", units.Duration(minInterval))
+	}
 	return ps
 }
 

@@ -105,15 +105,16 @@ func (e *Engine) loadSamples(ctx context.Context, alerts []alert.Alert, now time
 		if (a.State != alert.Pending && a.State != alert.Firing) || !rule.Waits(a) {
 			continue
 		}
-		if waiting[a.Metric] == nil {
-			waiting[a.Metric] = map[alert.Fingerprint]time.Time{}
+		family := e.evaluator.Family(a)
+		if waiting[family] == nil {
+			waiting[family] = map[alert.Fingerprint]time.Time{}
 		}
-		if at, twice := waiting[a.Metric][a.Series]; !twice || a.UpdatedAt.Before(at) {
-			waiting[a.Metric][a.Series] = a.UpdatedAt
+		if at, twice := waiting[family][a.Series]; !twice || a.UpdatedAt.Before(at) {
+			waiting[family][a.Series] = a.UpdatedAt
 		}
 	}
-	for metric, window := range e.evaluator.Windows() {
-		inWindow := now.Add(-window - window/4)
+	for metric, window := range e.evaluator.Lookback() {
+		inWindow := now.Add(-window)
 		since := inWindow
 		for _, at := range waiting[metric] {
 			if at.Before(since) {
@@ -183,9 +184,9 @@ func (e *Engine) noteBatch(b source.Batch, now time.Time) {
 
 // noteSamples keeps the samples that a later start must know of.
 func (e *Engine) noteSamples(samples []alert.Sample, now time.Time) {
-	windows := e.evaluator.Windows()
+	lookback := e.evaluator.Lookback()
 	for i := range samples {
-		window, watched := windows[samples[i].Metric]
+		window, watched := lookback[samples[i].Metric]
 		if !watched {
 			continue
 		}
@@ -220,10 +221,10 @@ func (e *Engine) record(transitions []rule.Transition, now time.Time) store.Chan
 				Value: t.Alert.Value, Threshold: t.Alert.Threshold, Reason: t.Alert.Reason,
 			})
 		}
-		if t.Kind == alert.EventHeld {
-			continue // the alert itself did not change
-		}
 		c.Alerts = append(c.Alerts, t.Alert)
+		if t.Kind == alert.EventHeld {
+			continue // nobody is told
+		}
 		c.Append(e.dispatcher.Apply(t.Alert, t.Kind, now))
 	}
 	return c

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -56,6 +57,21 @@ func NewCatalog(extra []Metric, open bool) Catalog {
 		c.metrics[m.Name] = m
 	}
 	return c
+}
+
+// With returns the catalog with more metrics.
+func (c Catalog) With(extra ...Metric) Catalog {
+	if len(extra) == 0 {
+		return c
+	}
+	out := Catalog{metrics: maps.Clone(c.metrics), open: c.open}
+	if out.metrics == nil {
+		out.metrics = map[string]Metric{}
+	}
+	for _, m := range extra {
+		out.metrics[m.Name] = m
+	}
+	return out
 }
 
 // Lookup finds a metric. In an open catalog a name without a dot that no one
@@ -191,5 +207,7 @@ func Builtin() []Metric {
 		{"source.poll_time", "ms", Gauge, "how long the last poll took", []string{"type"}},
 		{"source.polls_skipped", "", Counter, "polls left out because the one before still ran", []string{"type"}},
 		{"source.blind", "", State, "1 while the source answers that the monitor may not look", []string{"type"}},
+
+		{"tocsin.config_ok", "", State, "1 while what runs is what the files say, 0 while an edit of them is refused", nil},
 	}
 }

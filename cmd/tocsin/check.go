@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -12,38 +13,48 @@ import (
 
 func newCheck(w world) *cobra.Command {
 	var f files
+	noTests := false
 	cmd := &cobra.Command{
-		Use:   "check [--config FILE] [--rules FILE]…",
+		Use:   "check [--config FILE] [--rules FILE]… [--no-tests]",
 		Short: "Find every mistake in a configuration and its rules",
 		Long: `Reads a configuration and its rule files and reports every mistake at once,
-each with file, line, column, the line itself and a suggestion. Nothing is
-connected or started.
+each with file, line, column, the line itself and a suggestion. The tests beside
+the rules are run, too; one that fails is a mistake. Nothing is connected or
+started.
 
 Exit status: 0 when all is well, 1 when there are mistakes, 2 when a file could
 not be read. The file - is standard input.`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return check(f, w) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.tests = !noTests
+			return check(cmd.Context(), f, w)
+		},
 	}
 	cmd.Flags().StringVarP(&f.config, "config", "c", "", "the configuration `FILE`; its rule files are checked with it")
 	cmd.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "a rule `FILE`, in the place of the configuration's own; may be repeated")
+	cmd.Flags().BoolVar(&noTests, "no-tests", false, "leave out the tests beside the rules")
 	return cmd
 }
 
-func check(f files, w world) error {
+func check(ctx context.Context, f files, w world) error {
 	if f.config == "" && len(f.rules) == 0 {
 		return &exitError{exitUnread, "nothing to check: give --config FILE or --rules FILE"}
 	}
 	var mistakes yamlpos.Mistakes
+	var tests *ruleTests
 	rules := 0
 	if f.config == "" {
-		_, places, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, source.NewCatalog(nil, false))
-		mistakes, rules = found, len(places)
+		_, places, beside, found := loadRules(f.rules, configs.Input{Environ: w.environ, Stdin: w.stdin}, source.NewCatalog(nil, false))
+		mistakes, rules, tests = found, len(places), beside
 	} else {
 		p, found := load(f, w)
 		mistakes = found
 		if p != nil {
-			rules = len(p.places)
+			rules, tests = len(p.places), p.tests
 		}
+	}
+	if f.tests && tests != nil {
+		mistakes = append(mistakes, tests.mistakes(ctx)...).Sorted()
 	}
 	return report(mistakes, rules, w)
 }

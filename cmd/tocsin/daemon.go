@@ -22,6 +22,7 @@ import (
 	"github.com/tocsin-dev/tocsin/engine"
 	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/engine/route"
+	"github.com/tocsin-dev/tocsin/internal/watch"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/source/push"
 	"github.com/tocsin-dev/tocsin/store/sqlite"
@@ -50,7 +51,13 @@ type daemon struct {
 	runCtx  context.Context // of the sources; nil before run
 	// stopping ends reloads: they would start sources that nobody stops.
 	stopping bool
-	reload   reloadState
+	// refusal is the message that the alert about a refused edit was last given.
+	refusal string
+
+	watcher *watch.Watcher
+	reload  atomic.Pointer[reloadState]
+	// retell holds one when the sample of how the files stand is wanted now.
+	retell chan struct{}
 }
 
 // running is one source at work.
@@ -63,21 +70,14 @@ type running struct {
 	done   chan struct{}
 }
 
-// reloadState is how the last reload went.
-type reloadState struct {
-	at time.Time
-	ok bool
-	// err names every mistake of a refused edit.
-	err error
-}
-
 // newDaemon opens the store and the listening socket and builds everything;
 // nothing runs yet.
 func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger) (*daemon, error) {
 	d := &daemon{
 		files: f, world: w, log: log, plan: p, started: p.config, board: source.NewBoard(), sources: map[string]*running{},
-		registry: prometheus.NewRegistry(), reload: reloadState{at: time.Now(), ok: true},
+		registry: prometheus.NewRegistry(), watcher: watch.New(watch.Default(log)), retell: make(chan struct{}, 1),
 	}
+	d.reload.Store(&reloadState{at: time.Now(), succeededAt: time.Now()})
 	receivers, err := d.buildReceivers(p.config)
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (d *daemon) setup(p *plan) engine.Setup {
 			Name: r.Name, SkipResolved: r.SendResolved != nil && !*r.SendResolved,
 		})
 	}
-	names := map[string]bool{}
+	names := map[string]bool{ownSource: true}
 	for _, s := range p.config.Sources {
 		names[s.Name] = true
 	}
@@ -224,17 +224,23 @@ func (d *daemon) run(ctx context.Context) error {
 	defer stopOutbox()
 	engineCtx, stopEngine := context.WithCancel(inner)
 	defer stopEngine()
+	ctx, stopBeside := context.WithCancel(ctx)
+	defer stopBeside()
 	go func() { serverDone <- d.server.Serve(d.listener) }()
 	go func() { engineDone <- d.engine.Run(engineCtx) }()
 	go func() { outboxDone <- d.outbox.Run(outboxCtx) }()
 
 	var failure error
+	var beside sync.WaitGroup // what ends with ctx
 	select {
 	case <-d.engine.Ready():
 		d.mu.Lock()
 		d.runCtx = inner
 		d.startSources(inner)
+		d.watchFiles(d.plan)
 		d.mu.Unlock()
+		beside.Go(func() { _ = d.watcher.Run(ctx, d.reloadChanged) }) // returns ctx's error
+		beside.Go(func() { d.tellOfItself(ctx) })
 		select {
 		case <-ctx.Done():
 		case err := <-serverDone:
@@ -246,6 +252,8 @@ func (d *daemon) run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	d.log.Info("stopping: what is under way is finished")
+	stopBeside()
+	beside.Wait()
 	shut, cancel := context.WithTimeout(inner, d.stopSources())
 	defer cancel()
 	stopEngine()
@@ -277,52 +285,6 @@ func notCancelled(err error) error {
 		return nil
 	}
 	return err
-}
-
-// Reload reads the configuration and the rules anew. All or nothing: with any
-// mistake the old ones go on, and the error names every mistake.
-func (d *daemon) Reload(ctx context.Context) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.stopping {
-		return errors.New("the daemon is stopping")
-	}
-	err := d.tryReload(ctx)
-	d.reload = reloadState{at: time.Now(), ok: err == nil, err: err}
-	if err == nil {
-		d.log.Info("configuration reloaded", "rules", len(d.plan.rules), "sources", len(d.sources))
-	}
-	return err
-}
-
-func (d *daemon) tryReload(ctx context.Context) error {
-	p, mistakes := load(d.files, d.world)
-	if err := mistakes.Err(); err != nil {
-		return err
-	}
-	receivers, err := d.buildReceivers(p.config)
-	if err != nil {
-		return err
-	}
-	for name, changed := range map[string]bool{
-		"server.listen": p.config.Server.Listen != d.started.Server.Listen,
-		"store":         !reflect.DeepEqual(p.config.Store, d.started.Store),
-	} {
-		if changed {
-			d.log.Warn("a setting takes effect at the next start", "setting", name)
-		}
-	}
-	if err := d.buildSources(p.config); err != nil {
-		return err
-	}
-	d.outbox.SetReceivers(receivers)
-	// From here on it goes through, whatever becomes of who asked for it.
-	if err := d.engine.Reload(context.WithoutCancel(ctx), d.setup(p)); err != nil {
-		return fail("rules", err)
-	}
-	d.plan = p
-	d.exchangeAPI()
-	return nil
 }
 
 // newMessageID makes a notification's id.

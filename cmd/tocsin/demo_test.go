@@ -27,7 +27,7 @@ func TestTheDemoDegradesAndRecovers(t *testing.T) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	rules, _, mistakes := loadRules([]string{path}, configs.Input{}, source.NewCatalog(nil, false))
+	rules, _, _, mistakes := loadRules([]string{path}, configs.Input{}, source.NewCatalog(nil, false))
 	if err := mistakes.Err(); err != nil {
 		t.Fatal(err)
 	}

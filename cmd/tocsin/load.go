@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,17 @@ type files struct {
 	config string
 	rules  []string // in the place of the configuration's own, when given
 	listen string   // in the place of server.listen, when given
+	tests  bool     // the tests beside the rules are wanted, too
+	// reading is how the files are read; nil is from the disk.
+	reading *reading
+}
+
+// once says whether something is read from what cannot be read again.
+func (f files) once() bool {
+	return slices.ContainsFunc(append([]string{f.config}, f.rules...), func(name string) bool {
+		info, err := os.Stat(name)
+		return name == "-" || err == nil && !info.Mode().IsRegular()
+	})
 }
 
 // listenVariable is how --listen reaches the configuration.
@@ -30,8 +42,10 @@ type plan struct {
 	config  *configs.Config
 	rules   []*rule.Rule
 	places  map[string]configs.Rule // where each rule is written, by id
+	tests   *ruleTests              // nil unless they were asked for
 	routes  *route.Route
 	inhibit []route.Inhibition
+	read    *reading // what it was made of
 }
 
 // load reads everything and returns all mistakes of all files together.
@@ -59,20 +73,32 @@ func blameFlag(mistakes yamlpos.Mistakes, given string) {
 }
 
 func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
-	in := configs.Input{Environ: w.environ, Stdin: w.stdin}
+	read := f.reading
+	if read == nil {
+		read = &reading{}
+	}
+	in := read.input(w)
 	config, mistakes := configs.Load(f.config, w.kinds.configs(), in)
 	if config == nil {
 		// The rules are checked all the same: one mistake never hides the next.
-		_, _, more := loadRules(f.rules, in, source.NewCatalog(nil, true))
+		_, _, _, more := loadRules(f.rules, read.rulesInput(w), source.NewCatalog(nil, true))
 		return nil, append(mistakes, more...)
 	}
 	paths := config.RuleFiles
 	if len(f.rules) > 0 {
 		paths = f.rules
 	}
-	p := &plan{config: config}
+	if len(f.rules) == 0 {
+		read.patterns = config.RulePatterns
+	}
+	p := &plan{config: config, read: read}
 	var more yamlpos.Mistakes
-	p.rules, p.places, more = loadRules(paths, in, config.Catalog())
+	var tests *ruleTests
+	p.rules, p.places, tests, more = loadRules(paths, read.rulesInput(w), config.Catalog())
+	read.finish()
+	if f.tests { // they keep the text of the files in memory
+		p.tests = tests
+	}
 	mistakes = append(mistakes, more...)
 	if mistakes.Err() != nil {
 		return p, mistakes
@@ -84,13 +110,16 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	return p, mistakes
 }
 
-func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, yamlpos.Mistakes) {
+func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rule.Rule, map[string]configs.Rule, *ruleTests, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
-	set, mistakes := configs.LoadRules(paths, in, func(spec rule.Spec) problem.List {
-		r, problems := rule.Compile(spec, catalog)
+	set := configs.ReadRules(paths, in)
+	set.Others = []string{sourceDown, sourceBlind, refusedID}
+	metrics, catalog, wrong := set.Metrics(catalog)
+	mistakes := set.Check(func(spec rule.Spec) problem.List {
+		r, problems := rule.Compile(spec, catalog, metrics...)
 		compiled[spec.ID] = r
 		return problems
-	})
+	}, wrong...)
 	var rules []*rule.Rule
 	places := map[string]configs.Rule{}
 	for _, w := range set.Rules {
@@ -99,7 +128,7 @@ func loadRules(paths []string, in configs.Input, catalog source.Catalog) ([]*rul
 			rules = append(rules, r)
 		}
 	}
-	return rules, places, mistakes
+	return rules, places, newRuleTests(set.Tests, rules, compiled, catalog, metrics), mistakes
 }
 
 func receiverNames(c *configs.Config) []string {
@@ -109,6 +138,12 @@ func receiverNames(c *configs.Config) []string {
 	}
 	return names
 }
+
+// The ids of the rules that no rule file needs to have.
+const (
+	sourceDown  = "source-down"
+	sourceBlind = "source-blind"
+)
 
 // builtinRules are the rules that no rule file needs to have: a source that
 // cannot be read, or may not be looked at, is an alert of its own, unless a
@@ -131,14 +166,15 @@ func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
 	twice := 2 * c.LongestInterval()
 	specs := []rule.Spec{
 		{
-			ID: "source-down", Category: "monitoring", Metric: "source.up", Critical: rule.When{When: down}, For: twice,
+			ID: sourceDown, Category: "monitoring", Metric: "source.up", Critical: rule.When{When: down}, For: twice,
 			Clear: "value == 1", Message: `Source {{ .Labels.source }} ({{ .Labels.type }}) {{ if eq .Labels.type "push" }}has gone silent{{ else }}cannot be read{{ end }}`,
 		},
 		{
-			ID: "source-blind", Category: "monitoring", Metric: "source.blind", Warning: rule.When{When: "value == 1"}, For: twice,
+			ID: sourceBlind, Category: "monitoring", Metric: "source.blind", Warning: rule.When{When: "value == 1"}, For: twice,
 			Message: "Source {{ .Labels.source }} ({{ .Labels.type }}) does not let the monitor look: check its user, password and permissions",
 		},
 	}
+	specs = append(specs, refusedRule(c.Reload.AlertAfter, ""))
 	var out []*rule.Rule
 	for _, spec := range specs {
 		if named[spec.Metric] || named[spec.ID] {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // rules name time zones, and a container may have none
 
 	"github.com/spf13/cobra"
 )
@@ -72,6 +73,7 @@ on the console.
 
   tocsin serve --config configs/embedded.yaml    start
   tocsin check --config configs/embedded.yaml    find every mistake
+  tocsin test rules.yaml rules.test.yaml         run the rules' tests
   tocsin demo                                    watch an incident, with no server installed`,
 		Version: versionLine(), Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -88,7 +90,7 @@ on the console.
 	root.SetErr(w.stderr)
 	root.SetVersionTemplate("{{ .Version }}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(newServe(w), newCheck(w), newMetrics(w), newPacks(w), newDemo(w), newVersion(w))
+	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newDemo(w), newVersion(w))
 	root.DisableFlagsInUseLine = true
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true

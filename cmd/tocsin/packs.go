@@ -23,7 +23,12 @@ one in with
 
 and changes what it likes of it, by id and field by field. The configuration's
 rules and the flag --rules take pack:redis too.`,
-		Args: noArguments,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &exitError{exitUnread, fmt.Sprintf("packs takes no argument such as %q; tocsin packs show %s prints one", args[0], args[0])}
+			}
+			return nil
+		},
 		RunE: func(*cobra.Command, []string) error { return listPacks(w) },
 	}
 	cmd.AddCommand(&cobra.Command{

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/tocsin-dev/tocsin/configs/packs"
 )
 
 // The papers are held to what they say: commands are run, configurations and
@@ -250,7 +252,8 @@ func need(t *testing.T, programs ...string) {
 }
 
 // TestExamplesAreRight reads every YAML block of the papers with the real
-// loader: rule files as they are, configurations with what they leave out.
+// loader: rule files as they are, with their tests, configurations with what they
+// leave out.
 func TestExamplesAreRight(t *testing.T) {
 	variable := regexp.MustCompile(`\$\{(\w+)`)
 	file := regexp.MustCompile(`\w+_file: (secrets/\w+)`)
@@ -260,6 +263,7 @@ func TestExamplesAreRight(t *testing.T) {
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "rules.yaml"), "rules: []\n")
+	write(t, filepath.Join(dir, "team/rules.yaml"), "rules: []\n")
 	write(t, filepath.Join(dir, "open.yaml"), "sources: [{name: app, type: push}]\n"+exampleReceivers+exampleRoute)
 	checked := 0
 	for _, page := range pages(t) {
@@ -288,13 +292,18 @@ func TestExamplesAreRight(t *testing.T) {
 			}
 			name := filepath.Join(dir, "example.yaml")
 			f := files{config: name}
-			if strings.Contains(b.text, "- id: ") {
+			if strings.Contains(b.text, "- id: ") || strings.HasPrefix(b.text, "use:") {
 				f = files{config: filepath.Join(dir, "open.yaml"), rules: []string{name}}
 			} else {
 				b.text += missing(b.text, "receivers:", exampleReceivers) + missing(b.text, "route:", exampleRoute)
 			}
 			write(t, name, b.text)
-			if _, mistakes := load(f, w); mistakes.Err() != nil {
+			f.tests = true
+			p, mistakes := load(f, w)
+			if mistakes.Err() == nil && p.tests != nil {
+				mistakes = p.tests.mistakes(t.Context())
+			}
+			if mistakes.Err() != nil {
 				t.Errorf("%s:\n%v", b, mistakes.Err())
 			}
 		}
@@ -512,6 +521,13 @@ func TestRulesPageHasEveryRule(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^  - id: (\S+)`).FindAllStringSubmatch(string(rules), -1) {
 		if !strings.Contains(string(page), "\n| `"+m[1]+"`") {
 			t.Errorf("docs/rules.md does not tell of the rule %s", m[1])
+		}
+	}
+	for _, p := range packs.All() {
+		for _, m := range regexp.MustCompile(`(?m)^  - id: (\S+)`).FindAllStringSubmatch(p.Text, -1) {
+			if !strings.Contains(string(page), "`"+m[1]+"`") {
+				t.Errorf("docs/rules.md does not tell of the rule %s of pack:%s", m[1], p.Name)
+			}
 		}
 	}
 }

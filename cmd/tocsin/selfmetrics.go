@@ -30,7 +30,7 @@ type descriptions struct {
 	storeUp, commitSeconds                                  *prometheus.Desc
 	sourceUp, sourcePolls, sourceSkipped, sourcePollSeconds *prometheus.Desc
 	pending, sent, failed, dead                             *prometheus.Desc
-	reloadOK, reloadAt                                      *prometheus.Desc
+	reloadOK, reloadAt, reloadOKAt                          *prometheus.Desc
 }
 
 func newDescriptions() descriptions {
@@ -58,6 +58,7 @@ func newDescriptions() descriptions {
 		dead:              desc("notifications_dead_total", "Notifications given up.", "receiver"),
 		reloadOK:          desc("config_last_reload_successful", "1 when the last reading of the configuration was accepted."),
 		reloadAt:          desc("config_last_reload_timestamp_seconds", "When the configuration was last read."),
+		reloadOKAt:        desc("config_last_reload_success_timestamp_seconds", "When a reading of the configuration was last accepted."),
 	}
 }
 
@@ -87,11 +88,10 @@ func (c selfCollector) Collect(out chan<- prometheus.Metric) {
 		counter(c.desc.failed, s.Failed, name)
 		counter(c.desc.dead, s.Dead, name)
 	}
-	c.d.mu.Lock()
-	reload := c.d.reload
-	c.d.mu.Unlock()
-	gauge(c.desc.reloadOK, oneIf(reload.ok))
+	reload := c.d.reload.Load()
+	gauge(c.desc.reloadOK, oneIf(reload.err == nil))
 	gauge(c.desc.reloadAt, float64(reload.at.UnixMilli())/1000)
+	gauge(c.desc.reloadOKAt, float64(reload.succeededAt.UnixMilli())/1000)
 }
 
 func (c selfCollector) collectEngine(gauge func(*prometheus.Desc, float64, ...string), counter func(*prometheus.Desc, uint64, ...string)) {

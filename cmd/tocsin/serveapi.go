@@ -17,7 +17,7 @@ func (d *daemon) newAPI() *api.Server {
 	c := d.plan.config
 	options := api.Options{
 		Board: d.board, Engine: engineView{d}, History: d.store, Keys: map[string]api.KeyScanner{},
-		Reloader: d, Ready: d.ready, Gatherer: d.registry, Registerer: d.registry, Log: d.log,
+		Reloader: d, RuleFiles: ruleFiles{d}, LastReload: d.lastReload, Ready: d.ready, Gatherer: d.registry, Registerer: d.registry, Log: d.log,
 		Limits: api.Limits{ReadTimeout: c.Server.ReadTimeout},
 		Listen: d.listener.Addr().String(), ExternalURL: c.ExternalURL(), Version: version.String(), Services: map[string]string{},
 	}
@@ -103,6 +103,13 @@ func ruleStatus(s engine.RuleState, place configs.Rule, worst alert.Severity) ap
 		Match: spec.Match, Conditions: map[alert.Severity]api.RuleCondition{}, Clear: spec.Clear, NoData: spec.NoData,
 		Message: spec.Message, File: place.File, Line: place.Line, State: worst, Series: s.Series, LastEval: s.LastEval,
 		Labels: spec.Labels, Annotations: spec.Annotations,
+		ClearMargin: spec.ClearMargin.Text, MinVolume: spec.MinVolume, By: spec.By, Combine: spec.Combine, Overrides: len(spec.Overrides),
+	}
+	for _, d := range spec.DependsOn {
+		out.DependsOn = append(out.DependsOn, d.Rule)
+	}
+	if spec.Flapping != nil {
+		out.Flapping = spec.Flapping.String()
 	}
 	if out.NoData == "" {
 		out.NoData = "keep"
@@ -111,8 +118,8 @@ func ruleStatus(s engine.RuleState, place configs.Rule, worst alert.Severity) ap
 		out.File = "built in"
 	}
 	for _, severity := range alert.Severities() {
-		if text, hold, ok := s.Rule.Condition(severity); ok {
-			out.Conditions[severity] = api.RuleCondition{Expr: text, For: hold}
+		if c, ok := s.Rule.Condition(severity); ok {
+			out.Conditions[severity] = api.RuleCondition(c)
 		}
 	}
 	return out

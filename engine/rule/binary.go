@@ -45,25 +45,33 @@ func (c *compiler) connective(n *ast.BinaryNode, left, right node) node {
 		}
 	}
 	a, b := left.cond, right.cond
-	if n.Operator == "and" || n.Operator == "&&" {
-		return node{kind: boolean, cond: func(f *frame) Truth {
-			first := a(f)
-			if first == False {
-				return False
-			}
-			return and(first, b(f))
-		}}
-	}
-	return node{kind: boolean, cond: func(f *frame) Truth {
+	cond := func(f *frame) Truth {
 		first := a(f)
 		if first == True {
 			return True
 		}
 		return or(first, b(f))
-	}}
+	}
+	op := joinName(n.Operator)
+	if op == "and" {
+		cond = func(f *frame) Truth {
+			first := a(f)
+			if first == False {
+				return False
+			}
+			return and(first, b(f))
+		}
+	}
+	return node{kind: boolean, cond: cond, branch: &branch{op: op, cond: cond, parts: []*branch{left.branch, right.branch}}}
 }
 
 func (c *compiler) comparison(n *ast.BinaryNode, left, right node) node {
+	leftRead, ok := c.clockText(n.Left, right.clock, left)
+	rightRead, alsoOK := c.clockText(n.Right, left.clock, right)
+	if !ok || !alsoOK {
+		return node{}
+	}
+	left, right = leftRead, rightRead
 	if left.kind != right.kind {
 		return c.fail(n, "", "%s compares two of a kind; left is %s, right is %s", n.Operator, left.kind, right.kind)
 	}
@@ -74,11 +82,16 @@ func (c *compiler) comparison(n *ast.BinaryNode, left, right node) node {
 		return c.fail(n, "join conditions with and, or, not", "%s does not compare conditions", n.Operator)
 	case number:
 	}
-	left, right, ok := c.align(n, left, right)
+	if !c.clockFits(n, left, right) {
+		return node{}
+	}
+	left, right, ok = c.align(n, left, right)
 	if !ok {
 		return node{}
 	}
+	left, right = c.widened(n.Operator, left, right)
 	out := node{kind: boolean, cond: compareNumbers(n.Operator, left.num, right.num)}
+	out.branch = &branch{op: n.Operator, cond: out.cond, left: c.operand(n.Left, left), right: c.operand(n.Right, right)}
 	c.remember(n.Operator, left, right, out.cond)
 	return out
 }
@@ -112,7 +125,7 @@ func compareNumbers(op string, a, b func(*frame) float64) func(*frame) Truth {
 // remember keeps a comparison, whose threshold messages show. What stands on
 // the other side of the series is the threshold.
 func (c *compiler) remember(op string, left, right node, cond func(*frame) Truth) {
-	if left.constant != nil || left.from == originOther && right.from != originOther {
+	if leftIsThreshold(left, right) {
 		left, right, op = right, left, mirrored(op)
 	}
 	if left.constant == nil {
@@ -142,7 +155,7 @@ func (c *compiler) otherwise(n *ast.BinaryNode, left, right node) node {
 		return node{}
 	}
 	a, b := left.num, right.num
-	out := node{kind: number, unit: left.unit, from: left.from, base: left.base, num: func(f *frame) float64 {
+	out := node{kind: number, unit: left.unit, from: left.from, base: left.base, why: left.why, num: func(f *frame) float64 {
 		if v := a(f); !math.IsNaN(v) {
 			return v
 		}
@@ -152,14 +165,15 @@ func (c *compiler) otherwise(n *ast.BinaryNode, left, right node) node {
 }
 
 func (c *compiler) compareTexts(n *ast.BinaryNode, left, right node) node {
-	equal := func(f *frame) Truth { return truth(left.str(f) == right.str(f)) }
+	cond := func(f *frame) Truth { return truth(left.str(f) == right.str(f)) }
 	switch n.Operator {
 	case "==":
-		return node{kind: boolean, cond: equal}
 	case "!=":
-		return node{kind: boolean, cond: func(f *frame) Truth { return not(equal(f)) }}
+		cond = func(f *frame) Truth { return truth(left.str(f) != right.str(f)) }
+	default:
+		return c.fail(n, "texts compare with == and !=", "%s does not compare texts", n.Operator)
 	}
-	return c.fail(n, "texts compare with == and !=", "%s does not compare texts", n.Operator)
+	return node{kind: boolean, cond: cond, branch: &branch{op: n.Operator, cond: cond, left: c.operand(n.Left, left), right: c.operand(n.Right, right)}}
 }
 
 // align brings two numbers to one unit: a quantity takes the unit of the other
@@ -242,18 +256,22 @@ func (c *compiler) arithmetic(n *ast.BinaryNode, left, right node) node {
 			return c.fail(n, "", "%s wants numbers, not %s", n.Operator, operand.kind)
 		}
 	}
+	if !c.noArithmetic(n, left, right) {
+		return node{}
+	}
 	if n.Operator == "+" || n.Operator == "-" {
 		l, r, ok := c.align(n, left, right)
 		if !ok {
 			return node{}
 		}
-		out := node{kind: number, unit: l.unit, literal: l.literal && r.literal, num: operation(n.Operator, l.num, r.num)}
+		out := node{kind: number, unit: l.unit, literal: l.literal && r.literal, num: operation(n.Operator, l.num, r.num), why: whyOf("", l, r)}
 		if l.from == originSeries || r.from == originSeries {
 			out.from = originSeries
 		}
 		return c.fold(out, l, r)
 	}
 	out := node{kind: number, unit: productUnit(n.Operator, left, right), num: operation(n.Operator, left.num, right.num)}
+	out.why = whyOf(map[string]string{"/": "division by zero", "%": "division by zero"}[n.Operator], left, right)
 	out.literal = !out.unit.bare && (left.literal || right.literal) && (left.constant != nil && right.constant != nil)
 	if n.Operator == "/" && !left.unit.bare && left.unit.dim == right.unit.dim && left.unit.factor != right.unit.factor {
 		ratio, num := left.unit.factor/right.unit.factor, out.num
@@ -332,6 +350,9 @@ func (c *compiler) in(n *ast.BinaryNode) node {
 	if left.bad() {
 		return left
 	}
+	if left.kind == boolean {
+		return c.fail(n.Left, "join conditions with and, or, not", "in looks for a text or a number, not for a condition")
+	}
 	list, isList := n.Right.(*ast.ArrayNode)
 	if !isList {
 		return c.fail(n.Right, "", "in wants a list, as in labels.strategy in [\"A\", \"B\"]")
@@ -339,7 +360,10 @@ func (c *compiler) in(n *ast.BinaryNode) node {
 	var texts []string
 	var numbers []float64
 	for _, member := range list.Nodes {
-		m := c.compile(member)
+		m, ok := c.clockText(member, left.clock, c.compile(member))
+		if !ok || !m.bad() && m.kind == number && !c.clockFits(member, left, m) {
+			return node{}
+		}
 		_, isText := member.(*ast.StringNode)
 		switch {
 		case m.bad():
@@ -356,14 +380,15 @@ func (c *compiler) in(n *ast.BinaryNode) node {
 			numbers = append(numbers, *aligned.constant)
 		}
 	}
-	if left.kind == text {
-		return node{kind: boolean, cond: func(f *frame) Truth { return truth(slices.Contains(texts, left.str(f))) }}
-	}
-	return node{kind: boolean, cond: func(f *frame) Truth {
-		v := left.num(f)
-		if math.IsNaN(v) {
-			return Unknown
+	cond := func(f *frame) Truth { return truth(slices.Contains(texts, left.str(f))) }
+	if left.kind == number {
+		cond = func(f *frame) Truth {
+			v := left.num(f)
+			if math.IsNaN(v) {
+				return Unknown
+			}
+			return truth(slices.Contains(numbers, v))
 		}
-		return truth(slices.Contains(numbers, v))
-	}}
+	}
+	return node{kind: boolean, cond: cond, branch: &branch{op: "in", cond: cond, left: c.operand(n.Left, left)}}
 }

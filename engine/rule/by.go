@@ -104,9 +104,6 @@ func (r *Rule) matches(labels alert.Labels) bool {
 	return r.combined != nil || r.Match.Matches(labels)
 }
 
-// derives says whether the rule judges series that are made of others.
-func (r *Rule) derives() bool { return r.combined != nil || r.derived }
-
 // without takes the rule's own labels out of an alert's.
 func (r *Rule) without(identity alert.Labels) alert.Labels {
 	names := make([]string, 0, len(r.labels))

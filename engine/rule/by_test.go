@@ -99,8 +99,8 @@ func TestAWindowOverACombinedSeriesIsKeptForARestart(t *testing.T) {
 		f.poll("app.requests_per_sec", false, "shop/a=100", "shop/b=80")
 		kept = append(kept, f.e.Made()...)
 	}
-	if len(kept) != 2 || f.e.Windows()[kept[0].Metric] != 5*time.Minute || f.e.Windows()["app.requests_per_sec"] != 5*time.Minute {
-		t.Fatalf("made %+v, windows %v", kept, f.e.Windows())
+	if len(kept) != 2 || f.e.Lookback()[kept[0].Metric] != 5*time.Minute || f.e.Lookback()["app.requests_per_sec"] != 5*time.Minute {
+		t.Fatalf("made %+v, windows %v", kept, f.e.Lookback())
 	}
 	f.e = NewEvaluator(rules)
 	for _, s := range kept {

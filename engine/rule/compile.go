@@ -5,7 +5,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -22,6 +21,10 @@ type frame struct {
 	// other finds another metric's series with the same labels; nil when
 	// there is none.
 	other func(metric string, labels alert.Labels) *Series
+	// group gives the series of a metric in the group that a derived metric is
+	// computed of; item is the one at hand while they are joined.
+	group func(metric string) []*Series
+	item  *Series
 }
 
 // kind is the type of an expression.
@@ -72,8 +75,15 @@ type node struct {
 	literal bool
 	// from says what of the series a number tells, for messages.
 	from origin
-	// base is the baseline, for from == originChange.
+	// base is the value it was changed from, for from == originChange.
 	base func(*frame) float64
+	// literalText is set for a text in quotes.
+	literalText *string
+	clock       clockKind
+	// why says why the number is unknown.
+	why func(*frame) string
+	// branch explains a condition.
+	branch *branch
 }
 
 // origin says where a number comes from.
@@ -89,14 +99,25 @@ const (
 // would box every float, and knows neither units nor unknown values.
 type compiler struct {
 	text    string
+	runes   []rune // text, with the value that a leading operator implies
 	scanned scanned
 	catalog source.Catalog
 	metric  source.Metric
+	options Options
+	derived bool
 
 	problems problem.List
-	windows  map[string]time.Duration // by metric; the rule's own under its name
+	needs    needs // by metric; the rule's own under its name
 	terms    []term
 	usesAge  bool
+	// negated and undirected say how a comparison makes the condition hold:
+	// by not holding, or in no one way.
+	negated    bool
+	undirected int
+	// each is set within what joins a group's series, of eachMetric.
+	each       bool
+	eachMetric string
+	reads      []Read
 }
 
 // term is one comparison of the series with a threshold.
@@ -122,6 +143,17 @@ func (c *compiler) fail(n ast.Node, hint, format string, args ...any) node {
 func (n node) bad() bool { return n.kind == "" }
 
 func (c *compiler) compile(n ast.Node) node {
+	out := c.expression(n)
+	if out.kind == boolean && out.branch == nil {
+		out.branch = &branch{cond: out.cond}
+	}
+	if out.branch != nil && out.branch.text == "" {
+		out.branch.text = c.textOf(n)
+	}
+	return out
+}
+
+func (c *compiler) expression(n ast.Node) node {
 	switch n := n.(type) {
 	case *ast.IntegerNode:
 		return constant(float64(n.Value), bareUnit())
@@ -131,7 +163,7 @@ func (c *compiler) compile(n ast.Node) node {
 		t := truth(n.Value)
 		return node{kind: boolean, cond: func(*frame) Truth { return t }}
 	case *ast.StringNode:
-		return node{kind: text, str: func(*frame) string { return n.Value }}
+		return node{kind: text, literalText: &n.Value, str: func(*frame) string { return n.Value }}
 	case *ast.IdentifierNode:
 		return c.identifier(n)
 	case *ast.MemberNode:
@@ -176,12 +208,16 @@ func (c *compiler) identifier(n *ast.IdentifierNode) node {
 		out.literal = true
 		return out
 	}
+	if c.derived && (n.Value == "value" || n.Value == "age" || n.Value == "labels") {
+		return c.ownless(n, n.Value)
+	}
+	none := func(*frame) string { return "no sample of " + c.metric.Name }
 	switch n.Value {
 	case "value":
-		return node{kind: number, unit: unitOf(c.metric), from: originSeries, num: lastValue}
+		return node{kind: number, unit: unitOf(c.metric), from: originSeries, num: lastValue, why: none}
 	case "age":
 		c.usesAge = true
-		return node{kind: number, unit: secondsUnit(), num: lastAge}
+		return node{kind: number, unit: secondsUnit(), num: lastAge, why: none}
 	case "labels":
 		return c.fail(n, "", "labels is a mapping; write labels.NAME or labels[\"NAME\"]")
 	}
@@ -230,6 +266,9 @@ func (c *compiler) member(n *ast.MemberNode) node {
 		}
 		return c.fail(n, hint, "unknown name %s", quote(full))
 	}
+	if c.derived {
+		return c.ownless(n, "labels")
+	}
 	if _, isQuantity := c.scanned.literals[property.Location().From]; isQuantity {
 		return c.fail(n.Property, "write labels[\"…\"]", "a label's name is not a quantity")
 	}
@@ -239,7 +278,10 @@ func (c *compiler) member(n *ast.MemberNode) node {
 
 func (c *compiler) unary(n *ast.UnaryNode) node {
 	before := len(c.terms)
+	negates := n.Operator == "!" || n.Operator == "not"
+	c.negated = c.negated != negates
 	operand := c.compile(n.Node)
+	c.negated = c.negated != negates
 	if operand.bad() {
 		return operand
 	}
@@ -251,7 +293,8 @@ func (c *compiler) unary(n *ast.UnaryNode) node {
 		for i := before; i < len(c.terms); i++ {
 			c.terms[i] = c.terms[i].negated()
 		}
-		return node{kind: boolean, cond: func(f *frame) Truth { return not(operand.cond(f)) }}
+		cond := func(f *frame) Truth { return not(operand.cond(f)) }
+		return node{kind: boolean, cond: cond, branch: &branch{op: "not", cond: cond, parts: []*branch{operand.branch}}}
 	case "-", "+":
 		if operand.kind != number {
 			return c.fail(n, "", "%s wants a number, not %s", n.Operator, operand.kind)
@@ -259,7 +302,10 @@ func (c *compiler) unary(n *ast.UnaryNode) node {
 		if n.Operator == "+" {
 			return operand
 		}
-		out := node{kind: number, unit: operand.unit, literal: operand.literal, num: func(f *frame) float64 { return -operand.num(f) }}
+		if !c.noArithmetic(n, operand, operand) {
+			return node{}
+		}
+		out := node{kind: number, unit: operand.unit, literal: operand.literal, why: operand.why, num: func(f *frame) float64 { return -operand.num(f) }}
 		if operand.from == originChange { // a fall is a change, too
 			out.from, out.base = originChange, operand.base
 		}
@@ -281,7 +327,10 @@ func (c *compiler) fold(n node, operands ...node) node {
 }
 
 func (c *compiler) conditional(n *ast.ConditionalNode) node {
-	cond, yes, no := c.compile(n.Cond), c.compile(n.Exp1), c.compile(n.Exp2)
+	c.undirected++
+	cond := c.compile(n.Cond)
+	c.undirected--
+	yes, no := c.compile(n.Exp1), c.compile(n.Exp2)
 	switch {
 	case cond.bad() || yes.bad() || no.bad():
 		return node{}
@@ -315,7 +364,17 @@ func (c *compiler) conditional(n *ast.ConditionalNode) node {
 	if !ok {
 		return node{}
 	}
-	return node{kind: number, unit: yes.unit, num: func(f *frame) float64 {
+	why := func(f *frame) string {
+		switch cond.cond(f) {
+		case True:
+			return yes.reason(f)
+		case False:
+			return no.reason(f)
+		case Unknown:
+		}
+		return cond.branch.text + " is unknown"
+	}
+	return node{kind: number, unit: yes.unit, why: why, num: func(f *frame) float64 {
 		switch cond.cond(f) {
 		case True:
 			return yes.num(f)

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"math"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/conf"
@@ -18,12 +18,11 @@ import (
 // Condition is one compiled condition. It is immutable and safe for concurrent
 // use; the series that it is evaluated over are not.
 type Condition struct {
-	Text  string
+	Text string
+	needs
 	eval  func(*frame) Truth
 	terms []term
-	// windows maps each metric that the condition looks at to the longest
-	// window over it; 0 for its last value only.
-	windows map[string]time.Duration
+	tree  *branch
 	// usesAge marks a condition over the age of the data: it must be judged by
 	// the clock while no data comes.
 	usesAge bool
@@ -34,44 +33,64 @@ const maxConditionBytes = 4096
 
 // CompileCondition compiles a condition over a metric. Problems carry the byte
 // offset into the text.
-func CompileCondition(text string, metric source.Metric, catalog source.Catalog) (*Condition, problem.List) {
-	if strings.TrimSpace(text) == "" {
-		return nil, problem.List{{Message: "empty condition", Hint: "write for example value < 70"}}
-	}
-	if len(text) > maxConditionBytes {
-		return nil, problem.List{{Message: "a condition is at most 4096 bytes long"}}
-	}
-	prepared, p := scan(text)
-	if p != nil {
-		return nil, problem.List{*p}
-	}
-	tree, err := parser.ParseWithConfig(prepared.source, parserConfig())
-	if err != nil {
-		return nil, problem.List{parseProblem(text, prepared, err)}
-	}
-	c := &compiler{text: text, scanned: prepared, catalog: catalog, metric: metric, windows: map[string]time.Duration{}}
-	root := c.compile(tree.Node)
+func CompileCondition(text string, metric source.Metric, catalog source.Catalog, o Options) (*Condition, problem.List) {
+	c, root, problems := compileText(text, metric, catalog, o, "a condition")
 	switch {
-	case len(c.problems) > 0:
-		return nil, c.problems
+	case len(problems) > 0:
+		return nil, problems
 	case root.kind != boolean:
 		return nil, problem.List{{Message: "this is " + string(root.kind) + ", not a condition", Hint: "compare it with something, as in value < 70"}}
 	}
-	return &Condition{Text: text, eval: root.cond, terms: c.terms, windows: c.windows, usesAge: c.usesAge}, nil
+	return &Condition{Text: text, eval: root.cond, terms: c.terms, needs: c.needs, usesAge: c.usesAge, tree: root.branch}, nil
+}
+
+// compileText parses and compiles what may be a condition or an expression.
+func compileText(text string, metric source.Metric, catalog source.Catalog, o Options, what string) (*compiler, node, problem.List) {
+	if strings.TrimSpace(text) == "" {
+		hint := "write for example value < 70"
+		if o.Derived {
+			hint = `write for example sum(metric("redis.ops_per_sec"))`
+		}
+		return nil, node{}, problem.List{{Message: "empty " + strings.TrimPrefix(strings.TrimPrefix(what, "an "), "a "), Hint: hint}}
+	}
+	if len(text) > maxConditionBytes {
+		return nil, node{}, problem.List{{Message: what + " is at most 4096 bytes long"}}
+	}
+	prepared, p := scan(text)
+	if p != nil {
+		return nil, node{}, problem.List{*p}
+	}
+	tree, err := parser.ParseWithConfig(prepared.source, parserConfig())
+	if err != nil {
+		return nil, node{}, problem.List{parseProblem(text, prepared, err)}
+	}
+	c := &compiler{
+		text: text, runes: []rune(impliedValue[:prepared.shift] + text), scanned: prepared,
+		catalog: catalog, metric: metric, options: o, derived: o.Derived, needs: newNeeds(),
+	}
+	root := c.compile(tree.Node)
+	return c, root, c.problems
 }
 
 // parserConfig makes expr-lang parse every function as a plain call: its own
-// builtins, and the predicates among them, are not ours.
+// builtins, and the predicates among them, are not ours. The parser only reads
+// the tables, which are a hundred entries long.
 func parserConfig() *conf.Config {
-	config := conf.CreateNew()
+	disabled, functions := parserTables()
+	return &conf.Config{MaxNodes: conf.DefaultMaxNodes, Disabled: disabled, Functions: functions}
+}
+
+//nolint:gochecknoglobals // a constant that Go cannot spell
+var parserTables = sync.OnceValues(func() (map[string]bool, conf.FunctionsTable) {
+	disabled, functions := map[string]bool{}, conf.FunctionsTable{}
 	for name := range builtin.Index {
-		config.Disabled[name] = true
+		disabled[name] = true
 	}
 	for _, name := range overridden() {
-		config.Functions[name] = &builtin.Function{Name: name}
+		functions[name] = &builtin.Function{Name: name}
 	}
-	return config
-}
+	return disabled, functions
+})
 
 func parseProblem(text string, prepared scanned, err error) problem.Problem {
 	var fe *file.Error

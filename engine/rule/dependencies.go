@@ -2,18 +2,19 @@ package rule
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tocsin-dev/tocsin/internal/problem"
 )
 
 // CheckDependencies finds what is wrong with what rules depend on: rules that do
-// not exist, and circles. The lists are by the rules' places; paths are below
-// each rule.
-func CheckDependencies(specs []Spec) []problem.List {
-	ids, at := make([]string, len(specs)), map[string]int{}
+// not exist, neither among the specs nor among others, and circles. The lists
+// are by the rules' places; paths are below each rule.
+func CheckDependencies(specs []Spec, others ...string) []problem.List {
+	ids, at := slices.Clone(others), map[string]int{}
 	for i := range specs {
-		ids[i] = specs[i].ID
+		ids = append(ids, specs[i].ID)
 		at[specs[i].ID] = i
 	}
 	out := make([]problem.List, len(specs))
@@ -23,6 +24,7 @@ func CheckDependencies(specs []Spec) []problem.List {
 			to, known := at[d.Rule]
 			switch {
 			case d.Rule == "" || d.Rule == specs[i].ID: // told already
+			case !known && slices.Contains(others, d.Rule):
 			case !known:
 				out[i].AddHint(path, problem.DidYouMean(d.Rule, ids), "there is no rule %q", d.Rule)
 			case specs[to].Disabled:

@@ -26,11 +26,12 @@ func TestCheckDependencies(t *testing.T) {
 			"1 depends_on[0]: the rules depend on each other in a circle: b → c → a → b",
 			"2 depends_on[0]: the rules depend on each other in a circle: c → a → b → c",
 		}, "\n")},
+		{[]Spec{on("a", "source-down")}, ""}, // one that the daemon makes itself
 		{[]Spec{off, on("a", "off")}, `1 depends_on[0]: the rule "off" is disabled and will never fire`},
 	}
 	for _, tc := range tests {
 		var got []string
-		for i, list := range CheckDependencies(tc.specs) {
+		for i, list := range CheckDependencies(tc.specs, "source-down") {
 			for _, p := range list {
 				got = append(got, fmt.Sprintf("%d %v", i, p))
 			}

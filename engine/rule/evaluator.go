@@ -23,7 +23,7 @@ type Evaluator struct {
 	rules     []*Rule
 	states    map[string]*ruleState // by id, less the disabled ones
 	families  map[string]*family    // by metric
-	windows   map[string]time.Duration
+	needs     needs
 	upstreams map[string]*upstream
 	// alerts has the instances over a series that have an alert.
 	alerts map[instanceKey]*instance
@@ -48,6 +48,7 @@ type Evaluator struct {
 	found       []*tracked // the series of the samples at hand; nil for those that nobody wants
 	touched     []*tracked // of the batch at hand
 	frame       frame      // reused: nothing keeps it
+	watch       func(Judged)
 }
 
 // DefaultInterval stands in for a source whose interval nobody knows.
@@ -68,7 +69,7 @@ func NewEvaluator(rules []*Rule) *Evaluator {
 // index notes which rules look at which metric. Series that no rule looks at
 // any more are forgotten.
 func (e *Evaluator) index(rules []*Rule) {
-	e.rules, e.states, e.windows = rules, map[string]*ruleState{}, map[string]time.Duration{}
+	e.rules, e.states, e.needs = rules, map[string]*ruleState{}, newNeeds()
 	judging, named := map[string][]*ruleState{}, map[string]bool{}
 	var derivations []*derivation
 	for i, r := range rules {
@@ -78,27 +79,33 @@ func (e *Evaluator) index(rules []*Rule) {
 		s := &ruleState{rule: r, order: i, sources: map[string]int{}}
 		e.states[r.ID] = s
 		judging[r.family] = append(judging[r.family], s)
+		for _, m := range r.metrics {
+			if !named[m.Name] {
+				named[m.Name] = true
+				derivations = append(derivations, m.derivation())
+				e.needs.add(&m.expr.needs, "", "")
+			}
+		}
 		if d := r.combined; d != nil && !named[d.name] {
 			named[d.name] = true
 			own := *d
 			derivations = append(derivations, &own)
 		}
-		for metric, w := range r.Windows() {
-			e.windows[metric] = max(e.windows[metric], w)
-		}
+		wanted := r.needs()
+		e.needs.add(&wanted, "", "")
 	}
 	for metric := range e.families {
-		if _, ok := e.windows[metric]; !ok {
+		if _, ok := e.needs.windows[metric]; !ok {
 			delete(e.families, metric)
 		}
 	}
-	for metric, window := range e.windows {
+	for metric, window := range e.needs.windows {
 		f := e.families[metric]
 		if f == nil {
 			f = newFamily(metric)
 			e.families[metric] = f
 		}
-		f.window = window
+		f.window, f.lookback, f.baselines = window, e.needs.lookback[metric], e.needs.baselines[metric]
 		f.index(judging[metric])
 	}
 	e.derivations = derivations
@@ -108,9 +115,19 @@ func (e *Evaluator) index(rules []*Rule) {
 // Rules returns the rules in their order.
 func (e *Evaluator) Rules() []*Rule { return e.rules }
 
-// Windows maps each metric that some rule looks at to the longest window over
-// it.
-func (e *Evaluator) Windows() map[string]time.Duration { return e.windows }
+// Lookback maps each metric that some rule looks at to how old samples of it
+// matter: what is to be kept for a later start, and preloaded then. 0 is for the
+// last value only. What is made of other metrics is among them, see Made.
+func (e *Evaluator) Lookback() map[string]time.Duration { return e.needs.lookback }
+
+// Family is under which name the samples are kept that an alert's rule judges:
+// the metric's, or that of what `by` makes of it.
+func (e *Evaluator) Family(a *alert.Alert) string {
+	if s := e.states[a.Rule]; s != nil {
+		return s.rule.family
+	}
+	return a.Metric
+}
 
 // Version rises whenever an alert or its value changes.
 func (e *Evaluator) Version() uint64 { return e.version }
@@ -276,7 +293,7 @@ func (e *Evaluator) find(f *family, labels alert.Labels, now time.Time) *tracked
 	t := f.series[fp]
 	if t == nil {
 		t = &tracked{Series: Series{Labels: labels}, family: f, since: now.UnixNano()}
-		t.Keep(f.window)
+		f.keep(&t.Series)
 		f.series[fp] = t
 		t.attach()
 		f.feeds.join(t)

@@ -13,9 +13,11 @@ import (
 // them.
 type family struct {
 	metric string
-	// window is the longest window over it that any condition looks back over.
-	window time.Duration
-	series map[alert.Fingerprint]*tracked
+	// window is the longest window over it, lookback how old samples matter, and
+	// baselines are the long memories.
+	window, lookback time.Duration
+	baselines        []Need
+	series           map[alert.Fingerprint]*tracked
 	// pinned are the rules that want one value of one label, by both; a rule
 	// for each of ten thousand tenants costs a series one look, not ten
 	// thousand. The others are in general.
@@ -115,6 +117,14 @@ func (l *life) samples() []alert.Point {
 
 func newFamily(metric string) *family {
 	return &family{metric: metric, series: map[alert.Fingerprint]*tracked{}, pinned: map[string]map[string][]*ruleState{}}
+}
+
+// keep makes a series hold what the family's conditions need.
+func (f *family) keep(s *Series) {
+	s.Keep(f.window)
+	if len(f.baselines) > 0 || s.history != nil {
+		s.KeepCoarse(f.baselines)
+	}
 }
 
 // index says anew which rules judge the family's series.

@@ -20,18 +20,21 @@ func (r *Rule) nextFlapping(a alert.Alert, v Verdict, now time.Time) alert.Alert
 		before = underneath(a)
 	}
 	next := r.nextSteady(before, v, now)
-	flap := r.remember(a.Flap, tellable(&before, &next), now)
+	flap := a.Flap
+	if a.State == "" {
+		flap = r.trim(flap, now)
+	}
+	flap = r.remember(flap, tellable(&before, &next), now)
+	lately := r.lately(flap, now)
 	switch {
-	case a.Flapping() && next.State != alert.Pending && (flap == nil || len(flap.Changes) <= r.flapping.calm()):
+	case a.Flapping() && next.State != alert.Pending && lately <= r.flapping.calm():
 		return r.settle(a, next, flap, now)
 	case a.Flapping():
-		return keepFlapping(a, next, flap, now)
-	case flap != nil && len(flap.Changes) > r.flapping.Changes && (next.State == alert.Firing || before.State == alert.Firing):
+		return r.keepFlapping(a, next, flap, now)
+	case lately > r.flapping.Changes && (next.State == alert.Firing || before.State == alert.Firing):
 		return r.startFlapping(before, next, flap, now)
 	}
-	if next.State != "" {
-		next.Flap = flap
-	}
+	next.Flap = flap
 	return next
 }
 
@@ -51,34 +54,45 @@ func tellable(before, next *alert.Alert) bool {
 	return fired != fires || fires && before.Severity != next.Severity
 }
 
-// remember adds a change and forgets those that are too old. What does not
-// differ is returned as it was.
+// remember adds a change and forgets those that are too old then. What does not
+// change is returned as it was.
 func (r *Rule) remember(f *alert.Flap, changed bool, now time.Time) *alert.Flap {
-	if f == nil && !changed {
-		return nil
+	if !changed {
+		return f
 	}
 	var next alert.Flap
 	if f != nil {
 		next = *f
 	}
-	old := 0
-	for old < len(next.Changes) && now.Sub(next.Changes[old]) >= r.flapping.Within {
-		old++
-	}
-	if old == 0 && !changed {
-		return f
-	}
-	next.Changes = slices.Clone(next.Changes[old:])
-	if changed {
-		next.Changes = append(next.Changes, now)
-	}
-	if len(next.Changes) == 0 && next.Since.IsZero() {
-		return nil
-	}
+	lately := r.lately(f, now)
+	next.Changes = append(slices.Clone(next.Changes[len(next.Changes)-lately:]), now)
 	if extra := len(next.Changes) - maxFlappingChanges - 1; extra > 0 {
 		next.Changes = next.Changes[extra:]
 	}
 	return &next
+}
+
+// trim is what an alert leaves to the next one at a moment; nil for nothing.
+func (r *Rule) trim(f *alert.Flap, now time.Time) *alert.Flap {
+	switch lately := r.lately(f, now); {
+	case lately == 0:
+		return nil
+	case lately < len(f.Changes):
+		return &alert.Flap{Changes: f.Changes[len(f.Changes)-lately:]}
+	}
+	return f
+}
+
+// lately counts the changes that are not too old.
+func (r *Rule) lately(f *alert.Flap, now time.Time) int {
+	if f == nil {
+		return 0
+	}
+	n := 0
+	for n < len(f.Changes) && now.Sub(f.Changes[len(f.Changes)-1-n]) < r.flapping.Within {
+		n++
+	}
+	return n
 }
 
 func (r *Rule) startFlapping(before, next alert.Alert, flap *alert.Flap, now time.Time) alert.Alert {
@@ -89,8 +103,12 @@ func (r *Rule) startFlapping(before, next alert.Alert, flap *alert.Flap, now tim
 		next = endedUnderneath(before, next)
 	}
 	next.Flap, next.UpdatedAt = &f, now
-	next.Reason = fmt.Sprintf("flapping: %d changes in %s; it is kept firing until it settles", len(f.Changes), units.Duration(r.flapping.Within))
+	next.Reason = r.flappingReason(&f)
 	return next
+}
+
+func (r *Rule) flappingReason(f *alert.Flap) string {
+	return fmt.Sprintf("flapping: %d changes in %s; it is kept firing until it settles", r.lately(f, f.Changes[len(f.Changes)-1]), units.Duration(r.flapping.Within))
 }
 
 // endedUnderneath keeps an alert firing that would resolve, with the timers that
@@ -102,7 +120,7 @@ func endedUnderneath(before, next alert.Alert) alert.Alert {
 	return next
 }
 
-func keepFlapping(a, next alert.Alert, flap *alert.Flap, now time.Time) alert.Alert {
+func (r *Rule) keepFlapping(a, next alert.Alert, flap *alert.Flap, now time.Time) alert.Alert {
 	f := *flap
 	f.Since, f.State, f.Severity = a.Flap.Since, next.State, next.Severity
 	switch next.State {
@@ -113,6 +131,9 @@ func keepFlapping(a, next alert.Alert, flap *alert.Flap, now time.Time) alert.Al
 	}
 	out := a
 	out.Levels = next.Levels
+	if isHeld(a.Reason) && !isHeld(next.Reason) { // data is back
+		out.Reason = r.flappingReason(&f)
+	}
 	if next.State == alert.Firing && next.Severity > a.Severity {
 		out.Severity, out.SeverityAt, out.UpdatedAt = next.Severity, now, now
 		out.Worst = max(out.Worst, next.Severity)
@@ -162,14 +183,17 @@ func (r *Rule) settlesAt(f *alert.Flap) time.Time {
 }
 
 // recall lets an instance without an alert remember of the one that has ended
-// what the next one must know: how often it changed, and its last polls.
+// what the next one must know: how often it changed, and its last polls. The
+// oldest poll is left out: it counts no more when the next one comes.
 func (inst *instance) recall(ended *alert.Alert) {
 	if ended == nil || inst.life != nil {
 		return
 	}
 	memory := alert.Alert{Flap: ended.Flap}
 	for i := range ended.Levels {
-		memory.Levels[i].Polls = ended.Levels[i].Polls
+		if of := inst.rule.levels[i].polls.Of; of > 1 {
+			memory.Levels[i].Polls = ended.Levels[i].Polls & (^uint64(0) >> (MaxPolls - of + 1))
+		}
 	}
 	if memory.Flap != nil || memory.Levels != [3]alert.Level{} {
 		inst.life = &life{alert: memory}

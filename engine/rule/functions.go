@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -22,50 +23,64 @@ type window struct {
 	// ofNothing is the value over a series that is not there: unknown, but 0
 	// for a count.
 	ofNothing float64
+	// unclear is why it may be unknown over two samples and more.
+	unclear string
 }
 
 func sameUnit(of unit) unit { return of }
 func noUnit(unit) unit      { return bareUnit() }
-func percentOf(unit) unit   { return percentUnit() }
+func plainUnit(of unit) unit {
+	of.dim, of.factor, of.bare = units.None, 1, false
+	return of
+}
+func percentOf(unit) unit { return percentUnit() }
 func windowNames() []string {
-	return []string{"avg", "min", "max", "sum", "count", "stddev", "rate", "change", "change_pct", "median", "p50", "p90", "p95", "p99"}
+	return []string{"avg", "min", "max", "sum", "count", "stddev", "rate", "change", "change_pct", "median", "p50", "p90", "p95", "p99", "zscore", "forecast", "baseline", "spread"}
 }
 
 // windowOf finds a window function by name; pNN is any percentile.
 func windowOf(name string) (window, bool) {
 	switch name {
 	case "avg":
-		return window{average, sameUnit, originSeries, math.NaN()}, true
+		return window{average, sameUnit, originSeries, math.NaN(), ""}, true
 	case "min":
-		return window{minimum, sameUnit, originSeries, math.NaN()}, true
+		return window{minimum, sameUnit, originSeries, math.NaN(), ""}, true
 	case "max":
-		return window{maximum, sameUnit, originSeries, math.NaN()}, true
+		return window{maximum, sameUnit, originSeries, math.NaN(), ""}, true
 	case "sum":
-		return window{sum, sameUnit, originSeries, math.NaN()}, true
+		return window{sum, sameUnit, originSeries, math.NaN(), ""}, true
 	case "count":
-		return window{count, noUnit, originOther, 0}, true
+		return window{count, noUnit, originOther, 0, ""}, true
 	case "stddev":
-		return window{deviation, sameUnit, originOther, math.NaN()}, true
+		return window{deviation, sameUnit, originOther, math.NaN(), ""}, true
 	case "rate":
-		return window{rate, noUnit, originOther, math.NaN()}, true
+		return window{rate, noUnit, originOther, math.NaN(), ""}, true
 	case "change":
-		return window{change, sameUnit, originChange, math.NaN()}, true
+		return window{change, sameUnit, originChange, math.NaN(), ""}, true
 	case "change_pct":
-		return window{changePct, percentOf, originChange, math.NaN()}, true
+		return window{changePct, percentOf, originChange, math.NaN(), ""}, true
+	case "zscore":
+		return window{deviationScore, plainUnit, originOther, math.NaN(), "all samples are the same"}, true
 	case "median":
-		return window{quantile(0.5), sameUnit, originSeries, math.NaN()}, true
+		return window{quantile(0.5), sameUnit, originSeries, math.NaN(), ""}, true
 	}
 	if digits, ok := strings.CutPrefix(name, "p"); ok {
 		if n, err := strconv.Atoi(digits); err == nil && n > 0 && n < 100 {
-			return window{quantile(float64(n) / 100), sameUnit, originSeries, math.NaN()}, true
+			return window{quantile(float64(n) / 100), sameUnit, originSeries, math.NaN(), ""}, true
 		}
 	}
 	return window{}, false
 }
 
+// isWindow says whether there is such a function over a series.
+func isWindow(name string) bool {
+	_, ok := windowOf(name)
+	return ok || name == "forecast" || name == "baseline" || name == "spread"
+}
+
 func mathNames() []string { return []string{"abs", "round", "floor", "ceil", "sqrt", "metric"} }
 
-func functionNames() []string { return append(windowNames(), mathNames()...) }
+func functionNames() []string { return slices.Concat(windowNames(), mathNames(), clockNames()) }
 
 func (c *compiler) call(n *ast.CallNode) node {
 	if callee, ok := n.Callee.(*ast.MemberNode); ok {
@@ -81,12 +96,14 @@ func (c *compiler) call(n *ast.CallNode) node {
 		return c.math(n, name)
 	case "metric":
 		return c.otherMetric(n)
+	case "time", "weekday", "now":
+		return c.clockCall(n, name)
 	case "min", "max":
-		if len(n.Arguments) == 2 && !c.isMetricCall(n.Arguments[0]) {
+		if len(n.Arguments) == 2 && (!c.isMetricCall(n.Arguments[0]) || c.overGroup(n.Arguments[1])) {
 			return c.minMax(n, name)
 		}
 	}
-	if _, ok := windowOf(name); ok {
+	if isWindow(name) {
 		return c.windowCall(n, name, n.Arguments)
 	}
 	hint := problem.DidYouMean(name, functionNames())
@@ -102,7 +119,7 @@ func (c *compiler) methodCall(n *ast.CallNode, callee *ast.MemberNode) node {
 	if !ok || !c.isMetricCall(callee.Node) {
 		return c.fail(n, "", "only metric(\"…\") has functions of its own")
 	}
-	if _, ok := windowOf(property.Value); !ok {
+	if !isWindow(property.Value) {
 		return c.fail(n, problem.DidYouMean(property.Value, windowNames()), "unknown window function %s", quote(property.Value))
 	}
 	return c.windowCall(n, property.Value, append([]ast.Node{callee.Node}, n.Arguments...))
@@ -117,57 +134,6 @@ func (c *compiler) isMetricCall(n ast.Node) bool {
 	return ok && callee.Value == "metric"
 }
 
-// windowCall is avg(5m), or avg(metric("x"), 5m).
-func (c *compiler) windowCall(n *ast.CallNode, name string, arguments []ast.Node) node {
-	w, _ := windowOf(name)
-	of, pick := c.metric, func(f *frame) *Series { return f.series }
-	from := w.from
-	if len(arguments) == 2 && c.isMetricCall(arguments[0]) {
-		other, p, ok := c.metricArgument(arguments[0].(*ast.CallNode))
-		if !ok {
-			return node{}
-		}
-		of, pick, arguments, from = other, p, arguments[1:], originOther
-	}
-	example := name + "(5m)"
-	if len(arguments) != 1 {
-		return c.fail(n, "write "+example, "%s wants one window", name)
-	}
-	arg := c.compile(arguments[0])
-	if arg.bad() {
-		return arg
-	}
-	if arg.kind != number || arg.constant == nil || arg.unit.dim != units.Time || !arg.literal {
-		return c.fail(arguments[0], "write "+example, "%s wants a window such as 5m", name)
-	}
-	length := time.Duration(*arg.constant * 1e9)
-	if length <= 0 || length > maxWindow {
-		return c.fail(arguments[0], "write "+example, "a window is longer than 0 and at most %s", units.Duration(maxWindow))
-	}
-	c.windows[of.Name] = max(c.windows[of.Name], length)
-	return windowNode(w, of, from, pick, length)
-}
-
-// maxWindow bounds how much of a series is kept in memory.
-const maxWindow = 8 * 24 * time.Hour
-
-func windowNode(w window, of source.Metric, from origin, pick func(*frame) *Series, length time.Duration) node {
-	over := func(compute windowFunc) func(*frame) float64 {
-		return func(f *frame) float64 {
-			s := pick(f)
-			if s == nil || !s.seen {
-				return w.ofNothing
-			}
-			return compute(s, f.now, length)
-		}
-	}
-	out := node{kind: number, unit: w.unit(unitOf(of)), from: from, num: over(w.compute)}
-	if from == originChange {
-		out.base = over(baseValue)
-	}
-	return out
-}
-
 // otherMetric is metric("x"): the last value of another metric with the same
 // labels.
 func (c *compiler) otherMetric(n *ast.CallNode) node {
@@ -175,13 +141,22 @@ func (c *compiler) otherMetric(n *ast.CallNode) node {
 	if !ok {
 		return node{}
 	}
-	return node{kind: number, unit: unitOf(other), num: func(f *frame) float64 {
+	of := subject{metric: other, pick: pick}
+	stale := int64(otherStale)
+	if c.derived { // the group holds what is fresh
+		stale = math.MaxInt64
+	}
+	out := node{kind: number, unit: unitOf(other), num: func(f *frame) float64 {
 		s := pick(f)
-		if s == nil || !s.seen || f.now-s.last.at > int64(otherStale) {
+		if s == nil || !s.seen || f.now-s.last.at > stale {
 			return math.NaN()
 		}
 		return s.last.value
 	}}
+	out.why = of.why(func(s *Series, now int64) string {
+		return fmt.Sprintf("the last sample of %s is %s old", other.Name, units.Duration(time.Duration(now-s.last.at)))
+	})
+	return out
 }
 
 // otherStale is how old another metric's last value may be: a value from
@@ -203,8 +178,9 @@ func (c *compiler) metricArgument(n *ast.CallNode) (source.Metric, func(*frame) 
 		c.fail(name, problem.DidYouMean(name.Value, c.catalog.Names()), "unknown metric %s", quote(name.Value))
 		return source.Metric{}, nil, false
 	}
-	if _, ok := c.windows[found.Name]; !ok {
-		c.windows[found.Name] = 0
+	c.needs.window(found.Name, 0, 0)
+	if c.derived {
+		return found, c.read(found.Name), true
 	}
 	return found, func(f *frame) *Series { return f.other(found.Name, f.series.Labels) }, true
 }
@@ -227,6 +203,7 @@ func (c *compiler) math(n *ast.CallNode, name string) node {
 	out := arg
 	out.constant = nil
 	out.num = func(f *frame) float64 { return compute(num(f)) }
+	out.why = whyOf(name+" of a number that has none", arg)
 	return c.fold(out, arg)
 }
 
@@ -247,7 +224,7 @@ func (c *compiler) minMax(n *ast.CallNode, name string) node {
 	if name == "max" {
 		pick = math.Max
 	}
-	out := node{kind: number, unit: left.unit, literal: left.literal && right.literal, num: func(f *frame) float64 { return pick(left.num(f), right.num(f)) }}
+	out := node{kind: number, unit: left.unit, literal: left.literal && right.literal, num: func(f *frame) float64 { return pick(left.num(f), right.num(f)) }, why: whyOf("", left, right)}
 	if left.from == originSeries || right.from == originSeries {
 		out.from = originSeries
 	}

@@ -22,6 +22,9 @@ func FuzzCompileCondition(f *testing.F) {
 		"", "value <", "< 70", "value < 5mz", `labels.x in ["a", 1]`, "1..5", "let x = 1; x", "value ?? 1 > 2", "((((", "5m(3)", "labels.5m == ''",
 		"value < (age > 5m ? 70 : 85%)", "not (value in [1, 2, 3])", "`a", "'\\", "if value > 1 {true} else {false}", "value < 1e400", "µs", "avg(5µs) < 1",
 		"value | abs < 1", "#.x", "{a: 1}", "[1][0]", "value ** 9999 > 1", "p99(1h) - p1(1h) > 0", "\xff < 1", "value < 70 // comment", "sum(8d) > 1", "!(value < 70%)",
+		"forecast(4h) > 95 or forecast(30d, 8d) > 95", "value < baseline(1h, 7d) * 0.7", "zscore(10m, 1d) < -3 and spread(12h, 35d) > 1", "zscore(1h) > 3",
+		`time() >= 9h and time("Europe/Berlin") < "17:30"`, `weekday() in ["sat", "sun"] and not (weekday("UTC") == 6)`, "now() - value > 25h", `time("") < 1h`,
+		`metric("redis.ping").forecast(4h) > 1ms`, `sum(metric("redis.keys")) > 1`, `sum(metric("redis.keys").rate(5m))`, `max(avg(metric("redis.keys"), 1m)) / 2`, `metric("redis.keys") + 1`,
 	} {
 		f.Add(text, "cache.hit_rate", []byte{})
 	}
@@ -30,7 +33,9 @@ func FuzzCompileCondition(f *testing.F) {
 		if !ok {
 			m, _ = catalog().Lookup("postgres.avg_query_time")
 		}
-		c, problems := CompileCondition(text, m, catalog())
+		fuzzExpression(t, text, data)
+		CompileCondition(text, m, catalog(), Options{Margin: Margin{Absolute: 1, Relative: 0.1}})
+		c, problems := CompileCondition(text, m, catalog(), Options{})
 		for _, p := range problems {
 			if p.Offset < 0 || p.Offset > len(text) {
 				t.Fatalf("%q: offset %d lies outside: %v", text, p.Offset, p)
@@ -47,10 +52,12 @@ func FuzzCompileCondition(f *testing.F) {
 		}
 		s := &Series{Labels: alert.LabelsOf("source", "cache", "strategy", "A")}
 		s.Keep(c.windows[m.Name])
+		s.KeepCoarse(c.baselines[m.Name])
 		frame := &frame{series: s, other: func(string, alert.Labels) *Series { return s }}
 		now := epoch
 		frame.now = now.UnixNano()
 		c.eval(frame)
+		c.Trace(frame)
 		for len(data) >= 8 {
 			v := math.Float64frombits(binary.LittleEndian.Uint64(data))
 			now = now.Add(time.Duration(data[0]) * 7 * time.Second)
@@ -65,8 +72,38 @@ func FuzzCompileCondition(f *testing.F) {
 				t.Fatalf("%q: judged twice, said twice something else", text)
 			}
 			c.explain(frame, got == True)
+			if trace := c.Trace(frame); trace.Holds != got.String() {
+				t.Fatalf("%q is %s, and its trace says %s", text, got, trace.Holds)
+			}
 		}
+		c.Comparisons()
 	})
+}
+
+// fuzzExpression does the same with the text as a derived metric's expression.
+func fuzzExpression(t *testing.T, text string, data []byte) {
+	t.Helper()
+	e, problems := CompileExpression(text, catalog(), Options{})
+	if (e == nil) != (len(problems) > 0) {
+		t.Fatalf("%q: expression %v, problems %v", text, e, problems)
+	}
+	for _, p := range problems {
+		if p.Offset < 0 || p.Offset > len(text) || p.Message == "" {
+			t.Fatalf("%q: a problem that stands nowhere, or says nothing: %v", text, p)
+		}
+	}
+	if e == nil {
+		return
+	}
+	group := []*Series{{}, {}}
+	for i, b := range data {
+		group[i%2].Append(epoch.Add(time.Duration(i)*time.Second), float64(b))
+	}
+	for n := range 3 {
+		if v := e.Eval(epoch.Add(time.Minute), func(string) []*Series { return group[:n] }); math.IsInf(v, 0) {
+			t.Fatalf("%q is infinite", text)
+		}
+	}
 }
 
 // FuzzMessage: no template panics, hangs or floods.

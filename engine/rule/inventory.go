@@ -133,7 +133,7 @@ func (e *Evaluator) Covers(rule, source string) bool {
 func (e *Evaluator) Sweep(now time.Time) {
 	used := map[*inlet]bool{}
 	for _, f := range e.families {
-		limit := int64(max(time.Hour, 2*f.window))
+		limit := int64(max(time.Hour, 2*f.lookback))
 		for fp, t := range f.series {
 			if now.UnixNano()-t.heard() <= limit || t.hasAlert() {
 				used[t.inlet] = true

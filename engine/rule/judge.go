@@ -20,6 +20,9 @@ func (e *Evaluator) judge(inst *instance, why cause, now time.Time, out []Transi
 	moment := now.UnixNano()
 	f.now, f.series = moment, &inst.series.Series
 	v := inst.verdict(f, why, moment)
+	if e.watch != nil {
+		e.tell(inst, v)
+	}
 	if v.SourceDown && inst.rule.noData.name != noDataKeep {
 		e.spare(inst)
 	}
@@ -60,8 +63,9 @@ func (e *Evaluator) step(inst *instance, v *Verdict, now time.Time, out []Transi
 		next.Reason = inst.rule.holdReason(v)
 	}
 	l.held = l.held || v.NoData
+	l.thin = v.Thin
 	if !v.NoData {
-		l.step, l.gap, l.thin = 0, 0, v.Thin
+		l.step, l.gap = 0, 0
 		l.note(inst.series)
 	}
 	if kind != "" {
@@ -106,15 +110,15 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 	}
 	v.Stale = now-t.heard() > int64(inst.freshFor())
 	for i := range r.levels {
-		when := r.levels[i].when
+		when := inst.inForce(alert.Severity(i + 1))
 		switch {
 		case when == nil:
 		case v.Stale && !when.usesAge:
 			v.Levels[i] = Unknown
 		default:
 			v.Levels[i] = when.eval(f)
-			if v.Levels[i] == False && why == byClock && !when.usesAge {
-				v.Levels[i], v.Fell[i] = Unknown, true
+			if why == byClock && !when.usesAge {
+				inst.byClock(&v, i)
 			}
 			v.Unconfirmed[i] = !when.usesAge && r.levels[i].polls.Of == 0 && inst.unconfirmed(i)
 		}
@@ -130,6 +134,26 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 	}
 	v.Warming = r.WarmUp > 0 && t.inlet != nil && t.inlet.startedAt != 0 && now-t.inlet.startedAt < int64(r.WarmUp)
 	return v
+}
+
+// inForce is the condition that a severity is judged by: once it is taken, the
+// one that keeps it.
+func (inst *instance) inForce(severity alert.Severity) *Condition {
+	if inst.life != nil && taken(&inst.life.alert, severity) {
+		return inst.rule.levels[severity-1].stays
+	}
+	return inst.rule.levels[severity-1].when
+}
+
+// byClock takes back what only a sample shows: that a condition does not hold
+// any more, or that it has begun to.
+func (inst *instance) byClock(v *Verdict, level int) {
+	switch {
+	case v.Levels[level] == False:
+		v.Levels[level], v.Fell[level] = Unknown, true
+	case inst.life == nil || inst.life.alert.Levels[level].Since.IsZero():
+		v.Levels[level] = Unknown
+	}
 }
 
 // unconfirmed says whether no sample has come since the one that started the
@@ -183,10 +207,14 @@ func (inst *instance) describe(next, old *alert.Alert, v *Verdict, f *frame) {
 		inst.measure(next, old.Severity != next.Severity, v, f)
 	}
 	if next.State == alert.Firing {
-		if old.State != alert.Firing {
+		switch {
+		case old.State != alert.Firing && v.NoData:
+			next.Peak = alert.Unknown()
+		case old.State != alert.Firing:
 			next.Peak = next.Value
+		case !v.NoData:
+			next.Peak = worse(next.Verb, next.Peak, next.Value)
 		}
-		next.Peak = worse(next.Verb, next.Peak, next.Value)
 	}
 	// The message tells what made the alert what it is; a value that is better
 	// by now, while `clear` or a `for` is waited for, would belie it.

@@ -124,15 +124,21 @@ func TestMissingDataOfASourceThatIsDownIsItsOwnAlertOnly(t *testing.T) {
 func TestFlapping(t *testing.T) {
 	flapping := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 70"}, Critical: When{When: "value < 30"}, Flapping: &Flapping{4, 2 * time.Minute}}
 	tests := []struct{ name, in, want, told string }{
-		{"it is told once, and once when it settles",
+		{
+			"it is told once, and once when it settles",
 			"9696969696999999999999999", ".W.W.WWWWWWWWWWWWWWW.....",
-			"firing resolved firing resolved flapping resolved"},
-		{"it settles firing",
+			"firing resolved firing resolved flapping resolved",
+		},
+		{
+			"it settles firing",
 			"96969696966666666666666666", ".W.W.WWWWWWWWWWWWWWWWWWWWW",
-			"firing resolved firing resolved flapping settled"},
-		{"a graver severity is told all the same",
+			"firing resolved firing resolved flapping settled",
+		},
+		{
+			"a graver severity is told all the same",
 			"969696929", ".W.W.WWCC",
-			"firing resolved firing resolved flapping severity"},
+			"firing resolved firing resolved flapping severity",
+		},
 		{"as many as are allowed are no flapping", "96969999", ".W.W....", "firing resolved firing resolved"},
 	}
 	for _, tc := range tests {

@@ -85,7 +85,7 @@ func (r *Rule) nextSteady(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 		a.Reason = r.reasonWithData(&a)
 	}
 	if v.Warming || v.Thin {
-		return startNothing(a)
+		return r.startNothing(a, &v)
 	}
 	a = r.advanceTimers(a, &v, now)
 	target := r.target(&a, v, now)
@@ -197,8 +197,8 @@ func (r *Rule) nextQuiet(a alert.Alert, target alert.Severity, now time.Time) al
 		if a.Severity != waiting {
 			a.Severity, a.SeverityAt = waiting, now
 			a.Reason = r.waitingReason(waiting, &a)
-		} else if r.levels[waiting-1].polls.Of > 0 {
-			a.Reason = r.waitingReason(waiting, &a) // it counts
+		} else if !isHeld(a.Reason) {
+			a.Reason = r.waitingReason(waiting, &a)
 		}
 	case a.State == alert.Pending:
 		a.State, a.EndsAt, a.UpdatedAt = alert.Inactive, now, now
@@ -327,11 +327,14 @@ func (r *Rule) reasonWithData(a *alert.Alert) string {
 // startNothing keeps what fires and starts nothing: a cold cache after a
 // restart is not an incident, nor is a rate over three requests. Timers begin
 // again when there is something to judge.
-func startNothing(a alert.Alert) alert.Alert {
-	if a.State == alert.Firing {
+func (r *Rule) startNothing(a alert.Alert, v *Verdict) alert.Alert {
+	if a.State != alert.Pending {
 		return a
 	}
-	a.Levels = [3]alert.Level{}
+	a.Levels, a.Reason = [3]alert.Level{}, "the watched process has just started"
+	if v.Thin {
+		a.Reason = thinPrefix + r.minVolume.Text + " does not hold"
+	}
 	return a
 }
 

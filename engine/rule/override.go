@@ -20,7 +20,7 @@ type Override struct {
 	Warning       When           `yaml:"warning"`
 	Info          When           `yaml:"info"`
 	Clear         *string        `yaml:"clear"`
-	ClearMargin   *Margin        `yaml:"clear_margin"`
+	ClearMargin   *MarginSpec    `yaml:"clear_margin"`
 	For           *time.Duration `yaml:"for"`
 	KeepFiringFor *time.Duration `yaml:"keep_firing_for"`
 	MinVolume     *string        `yaml:"min_volume"`

@@ -45,13 +45,18 @@ func specs() *rapid.Generator[Spec] {
 	return rapid.Custom(func(t *rapid.T) Spec {
 		hold := func(name string) *time.Duration { d := holds.Draw(t, name); return &d }
 		what := rapid.SampledFrom([]string{"value < %d", "avg(1m) < %d", `value < %d and metric("redis.up") == 1`, "max(2m) < %d", "change(1m) < %d - 75"}).Draw(t, "condition")
+		polls := rapid.SampledFrom([]Polls{{}, {}, {2, 3}, {1, 4}, {3, 3}})
+		keeps := rapid.SampledFrom([]time.Duration{0, 0, 20 * time.Second, interval, 2 * time.Minute})
+		keep := func(name string) *time.Duration { d := keeps.Draw(t, name); return &d }
 		return Spec{
 			ID: "r", Category: "cache", Metric: "cache.hit_rate", NoDataAfter: 90 * time.Second,
-			Critical: When{When: fmt.Sprintf(what, 50), For: hold("critical for")},
-			Warning:  When{When: fmt.Sprintf(what, 70), For: hold("warning for")},
-			Clear:    rapid.SampledFrom([]string{"", "value >= 75"}).Draw(t, "clear"),
-			NoData:   rapid.SampledFrom([]string{"keep", "ok", "info", "warning", "critical"}).Draw(t, "no_data"),
-			Labels:   rapid.SampledFrom([]map[string]string{nil, {"team": "web"}, {"strategy": "mine"}}).Draw(t, "labels"),
+			Critical:  When{When: fmt.Sprintf(what, 50), For: hold("critical for"), KeepFiringFor: keep("critical keep"), Polls: polls.Draw(t, "critical polls")},
+			Warning:   When{When: fmt.Sprintf(what, 70), For: hold("warning for"), KeepFiringFor: keep("warning keep"), Polls: polls.Draw(t, "warning polls")},
+			Clear:     rapid.SampledFrom([]string{"", "value >= 75"}).Draw(t, "clear"),
+			MinVolume: rapid.SampledFrom([]string{"", "", `(metric("redis.up") ?? 1) == 1`}).Draw(t, "min_volume"),
+			Flapping:  rapid.SampledFrom([]*Flapping{nil, nil, {2, 5 * time.Minute}, {4, 10 * time.Minute}}).Draw(t, "flapping"),
+			NoData:    rapid.SampledFrom([]string{"keep", "ok", "info", "warning", "critical"}).Draw(t, "no_data"),
+			Labels:    rapid.SampledFrom([]map[string]string{nil, {"team": "web"}, {"strategy": "mine"}}).Draw(t, "labels"),
 		}
 	})
 }
@@ -129,9 +134,6 @@ func committed(t testing.TB, out []Transition) []alert.Alert {
 			t.Fatal(err)
 		}
 		byID[back.ID] = back
-		if back.State == alert.Resolved || back.State == alert.Inactive {
-			delete(byID, back.ID)
-		}
 	}
 	var all []alert.Alert
 	for _, a := range byID {
@@ -140,8 +142,8 @@ func committed(t testing.TB, out []Transition) []alert.Alert {
 	return all
 }
 
-// outline is what must be the same of two histories. Values, and so the peak,
-// the baseline and the message, are committed with transitions only.
+// outline is what must be the same of two histories. Values, and so the baseline
+// and the message, are committed with transitions only.
 func outline(out []Transition) []string {
 	lines := make([]string, len(out))
 	for i, tr := range out {
@@ -152,9 +154,17 @@ func outline(out []Transition) []string {
 			}
 			return at.Sub(epoch).String()
 		}
-		lines[i] = fmt.Sprintf("%s %s %s<%s worst=%s at=%s pending=%s starts=%s ends=%s severity=%s levels=%s/%s/%s (%s)",
+		level := func(l alert.Level) string { return fmt.Sprintf("%s~%s:%b", stamp(l.Since), stamp(l.Lost), l.Polls) }
+		flap := ""
+		if f := a.Flap; f != nil {
+			flap = stamp(f.Since) + string(f.State) + f.Severity.String()
+			for _, at := range f.Changes {
+				flap += " " + stamp(at)
+			}
+		}
+		lines[i] = fmt.Sprintf("%s %s %s<%s worst=%s at=%s pending=%s starts=%s ends=%s severity=%s levels=%s/%s/%s peak=%v flap=%v (%s)",
 			a.ID, tr.Kind, a.Severity, tr.From, a.Worst, stamp(a.UpdatedAt), stamp(a.PendingAt), stamp(a.StartsAt), stamp(a.EndsAt), stamp(a.SeverityAt),
-			stamp(a.Levels[0].Since), stamp(a.Levels[1].Since), stamp(a.Levels[2].Since), a.Reason)
+			level(a.Levels[0]), level(a.Levels[1]), level(a.Levels[2]), a.Peak, flap, a.Reason)
 	}
 	return lines
 }
@@ -280,6 +290,7 @@ type truthOf struct {
 	held  time.Duration
 	polls int
 	last  time.Time
+	fell  time.Time // it has not held since
 	truth Truth
 }
 
@@ -290,9 +301,13 @@ func (o *truthOf) observe(truth Truth, at time.Time) {
 	}
 	switch truth {
 	case False:
+		if o.fell.IsZero() {
+			o.fell = at
+		}
 		o.held, o.polls = 0, 0
 	case Unknown:
 	case True:
+		o.fell = time.Time{}
 		if o.polls > 0 {
 			o.held += credit
 		}
@@ -312,8 +327,9 @@ func TestNothingFiresBeforeItsForAndNothingResolvesUnseen(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		spec, history := specs().Draw(rt, "rule"), histories().Draw(rt, "history")
 		gated := rapid.Bool().Draw(rt, "gated")
-		spec.NoData = "keep"
+		spec.NoData, spec.MinVolume, spec.Flapping = "keep", "", nil
 		spec.Critical.When, spec.Warning.When = "value < 50", "value < 70"
+		spec.Critical.Polls, spec.Warning.Polls = Polls{}, Polls{}
 		if gated {
 			spec.Critical.When += ` and metric("redis.up") == 1`
 			spec.Warning.When += ` and metric("redis.up") == 1`
@@ -329,8 +345,18 @@ func TestNothingFiresBeforeItsForAndNothingResolvesUnseen(t *testing.T) {
 						rt.Fatalf("%s at %s: held %s on %d polls, its for is %s", tr.Alert.Severity, now.Sub(epoch), m.by(now), m.polls, hold)
 					}
 				}
-				if tr.Kind == alert.EventResolved && (model[alert.Warning].truth != False || model[alert.Critical].truth != False || !model[alert.Warning].last.Equal(now)) {
+				if tr.Kind != alert.EventResolved {
+					continue
+				}
+				// What is kept firing may end between two samples, not in an outage.
+				m, keep := model[tr.From], *spec.level(tr.From).KeepFiringFor
+				seen := m.last.Equal(now) || *spec.Critical.KeepFiringFor+*spec.Warning.KeepFiringFor > 0 && now.Sub(m.last) <= interval*3/2
+				ended := func(o *truthOf) bool { return o.truth == False || o.truth == Unknown && !o.fell.IsZero() }
+				if m.truth != False || !ended(model[alert.Warning]) || !ended(model[alert.Critical]) || !seen {
 					rt.Fatalf("resolved at %s without a good sample", now.Sub(epoch))
+				}
+				if now.Sub(m.fell) < keep {
+					rt.Fatalf("%s resolved at %s, kept for %s since %s", tr.From, now.Sub(epoch), keep, m.fell.Sub(epoch))
 				}
 			}
 		}

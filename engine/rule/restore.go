@@ -46,7 +46,7 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 			continue
 		}
 		e.version++
-		l := &life{alert: a, held: strings.HasPrefix(a.Reason, missingPrefix), key: instanceKey{a.Rule, a.Labels.Fingerprint()}}
+		l := &life{alert: a, held: strings.HasPrefix(a.Reason, missingPrefix), thin: strings.HasPrefix(a.Reason, thinPrefix), key: instanceKey{a.Rule, a.Labels.Fingerprint()}}
 		reason := unfit(rules[a.Rule], &a)
 		if reason == "" && e.has(l.key) {
 			reason = reasonTwice
@@ -168,7 +168,8 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 	out := append(e.takeEnded(), e.reloadStandIns(now)...)
 	for _, f := range e.families {
 		for _, t := range f.series {
-			t.Keep(f.window)
+			f.keep(&t.Series)
+			t.DropAggregates()
 			t.attach()
 			for inst := t.first; inst != nil; inst = inst.next {
 				e.takeOver(inst, lives[t])

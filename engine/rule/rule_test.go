@@ -111,7 +111,7 @@ func TestConditionMistakes(t *testing.T) {
 	catalog := source.NewCatalog(nil, false)
 	for _, tc := range tests {
 		metric, _ := catalog.Lookup(tc.metric)
-		_, problems := CompileCondition(tc.text, metric, catalog)
+		_, problems := CompileCondition(tc.text, metric, catalog, Options{})
 		got := ""
 		if err := problems.Err(); err != nil {
 			got = err.Error()
@@ -157,7 +157,7 @@ func TestConditionValues(t *testing.T) {
 	catalog := source.NewCatalog(nil, false)
 	for _, tc := range tests {
 		metric, _ := catalog.Lookup(tc.metric)
-		c, problems := CompileCondition(tc.text, metric, catalog)
+		c, problems := CompileCondition(tc.text, metric, catalog, Options{})
 		if len(problems) > 0 {
 			t.Errorf("%s: %v", tc.text, problems.Err())
 			continue

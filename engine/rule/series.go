@@ -30,8 +30,13 @@ func (s *Series) Append(at time.Time, value float64) bool {
 	if s.seen && p.at <= s.last.at || value-value != 0 {
 		return false
 	}
-	if s.seen && s.history != nil {
-		s.history.take(s.last, p.at)
+	if h := s.history; h != nil {
+		if s.seen {
+			h.take(s.last, p.at)
+		}
+		for c := h.coarse; c != nil; c = c.next {
+			c.take(p)
+		}
 	}
 	s.last, s.seen = p, true
 	return true

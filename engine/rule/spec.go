@@ -13,9 +13,10 @@ import (
 type File struct {
 	// Use names the files and packs whose rules this file brings in. A rule of
 	// this file with the id of one of those changes it, field by field.
-	Use     []string  `yaml:"use"`
-	Metrics []Derived `yaml:"metrics"`
-	Rules   []Spec    `yaml:"rules"`
+	Use     []string   `yaml:"use"`
+	Metrics []Derived  `yaml:"metrics"`
+	Rules   []Spec     `yaml:"rules"`
+	Tests   []TestSpec `yaml:"tests"`
 }
 
 // Spec is a rule as it is written. Compile checks it and makes a Rule of it.
@@ -39,7 +40,7 @@ type Spec struct {
 	Clear string `yaml:"clear"`
 	// ClearMargin is how far a value must be on the good side of a threshold
 	// before a severity that fires ends.
-	ClearMargin Margin `yaml:"clear_margin"`
+	ClearMargin MarginSpec `yaml:"clear_margin"`
 	// For is the severities' `for` where they give none of their own, and
 	// KeepFiringFor how long they go on firing after their condition has ended.
 	For           time.Duration `yaml:"for"`
@@ -133,9 +134,9 @@ func (p *Polls) FromScalar(text string) error {
 // String writes what FromScalar reads.
 func (p Polls) String() string { return fmt.Sprintf("%d of %d", p.Need, p.Of) }
 
-// Margin is a distance from a threshold: a quantity in the metric's unit, or a
+// MarginSpec is a Margin as it is written: a quantity in the metric's unit, or a
 // share of the threshold.
-type Margin struct {
+type MarginSpec struct {
 	Text string
 	// Value is in the base unit of Dim; of a percentage its number.
 	Value float64
@@ -143,7 +144,7 @@ type Margin struct {
 }
 
 // FromScalar reads 2, 10ms, 16MB or 5%.
-func (m *Margin) FromScalar(text string) error {
+func (m *MarginSpec) FromScalar(text string) error {
 	text = strings.TrimSpace(text)
 	value, err := parseFloat(text)
 	dim := units.None
@@ -157,7 +158,7 @@ func (m *Margin) FromScalar(text string) error {
 	if !(value >= 0) {
 		return fmt.Errorf("a margin cannot be negative")
 	}
-	*m = Margin{Text: text, Value: value, Dim: dim}
+	*m = MarginSpec{Text: text, Value: value, Dim: dim}
 	return nil
 }
 
@@ -177,6 +178,11 @@ func (f *Flapping) FromScalar(text string) error {
 	}
 	f.Changes, f.Within = n, d
 	return nil
+}
+
+// String writes what FromScalar reads.
+func (f Flapping) String() string {
+	return fmt.Sprintf("%d in %s", f.Changes, units.Duration(f.Within))
 }
 
 // Dependency is a rule that this one depends on.

@@ -32,7 +32,7 @@ func (e *Evaluator) Unwatch(watched func(alert.Labels) bool, now time.Time) []Tr
 	}
 	out = e.endEmptied(now, out)
 	for _, inst := range e.restored {
-		if inst.rule.combined == nil && !watched(seriesLabels(inst.alert().Labels)) {
+		if e.families[inst.rule.family].made == nil && !watched(seriesLabels(inst.alert().Labels)) {
 			out = e.close(inst, reasonUnwatched, now, out)
 		}
 	}

@@ -107,7 +107,7 @@ func (e *Evaluator) miss(inst *instance) {
 	away := u.absent[a.Series]
 	if away == nil {
 		away = &absence{}
-		if inst.rule.derives() {
+		if e.families[inst.rule.family].made != nil {
 			away.within = inst.series.Labels
 			if inst.series.family == nil { // of before a restart
 				away.within = inst.rule.without(a.Labels)

@@ -17,6 +17,7 @@ type history struct {
 	points     []point
 	first, end uint64
 	slides     []slide
+	coarse     *coarse // the first of a list
 }
 
 // maxPoints bounds the memory of a huge window: its samples are thinned to
@@ -32,6 +33,9 @@ func slack(window time.Duration) time.Duration { return window / 4 }
 // it keeps one in each slot of Unix time, the first: which ones are kept does
 // not depend on when the keeping began.
 func (h *history) take(p point, now int64) {
+	if h.keep == 0 {
+		return
+	}
 	h.expire(now)
 	if slot := int64(h.keep / maxPoints); h.end > h.first && slot > 0 && h.at(h.end-1).at/slot == p.at/slot {
 		return
@@ -72,6 +76,9 @@ func (h *history) after(moment int64) uint64 {
 func (h *history) rewind(moment int64) (point, bool) {
 	for i := range h.slides {
 		h.slides[i].stale = true
+	}
+	for c := h.coarse; c != nil; c = c.next {
+		c.rewind(moment)
 	}
 	h.end = h.after(moment)
 	if h.end == h.first {

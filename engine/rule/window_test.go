@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -341,5 +342,36 @@ func BenchmarkWindow(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+func TestASeriesWithoutWindowsIsSmall(t *testing.T) {
+	if n := unsafe.Sizeof(Series{}); n > 56 {
+		t.Errorf("a series takes %d bytes", n)
+	}
+	s := &Series{}
+	s.Keep(0)
+	for i := range 100 {
+		s.Append(epoch.Add(time.Duration(i)*time.Second), 1)
+	}
+	if s.history != nil {
+		t.Error("a series without windows has a history")
+	}
+}
+
+func TestDroppedAggregatesComeBack(t *testing.T) {
+	s := &Series{}
+	s.Keep(time.Minute)
+	for i := range 100 {
+		s.Append(epoch.Add(time.Duration(i)*time.Second), float64(i))
+		average(s, s.last.at, 10*time.Second)
+	}
+	was := average(s, s.last.at, 10*time.Second)
+	s.DropAggregates()
+	if len(s.history.slides) != 0 {
+		t.Error("aggregates are kept")
+	}
+	if got := average(s, s.last.at, 10*time.Second); got != was {
+		t.Errorf("the average was %v and is %v", was, got)
 	}
 }

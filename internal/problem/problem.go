@@ -17,6 +17,9 @@ type Problem struct {
 	// Offset counts the bytes into the scalar at Path where the mistake
 	// stands; 0 for its beginning.
 	Offset int
+	// InKey says that the mistake stands in the key at Path, not in its value;
+	// Offset counts into the key then.
+	InKey bool
 	// Message says what is wrong, without the path.
 	Message string
 	// Hint says what to write instead; may be empty.

@@ -135,12 +135,15 @@ func (dec *decoder) pointer(n *yaml.Node, v reflect.Value, path string) {
 	dec.value(n, v.Elem(), path)
 }
 
-// reader lets a type read itself from a scalar, or fills it as the struct that
-// it is from a mapping.
+// reader lets a type read itself from a scalar, or fills it as the struct or
+// the map that it is from a mapping.
 func (dec *decoder) reader(n *yaml.Node, v reflect.Value, path string) {
-	asStruct := v.Kind() == reflect.Struct && len(dec.fieldsOf(v.Type())) > 0
-	if asStruct && dec.opened(n, path).Kind == yaml.MappingNode {
-		dec.mapping(n, []reflect.Value{v}, path)
+	if hasLongForm(v.Type()) && dec.opened(n, path).Kind == yaml.MappingNode {
+		if v.Kind() == reflect.Map {
+			dec.mapOf(n, v, path)
+		} else {
+			dec.mapping(n, []reflect.Value{v}, path)
+		}
 		return
 	}
 	if n.Kind != yaml.ScalarNode {

@@ -32,6 +32,7 @@ type sample struct {
 	Server   server            `yaml:"server"`
 	Rules    []ruleLike        `yaml:"rules"`
 	Optional *server           `yaml:"optional"`
+	Texts    textsLike         `yaml:"texts"`
 	common   `yaml:",inline"`
 }
 
@@ -58,6 +59,14 @@ type whenLike struct {
 
 func (w *whenLike) FromScalar(text string) error {
 	w.When = text
+	return nil
+}
+
+// textsLike is a map that has a short form.
+type textsLike map[string]string
+
+func (x *textsLike) FromScalar(text string) error {
+	*x = textsLike{"": text}
 	return nil
 }
 

@@ -26,6 +26,8 @@ type Document struct {
 	// broken marks the nodes whose mistake is reported already: what follows
 	// from it is not another one.
 	broken map[*yaml.Node]bool
+	// readFile is told of each file that an x_file key named; nil is nobody.
+	readFile func(path string, content []byte)
 }
 
 // Deferred is a part of a document that Decode leaves for DecodeAt, because
@@ -48,6 +50,10 @@ func newDocument(t *text, root *yaml.Node) *Document {
 
 // File returns the name under which the document was parsed.
 func (d *Document) File() string { return d.text.name }
+
+// OnFile makes Decode tell f of each file that an x_file key names, with its
+// content; nil content is a file that could not be read.
+func (d *Document) OnFile(f func(path string, content []byte)) { d.readFile = f }
 
 // Has says whether something stands at the path; an empty value does not
 // count.

@@ -100,6 +100,12 @@ func isScalarReader(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[scalarReader]())
 }
 
+// hasLongForm says whether a type that reads itself from a scalar may be written
+// as a mapping, too.
+func hasLongForm(t reflect.Type) bool {
+	return t.Kind() == reflect.Map || t.Kind() == reflect.Struct && len(fieldsOf(t)) > 0
+}
+
 // want says what a type is written as.
 func want(t reflect.Type) string {
 	switch {
@@ -107,7 +113,7 @@ func want(t reflect.Type) string {
 		return "a duration such as 5s"
 	case t == reflect.TypeFor[units.ByteSize]():
 		return "a size such as 512MB"
-	case isScalarReader(t) && t.Kind() == reflect.Struct && len(fieldsOf(t)) > 0:
+	case isScalarReader(t) && hasLongForm(t):
 		return "a text or a mapping"
 	case isScalarReader(t):
 		return "a text"

@@ -21,7 +21,10 @@ func (d *Document) Locate(problems problem.List) Mistakes {
 			continue
 		}
 		n, at := f.anchor(d)
-		if n.Kind == yaml.ScalarNode && n == f.node && p.Offset > 0 {
+		switch {
+		case p.InKey && f.rest == "" && f.key != nil:
+			n, at = f.key, d.offsetPlace(f.key, p.Offset)
+		case n.Kind == yaml.ScalarNode && n == f.node && p.Offset > 0:
 			at = d.offsetPlace(n, d.rawOffset(n, p.Offset))
 		}
 		m := d.mistakeAt(n, at, p.Path, d.hide(f.node, p.Message), d.hide(f.node, p.Hint))

@@ -121,6 +121,7 @@ func (p *parser) load(data []byte) *yaml.Node {
 // them, and a few lines of them may stand for billions of values.
 func (p *parser) bounded(root *yaml.Node) bool {
 	most := written(root) + maxAliased
+	// Only what has an anchor can be met twice.
 	sizes := map[*yaml.Node]int{}
 	open := map[*yaml.Node]bool{}
 	ok := true
@@ -142,10 +143,13 @@ func (p *parser) bounded(root *yaml.Node) bool {
 			}
 			return size(n.Alias, depth+1)
 		}
-		if known, seen := sizes[n]; seen {
-			return known
+		anchored := n.Anchor != ""
+		if anchored {
+			if known, seen := sizes[n]; seen {
+				return known
+			}
+			open[n] = true
 		}
-		open[n] = true
 		total := 1
 		for _, child := range n.Content {
 			total = min(total+size(child, depth+1), most+1)
@@ -154,8 +158,10 @@ func (p *parser) bounded(root *yaml.Node) bool {
 				ok = false
 			}
 		}
-		delete(open, n)
-		sizes[n] = total
+		if anchored {
+			delete(open, n)
+			sizes[n] = total
+		}
 		return total
 	}
 	size(root, 0)

@@ -29,7 +29,15 @@ func (dec *decoder) secretFile(all []entry, e entry, v reflect.Value, path strin
 	if name == "" {
 		return
 	}
-	content, reason := readSecret(dec.d.relative(name))
+	file := dec.d.relative(name)
+	data, reason := readSecret(file)
+	if dec.d.readFile != nil {
+		dec.d.readFile(file, data)
+	}
+	content := ""
+	if reason == "" {
+		content, reason = secretOf(data)
+	}
 	if reason != "" {
 		dec.refuse(e.value, path, "", "cannot read %s: %s", dec.quoted(e.value), reason)
 		return
@@ -56,25 +64,29 @@ func (d *Document) relative(name string) string {
 	return filepath.Join(filepath.Dir(d.text.name), name)
 }
 
-func readSecret(name string) (content, failed string) {
+func readSecret(name string) (data []byte, failed string) {
 	switch info, err := os.Stat(name); {
 	case err != nil:
-		return "", reason(err)
+		return nil, reason(err)
 	case !info.Mode().IsRegular():
-		return "", "not a regular file" // a pipe would keep us waiting
+		return nil, "not a regular file" // a pipe would keep us waiting
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return "", reason(err)
+		return nil, reason(err)
 	}
 	defer func() { _ = f.Close() }() // only read: nothing can be lost
-	data, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
+	data, err = io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
 	switch {
 	case err != nil:
-		return "", reason(err)
+		return nil, reason(err)
 	case len(data) > maxSecretBytes:
-		return "", "larger than 64 kB"
+		return nil, "larger than 64 kB"
 	}
+	return data, ""
+}
+
+func secretOf(data []byte) (content, failed string) {
 	content = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if content == "" {
 		return "", "the file is empty"

@@ -49,6 +49,8 @@ func TestValuesAreReadAsTheyAreWritten(t *testing.T) {
 		{"any: {a: [1, 1.5, x, true, ~, '1']}", func(s sample) any { return s.Any }, map[string]any{"a": []any{int64(1), 1.5, "x", true, nil, "1"}}},
 		{"rules: [{id: a, critical: value < 70}]", func(s sample) any { return s.Rules[0].Critical.When }, "value < 70"},
 		{"rules: [{id: a, critical: {when: value < 70, for: 1m}}]", func(s sample) any { return *s.Rules[0].Critical.For }, time.Minute},
+		{"texts: 90x4 5", func(s sample) any { return s.Texts }, textsLike{"": "90x4 5"}},
+		{"texts: {a.b: 90, 'c{d=\"e\"}': 5x3}", func(s sample) any { return s.Texts }, textsLike{"a.b": "90", `c{d="e"}`: "5x3"}},
 		{"owner: me", func(s sample) any { return s.Owner }, "me"},
 		{"optional: {listen: a}", func(s sample) any { return s.Optional.Listen }, "a"},
 		{"optional:", func(s sample) any { return s.Optional == nil }, true},
@@ -210,6 +212,19 @@ func TestLocateTakesKeysWithDots(t *testing.T) {
 		got := doc.Locate(problem.List{{Path: path, Message: "m"}})
 		if len(got) != 1 || got[0].Column != column {
 			t.Errorf("%s: got %v, want column %d", path, got, column)
+		}
+	}
+}
+
+func TestAMistakeMayStandInAKey(t *testing.T) {
+	doc, _ := yamlpos.Parse("test.yaml", []byte("map: {'a{b=c}': 1, 5z: ok}\n"))
+	for _, row := range []struct {
+		path           string
+		offset, column int
+	}{{"map.a{b=c}", 0, 8}, {"map.a{b=c}", 4, 12}, {"map.5z", 1, 21}, {"map.missing", 3, 1}, {"", 3, 1}} {
+		got := doc.Locate(problem.List{{Path: row.path, Offset: row.offset, InKey: true, Message: "m"}})
+		if len(got) != 1 || got[0].Column != row.column {
+			t.Errorf("%s at %d: got %v, want column %d", row.path, row.offset, got, row.column)
 		}
 	}
 }

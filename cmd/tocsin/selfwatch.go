@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/engine/rule"
+	"github.com/tocsin-dev/tocsin/source"
+)
+
+// The daemon yields a sample of its own, so that an edit that is refused is an
+// alert like any other.
+const (
+	// ownSource is the source of the daemon's own samples. No configured source
+	// can have a name that begins like this.
+	ownSource      = "_tocsin"
+	configOK       = "tocsin.config_ok"
+	refusedID      = "config-refused"
+	maxOwnInterval = 10 * time.Second
+	minOwnInterval = 100 * time.Millisecond
+	maxRefusalText = 300 // characters of a mistake in a message
+)
+
+// refusedRule is the built-in rule about refused edits. A file that is half
+// written is refused too; after says how long people have to finish. first is
+// the first mistake, and how many more there are; empty for none yet.
+func refusedRule(after time.Duration, first string) rule.Spec {
+	message := "An edit of the configuration or the rules is refused; the old ones go on"
+	if first != "" {
+		message += ": " + first
+	}
+	return rule.Spec{
+		ID: refusedID, Category: "monitoring", Metric: configOK, Warning: rule.When{When: "value == 0"}, For: after,
+		Message: "{{ " + strconv.Quote(message) + " }}", // what a mistake quotes is no template
+	}
+}
+
+// nameRefusal puts the first mistake into the message of the built-in rule. A
+// label would make another alert of each edit; a rule that is exchanged keeps
+// its alert. mu is held.
+func (d *daemon) nameRefusal(ctx context.Context, err error) {
+	first := firstMistake(err)
+	if first == d.refusal {
+		return
+	}
+	spec := refusedRule(d.plan.config.Reload.AlertAfter, first)
+	named := *d.plan
+	named.rules = nil
+	for _, r := range d.plan.rules {
+		_, written := d.plan.places[r.ID]
+		if r.ID == refusedID && !written {
+			if again, problems := rule.Compile(spec, d.plan.config.Catalog()); problems.Err() == nil {
+				r = again
+			}
+		}
+		named.rules = append(named.rules, r)
+	}
+	if err := d.engine.Reload(context.WithoutCancel(ctx), d.setup(&named)); err != nil {
+		return // the engine has stopped: nobody is told anything any more
+	}
+	d.refusal = first
+}
+
+// firstMistake names the first mistake and how many more there are.
+func firstMistake(err error) string {
+	text, more := "", 0
+	for _, m := range mistakesIn(err) {
+		switch {
+		case m.Warning:
+		case text != "":
+			more++
+		case m.Line > 0:
+			text = fmt.Sprintf("%s:%d:%d: %s", m.File, m.Line, m.Column, m.Message)
+		default:
+			text = strings.TrimPrefix(m.File+": "+m.Message, ": ")
+		}
+	}
+	if runes := []rune(text); len(runes) > maxRefusalText {
+		text = string(runes[:maxRefusalText]) + "…"
+	}
+	if more > 0 {
+		text += " (and " + strconv.Itoa(more) + " more)"
+	}
+	return text
+}
+
+// tellOfItself hands the daemon's own sample to the engine, at once when the
+// files are read and every now and then, until ctx ends.
+func (d *daemon) tellOfItself(ctx context.Context) {
+	for {
+		d.mu.Lock()
+		every := ownInterval(d.plan.config.Reload.AlertAfter)
+		d.mu.Unlock()
+		now := time.Now()
+		sample := alert.Sample{Metric: configOK, Labels: alert.LabelsOf(alert.LabelSource, ownSource), Value: oneIf(d.reload.Load().err == nil), At: now}
+		batch := source.Batch{Source: ownSource, Type: "tocsin", At: now, Samples: []alert.Sample{sample}, Interval: every}
+		if err := d.engine.Ingest(ctx, batch); err != nil {
+			return // ctx has ended, or the engine
+		}
+		timer := time.NewTimer(every)
+		select {
+		case <-ctx.Done():
+		case <-d.retell:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// ownInterval is often enough for a `for` of that length.
+func ownInterval(after time.Duration) time.Duration {
+	return min(maxOwnInterval, max(minOwnInterval, after/3))
+}
