@@ -22,7 +22,7 @@ const (
 	phase = scrapeEvery
 	// fewest is how many evaluations there are of a load that takes a peer
 	// seconds, however long the phase gets.
-	fewest = 5
+	fewest = 3
 	// warmUps are the first evaluations of a load, which do not count.
 	warmUps = 2
 )
