@@ -63,7 +63,8 @@ fuzz: ## Fuzz everything that strangers write, FUZZTIME each (10s)
 	@scripts/fuzz.sh $${FUZZTIME:-10s}
 
 .PHONY: bench
-bench: services build ## Measure, and print the figures of docs/benchmarks.md
+bench: services build ## Measure beside others, and print the figures of docs/benchmarks.md
+	@scripts/peers.sh
 	@scripts/bench.sh
 
 .PHONY: clean

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -52,6 +53,9 @@ type group struct {
 	record  store.Group
 	route   *Route // nil while it only drains: its route is gone
 	members map[store.MemberKey]*store.Member
+	// receivers counts the members of each, so that those of one alert are
+	// found without a look at all.
+	receivers map[string]int
 	// leaving are the members whose alert still fires and takes another way
 	// now, while no other group tells their receiver: they are told of the end
 	// and of nothing before it.
@@ -59,7 +63,20 @@ type group struct {
 }
 
 func newGroup(record store.Group) *group {
-	return &group{record: record, members: map[store.MemberKey]*store.Member{}, leaving: map[store.MemberKey]bool{}}
+	return &group{record: record, members: map[store.MemberKey]*store.Member{}, receivers: map[string]int{}, leaving: map[store.MemberKey]bool{}}
+}
+
+// of yields the members of an alert: one a receiver at most. The one at hand
+// may be removed meanwhile.
+func (g *group) of(id string) iter.Seq2[store.MemberKey, *store.Member] {
+	return func(yield func(store.MemberKey, *store.Member) bool) {
+		for receiver := range g.receivers {
+			key := store.MemberKey{Group: g.record.Key, Receiver: receiver, AlertID: id}
+			if m := g.members[key]; m != nil && !yield(key, m) {
+				return
+			}
+		}
+	}
 }
 
 // MaxAlerts is how many alerts one notification carries; the worst stand
@@ -145,8 +162,7 @@ func (d *Dispatcher) adopt(m store.Member, out *store.Change) {
 		out.DropMembers = append(out.DropMembers, m.MemberKey)
 		return
 	}
-	g.members[m.MemberKey] = &m
-	d.home(m.AlertID, m.Group)
+	d.put(g, &m)
 }
 
 // find returns the route with that path, nil when there is none.

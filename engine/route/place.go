@@ -48,10 +48,7 @@ func (d *Dispatcher) place(a *alert.Alert, raised bool, now time.Time, out *stor
 func (d *Dispatcher) entries(id string) map[string]store.Member {
 	entries := map[string]store.Member{}
 	for _, groupKey := range sortedKeys(d.homes[id]) {
-		for key, m := range d.groups[groupKey].members {
-			if key.AlertID != id {
-				continue
-			}
+		for key, m := range d.groups[groupKey].of(id) {
 			known, twice := entries[key.Receiver]
 			if !twice || m.ToldFiring() && (known.Told == "" || m.Severity > known.Severity) {
 				entries[key.Receiver] = *m
@@ -86,8 +83,7 @@ func (d *Dispatcher) join(g *group, key store.MemberKey, told map[string]store.M
 			fresh.Told, fresh.Severity, fresh.At = before.Told, before.Severity, before.At
 		}
 		m = &fresh
-		g.members[key] = m
-		d.home(a.ID, key.Group)
+		d.put(g, m)
 	}
 	// A fall is not told, and is remembered: when the severity moves up again,
 	// that is news.
@@ -149,10 +145,7 @@ func later(a, b time.Time) time.Time {
 func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, reached map[string]bool, out *store.Change) {
 	for _, groupKey := range sortedKeys(d.homes[a.ID]) {
 		g := d.groups[groupKey]
-		for key, m := range g.members {
-			if key.AlertID != a.ID {
-				continue
-			}
+		for key, m := range g.of(a.ID) {
 			if stays[key] || m.ToldFiring() && !reached[key.Receiver] {
 				if !stays[key] {
 					g.leaving[key] = true
@@ -169,6 +162,9 @@ func (d *Dispatcher) leave(a *alert.Alert, stays map[store.MemberKey]bool, reach
 func (d *Dispatcher) remove(g *group, key store.MemberKey) {
 	delete(g.members, key)
 	delete(g.leaving, key)
+	if g.receivers[key.Receiver]--; g.receivers[key.Receiver] == 0 {
+		delete(g.receivers, key.Receiver)
+	}
 	if home := d.homes[key.AlertID]; home[key.Group] > 1 {
 		home[key.Group]--
 	} else {
@@ -176,11 +172,14 @@ func (d *Dispatcher) remove(g *group, key store.MemberKey) {
 	}
 }
 
-func (d *Dispatcher) home(id, groupKey string) {
-	if d.homes[id] == nil {
-		d.homes[id] = map[string]int{}
+// put makes a member of the group that is none yet.
+func (d *Dispatcher) put(g *group, m *store.Member) {
+	g.members[m.MemberKey] = m
+	g.receivers[m.Receiver]++
+	if d.homes[m.AlertID] == nil {
+		d.homes[m.AlertID] = map[string]int{}
 	}
-	d.homes[id][groupKey]++
+	d.homes[m.AlertID][m.Group]++
 }
 
 // retire drops a group without members.

@@ -165,3 +165,57 @@ func TestByMistakes(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEditOfByKeepsTheAlertWhereItsGroupsStay(t *testing.T) {
+	fires := func(spec Spec) (*fleet, string) {
+		f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, byService("sum", "value > 150"))}), epoch}
+		f.poll("app.requests_per_sec", false, "shop/a=200")
+		id := f.e.Alerts()[0].ID
+		if got := told(f.e.Reload([]*Rule{mustCompile(t, spec)}, f.now)); got != "" {
+			id = got
+		}
+		return f, id
+	}
+	edited := byService("max", "value > 150")
+	edited.Match = []string{"service != other"}
+	f, id := fires(edited)
+	if got := told(f.poll("app.requests_per_sec", false, "shop/a=210")); got != "" {
+		t.Errorf("after the edit: %s", got)
+	}
+	if alerts := f.e.Alerts(); len(alerts) != 1 || alerts[0].ID != id || alerts[0].Value != 210 {
+		t.Errorf("alerts %+v", alerts)
+	}
+	edited.By = []string{"instance"}
+	if _, got := fires(edited); got != "shop resolved 200" {
+		t.Errorf("other groups: %s", got)
+	}
+	edited.By, edited.Combine = nil, ""
+	if _, got := fires(edited); got != "shop resolved 200" {
+		t.Errorf("no groups: %s", got)
+	}
+}
+
+func TestAnEditOfByWhileTheDaemonIsDownLeavesNoAlertBehind(t *testing.T) {
+	f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, byService("sum", "value > 150"))}), epoch}
+	f.poll("app.requests_per_sec", false, "shop/a=200")
+	kept := f.e.Alerts()
+	edited := byService("sum", "value > 150")
+	edited.By = []string{"service", "instance"}
+	f.e = NewEvaluator([]*Rule{mustCompile(t, edited)})
+	f.e.Restore(kept, f.now)
+	var ended, fired int
+	for _, tr := range f.poll("app.requests_per_sec", false, "shop/a=200") {
+		switch tr.Kind { //nolint:exhaustive // the two that can come
+		case alert.EventResolved:
+			ended++
+			if tr.Alert.Reason != reasonSeries {
+				t.Errorf("ended: %s", tr.Alert.Reason)
+			}
+		case alert.EventFiring:
+			fired++
+		}
+	}
+	if ended != 1 || fired != 1 {
+		t.Errorf("%d ended, %d fired", ended, fired)
+	}
+}

@@ -15,8 +15,31 @@ const (
 	reasonMetric   = "the rule judges another metric now"
 	reasonMatch    = "the rule does not apply to it any more"
 	reasonLabels   = "the rule's own labels were changed"
+	reasonSeries   = "the rule judges other series now"
 	reasonTwice    = "the same alert was brought back already"
 )
+
+// regrouped says whether a derived series has other labels than the one that an
+// alert was about, and contains or is part of it: the labels that are kept were
+// edited while the daemon was down.
+func regrouped(old, new alert.Labels) bool {
+	return len(old) != len(new) && (old.Subset(new) || new.Subset(old))
+}
+
+// standIn keeps an alert whose series is not there. Until it is seen, a series
+// of its own stands in, whose data is missing since now.
+func (e *Evaluator) standIn(r *Rule, l *life, now time.Time) {
+	inst := &instance{rule: r.For(seriesLabels(l.alert.Labels)), life: l}
+	if inst.rule == nil {
+		inst.rule = r // until the series is seen
+	}
+	inst.series = &tracked{Series: Series{Labels: l.alert.Labels}, since: now.UnixNano()}
+	e.restored[l.key] = inst
+	if l.held {
+		e.miss(inst)
+	}
+	e.schedule(inst, now.UnixNano())
+}
 
 // Remembering returns the ids of the rules whose alerts leave something to the
 // next ones: how often they changed, or their last polls. Restore wants the
@@ -55,18 +78,7 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 			out = append(out, end(a, reason, now))
 			continue
 		}
-		// Until its series is seen, a series of its own stands in, whose data
-		// is missing since now.
-		inst := &instance{rule: rules[a.Rule].For(seriesLabels(a.Labels)), life: l}
-		if inst.rule == nil {
-			inst.rule = rules[a.Rule] // until the series is seen
-		}
-		inst.series = &tracked{Series: Series{Labels: a.Labels}, since: now.UnixNano()}
-		e.restored[l.key] = inst
-		if l.held {
-			e.miss(inst)
-		}
-		e.schedule(inst, now.UnixNano())
+		e.standIn(rules[a.Rule], l, now)
 	}
 	for _, f := range e.families { // the preloaded
 		for _, t := range f.series {
@@ -134,7 +146,14 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 	fp := t.Labels.Fingerprint()
 	for _, back := range e.restored {
 		a := back.alert()
-		if a.Series != fp || back.rule.family != t.family.metric {
+		if back.rule.family != t.family.metric {
+			continue
+		}
+		if t.family.made != nil && regrouped(back.rule.without(a.Labels), t.Labels) {
+			e.ended = e.close(back, reasonSeries, now, e.ended)
+			continue
+		}
+		if a.Series != fp {
 			continue
 		}
 		reason := reasonLabels
@@ -233,7 +252,12 @@ func (e *Evaluator) endCarried(carried map[instanceKey]*instance, now time.Time)
 		r, a := rules[key.rule], &inst.life.alert
 		reason := unfit(r, a)
 		switch {
+		case reason == "" && e.remade(r, inst):
+			e.standIn(r, inst.life, now)
+			continue
 		case reason != "":
+		case inst.series.family.metric != r.family:
+			reason = reasonSeries
 		case r.For(inst.series.Labels) == nil:
 			reason = reasonMatch
 		case !r.matches(inst.series.Labels):
@@ -245,6 +269,13 @@ func (e *Evaluator) endCarried(carried map[instanceKey]*instance, now time.Time)
 		out = append(out, end(*a, reason, now))
 	}
 	return sorted(out)
+}
+
+// remade says whether the rule makes the same groups of series in another way
+// now: the alert goes on with the group when its first value is made.
+func (e *Evaluator) remade(r *Rule, inst *instance) bool {
+	was := inst.series.family.made
+	return was != nil && r.combined != nil && was.name != r.family && slices.Equal(was.keep, r.combined.keep) && r.For(inst.series.Labels) != nil
 }
 
 // sorted orders what came out of a map.

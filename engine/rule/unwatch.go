@@ -9,6 +9,9 @@ import (
 // reasonUnwatched is that of alerts whose source is not configured any more.
 const reasonUnwatched = "its source is not watched any more"
 
+// reasonEmptied is that of alerts of a derived series without members.
+const reasonEmptied = "nothing is left that its series is made of"
+
 // Unwatch forgets the series that nobody watches any more and ends their
 // alerts: data that is missing may come back, but theirs never will. watched
 // is asked of a series' labels, or of an alert's where a restart brought it
@@ -49,7 +52,7 @@ func (e *Evaluator) endEmptied(now time.Time, out []Transition) []Transition {
 			}
 			for inst := t.first; inst != nil; inst = inst.next {
 				if inst.alert() != nil {
-					out = e.close(inst, reasonUnwatched, now, out)
+					out = e.close(inst, reasonEmptied, now, out)
 				}
 			}
 			t.detach(e.states)

@@ -1,6 +1,7 @@
 // Command bench measures the built daemon from outside, as an operator would:
-// how fast it starts, what it weighs, how many requests it answers, and how
-// long a sample takes to become a webhook. `make bench` calls it and puts what
+// how fast it starts, what it weighs, how many requests it answers, how long a
+// sample takes to become a webhook, and what rules cost, beside Prometheus and
+// vmalert where those are installed. `make bench` calls it and puts what
 // it prints into docs/benchmarks.md. It talks to loopback only.
 package main
 
@@ -10,43 +11,58 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
 func main() {
 	binary := flag.String("binary", "bin/tocsin", "the daemon to measure")
+	only := flag.String("only", "", "measure one part: daemon, scale, peers or polls")
 	flag.Parse()
-	if err := run(context.Background(), *binary); err != nil {
+	// Interrupted, it ends what it has started.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *binary, *only)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary string) error {
+func run(ctx context.Context, binary, only string) error {
 	fmt.Println("| what | wanted | measured |\n|---|---|---|")
-	if err := weigh(binary); err != nil {
-		return err
+	for _, part := range []struct {
+		name    string
+		measure []func(context.Context, string) error
+	}{
+		{"daemon", []func(context.Context, string) error{weigh, startAndRest, requests, latency}},
+		{"scale", []func(context.Context, string) error{judging, loading, reloading}},
+		{"peers", []func(context.Context, string) error{beside}},
+		{"polls", []func(context.Context, string) error{polls}},
+	} {
+		if only != "" && only != part.name {
+			continue
+		}
+		for _, measure := range part.measure {
+			if err := measure(ctx, binary); err != nil {
+				return err
+			}
+		}
 	}
-	if err := startAndRest(ctx, binary); err != nil {
-		return err
-	}
-	if err := requests(ctx, binary); err != nil {
-		return err
-	}
-	return latency(ctx, binary)
+	return nil
 }
 
 func row(what, wanted, measured string) { fmt.Printf("| %s | %s | %s |\n", what, wanted, measured) }
 
-func weigh(binary string) error {
+func weigh(_ context.Context, binary string) error {
 	info, err := os.Stat(binary)
 	if err != nil {
 		return err
@@ -72,12 +88,8 @@ func start(ctx context.Context, binary, config, rules string) (*daemon, error) {
 		return nil, err
 	}
 	d := &daemon{dir: dir}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	address, err := freeAddress(ctx)
 	if err != nil {
-		return nil, err
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
 		return nil, err
 	}
 	d.base = "http://" + address

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os/exec"
 	"regexp"
@@ -57,15 +58,23 @@ func post(ctx context.Context, url, body string) error {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	_, err = send(request)
+	return err
+}
+
+// send returns the body of an answer that is no refusal.
+func send(request *http.Request) ([]byte, error) {
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode >= 300 {
-		var text bytes.Buffer
-		_, _ = text.ReadFrom(answer.Body)
-		return fmt.Errorf("POST %s: %s: %s", url, answer.Status, text.String())
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	if answer.StatusCode >= 300 {
+		return nil, fmt.Errorf("%s %s: %s: %s", request.Method, request.URL, answer.Status, body)
+	}
+	return body, nil
 }
