@@ -101,7 +101,8 @@ func (p *peer) evaluated(ctx context.Context) (tally, error) {
 	}, nil
 }
 
-// holds waits until the peer can query full windows of every series.
+// holds waits until the peer can query full windows of every series. What is new
+// to VictoriaMetrics can take it some seconds to find.
 func (p *peer) holds(ctx context.Context) error {
 	base := p.base
 	if p.behind != nil {
@@ -109,7 +110,7 @@ func (p *peer) holds(ctx context.Context) error {
 	}
 	query := fmt.Sprintf("count(count_over_time(m[5m]) >= %d)", int(windowSize/scrapeEvery)-1)
 	answer := []byte(nil)
-	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); time.Sleep(200 * time.Millisecond) {
+	for limit := time.Now().Add(3 * scrapeEvery); time.Now().Before(limit); time.Sleep(time.Second) {
 		var err error
 		if answer, err = fetch(ctx, base+"/api/v1/query?step=5m&query="+url.QueryEscape(query)); err != nil {
 			return err
@@ -118,7 +119,7 @@ func (p *peer) holds(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s does not hold the series: %s", p.name, answer)
+	return fmt.Errorf("%s does not hold the series: %s\n%s", p.name, answer, p.processes()[len(p.processes())-1].output.String())
 }
 
 // metric adds up the series of a name on an exposition page.
