@@ -5,7 +5,6 @@ import (
 	"math"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -37,7 +36,7 @@ type alertDoc struct {
 	SeverityAt  stamp             `json:"severity_at"`
 	EndsAt      stamp             `json:"ends_at"`
 	UpdatedAt   stamp             `json:"updated_at"`
-	Duration    float64           `json:"duration_seconds"` // how long it fired, or has fired until now
+	Duration    *float64          `json:"duration_seconds"` // how long it fired; null while it does, so that polling sees no change
 	Flapping    bool              `json:"flapping"`         // it is kept firing because it changes too often
 	Samples     []pointDoc        `json:"samples"`          // those that led to its last transition, oldest first
 }
@@ -55,7 +54,7 @@ func pointDocs(points []alert.Point) []pointDoc {
 	return out
 }
 
-func alertDocOf(a *alert.Alert, now time.Time) alertDoc {
+func alertDocOf(a *alert.Alert) alertDoc {
 	return alertDoc{
 		ID: a.ID, Fingerprint: a.Fingerprint, Rule: a.Rule, Category: a.Category, Metric: a.Metric, Unit: a.Unit,
 		State: a.State, Severity: a.Severity, Worst: a.Worst,
@@ -63,19 +62,17 @@ func alertDocOf(a *alert.Alert, now time.Time) alertDoc {
 		Message: a.Message, Reason: a.Reason, Labels: a.Labels, Annotations: notNilMap(a.Annotations),
 		PendingAt: stamp(a.PendingAt), StartsAt: stamp(a.StartsAt), SeverityAt: stamp(a.SeverityAt),
 		EndsAt: stamp(a.EndsAt), UpdatedAt: stamp(a.UpdatedAt),
-		Duration: lasted(a, now), Flapping: a.Flapping(), Samples: pointDocs(a.Samples),
+		Duration: lasted(a), Flapping: a.Flapping(), Samples: pointDocs(a.Samples),
 	}
 }
 
-// lasted is how long the alert fired, or has fired until now, in seconds.
-func lasted(a *alert.Alert, now time.Time) float64 {
-	switch {
-	case a.StartsAt.IsZero():
-		return 0
-	case !a.EndsAt.IsZero():
-		now = a.EndsAt
+// lasted is how long the alert fired, in seconds; nil while it does.
+func lasted(a *alert.Alert) *float64 {
+	if a.StartsAt.IsZero() || a.EndsAt.IsZero() {
+		return nil
 	}
-	return max(0, math.Round(now.Sub(a.StartsAt).Seconds()*1000)/1000)
+	seconds := max(0, math.Round(a.EndsAt.Sub(a.StartsAt).Seconds()*1000)/1000)
+	return &seconds
 }
 
 // getAlerts answers GET /api/v1/alerts: the pending and the firing alerts that
@@ -92,9 +89,9 @@ func (s *Server) getAlerts(r *http.Request) (any, error) {
 		}
 	}
 	slices.SortStableFunc(chosen, worstThenNewest)
-	docs, now := make([]alertDoc, 0, len(chosen)), time.Now()
+	docs := make([]alertDoc, 0, len(chosen))
 	for i := range chosen {
-		docs = append(docs, alertDocOf(&chosen[i], now))
+		docs = append(docs, alertDocOf(&chosen[i]))
 	}
 	return struct {
 		Alerts []alertDoc `json:"alerts"`
@@ -160,7 +157,7 @@ func (s *Server) getAlert(r *http.Request) (any, error) {
 	return struct {
 		alertDoc
 		Events []eventDoc `json:"events"`
-	}{alertDocOf(&found, time.Now()), docs}, nil
+	}{alertDocOf(&found), docs}, nil
 }
 
 // findAlert prefers the engine's alert, which has the last value; the store

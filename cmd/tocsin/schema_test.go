@@ -181,7 +181,7 @@ func excuses() []excuse {
 		{`^"\d+ of \d+" cannot be$`, "", "a pattern does not compare numbers"},
 		{`is not a time zone$`, "", "the zones are not in the schema"},
 		{`^it is not clear which of several series is the worst`, "", language},
-		{`is not a day of the week$`, "", language},
+		{`is not a day of the week$|^time\(\) is the time of day`, "", language},
 		{`^unknown metric `, "", catalog},
 		{`is taken by `, "", names},
 		{`^two rules are called `, "", names},
