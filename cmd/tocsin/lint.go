@@ -33,12 +33,19 @@ func newLinter(c *configs.Config, written *configs.Written, seen seenFunc) *lint
 	return &linter{rules: lint.New(w), categories: map[string]string{}}
 }
 
-// rule returns the warnings of a rule that compiles, with paths below it.
+// remember notes what later warnings must know of a rule; nil is none.
+func (l *linter) remember(r *rule.Rule) {
+	if l != nil && r != nil {
+		l.categories[r.ID] = r.Category
+	}
+}
+
+// rule returns the warnings of a rule that compiles, with paths below it; none
+// for nil. It is safe for concurrent use.
 func (l *linter) rule(r *rule.Rule) problem.List {
-	if l == nil {
+	if l == nil || r == nil {
 		return nil
 	}
-	l.categories[r.ID] = r.Category
 	return l.rules.Rule(r)
 }
 

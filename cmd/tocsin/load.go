@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/configs/packs"
@@ -123,13 +124,14 @@ func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *l
 	set := configs.ReadRules(paths, in)
 	set.Others = []string{sourceDown, sourceBlind, refusedID}
 	metrics, catalog, wrong := set.Metrics(catalog)
+	var mu sync.Mutex // guards compiled and what warn remembers
 	mistakes := set.Check(func(spec rule.Spec) problem.List {
 		r, problems := rule.Compile(spec, catalog, metrics...)
+		mu.Lock()
 		compiled[spec.ID] = r
-		if r != nil {
-			problems = append(problems, warn.rule(r)...)
-		}
-		return problems
+		warn.remember(r)
+		mu.Unlock()
+		return append(problems, warn.rule(r)...)
 	}, wrong...)
 	// Nobody edits a pack: what it does in vain here is none of the reader's.
 	mistakes = slices.DeleteFunc(mistakes, func(m yamlpos.Mistake) bool { return m.Warning && packs.Is(m.File) })
