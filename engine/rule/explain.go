@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,32 +64,49 @@ func (e *Evaluator) Explain(id string, match alert.Matchers, limit int, now time
 		out.Notes = append(out.Notes, "the rule is disabled")
 		return out, true
 	}
-	found := e.asked(r, f, match)
-	if out.Total = len(found); out.Total == 0 {
+	found := leading[*instance]{most: limit, compare: worstFirst}
+	e.asked(r, f, match, found.add)
+	if out.Total = found.total; out.Total == 0 {
 		out.Notes = append(out.Notes, noSeries(r, f, match))
 		return out, true
 	}
-	slices.SortFunc(found, worstFirst)
-	for _, inst := range found[:min(limit, len(found))] {
+	for _, inst := range found.list {
 		out.Series = append(out.Series, e.explain(inst, now))
 	}
 	return out, true
 }
 
-// asked finds the rule's instances that match.
-func (e *Evaluator) asked(r *Rule, f *family, match alert.Matchers) []*instance {
-	var found []*instance
+// asked gives the rule's instances that match.
+func (e *Evaluator) asked(r *Rule, f *family, match alert.Matchers, give func(*instance)) {
 	for _, t := range f.series {
 		if inst := t.of(r.ID); inst != nil && asksFor(r, t, match) {
-			found = append(found, inst)
+			give(inst)
 		}
 	}
 	for key, inst := range e.restored {
 		if key.rule == r.ID && (match.Matches(inst.life.alert.Labels) || match.Matches(r.without(inst.life.alert.Labels))) {
-			found = append(found, inst)
+			give(inst)
 		}
 	}
-	return found
+}
+
+// leading keeps the first few of what may be a million, sorted: nobody waits
+// for the judging while all are sorted.
+type leading[T any] struct {
+	list    []T
+	most    int
+	total   int
+	compare func(a, b T) int
+}
+
+func (l *leading[T]) add(x T) {
+	l.total++
+	at, _ := slices.BinarySearchFunc(l.list, x, l.compare)
+	if at >= l.most {
+		return
+	}
+	l.list = slices.Insert(l.list, at, x)
+	l.list = l.list[:min(len(l.list), l.most)]
 }
 
 func asksFor(r *Rule, t *tracked, match alert.Matchers) bool {
@@ -120,20 +138,30 @@ func worstFirst(a, b *instance) int {
 	if w := weight(b) - weight(a); w != 0 {
 		return w
 	}
-	return strings.Compare(a.series.Labels.String(), b.series.Labels.String())
+	return byLabels(a.series, b.series)
+}
+
+func byLabels(a, b *tracked) int {
+	return slices.CompareFunc(a.Labels, b.Labels, func(a, b alert.Label) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
+	})
 }
 
 // noSeries says why a rule judges nothing that was asked for.
 func noSeries(r *Rule, f *family, match alert.Matchers) string {
-	var judged, asked, fits []*tracked // asked are those asked for, fits those of them that the rule's match fits
+	const most = 5
+	newList := func() *leading[*tracked] { return &leading[*tracked]{most: most, compare: byLabels} }
+	// Asked are those that were asked for, fits those of them that the rule's
+	// match fits.
+	judged, asked, fits := newList(), newList(), newList()
 	for _, t := range f.series {
 		if t.of(r.ID) != nil {
-			judged = append(judged, t)
+			judged.add(t)
 		}
 		if asksFor(r, t, match) {
-			asked = append(asked, t)
+			asked.add(t)
 			if r.matches(t.Labels) {
-				fits = append(fits, t)
+				fits.add(t)
 			}
 		}
 	}
@@ -143,30 +171,29 @@ func noSeries(r *Rule, f *family, match alert.Matchers) string {
 			r.family, strings.Join(f.made.inputs, " and "))
 	case len(f.series) == 0:
 		return fmt.Sprintf("no sample of %s has come since the start: does a source yield it, and is that source up?", r.Metric.Name)
-	case len(asked) == 0 && len(judged) == 0:
+	case asked.total == 0 && judged.total == 0:
 		return fmt.Sprintf("no series of %s matches, and the rule judges none", r.Metric.Name)
-	case len(asked) == 0:
+	case asked.total == 0:
 		return "no series matches; the rule judges " + listed(judged)
-	case len(fits) == 0:
+	case fits.total == 0:
 		return fmt.Sprintf("there is %s, and the rule's match %s does not fit it", listed(asked), r.Match)
-	case r.For(fits[0].Labels) == nil:
+	case r.For(fits.list[0].Labels) == nil:
 		return "an override switches the rule off for " + listed(fits)
 	}
 	return fmt.Sprintf("another series makes the same alert as %s: the rule's own labels make them one", listed(fits))
 }
 
 // listed names some of the series.
-func listed(series []*tracked) string {
-	const most = 5
-	labels := make([]string, 0, len(series))
-	for _, t := range series {
+func listed(series *leading[*tracked]) string {
+	labels := make([]string, 0, len(series.list))
+	for _, t := range series.list {
 		labels = append(labels, t.Labels.String())
 	}
-	slices.Sort(labels)
-	if more := len(labels) - most; more > 0 {
-		return strings.Join(labels[:most], ", ") + fmt.Sprintf(" and %d more", more)
+	text := strings.Join(labels, ", ")
+	if more := series.total - len(series.list); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
 	}
-	return strings.Join(labels, ", ")
+	return text
 }
 
 func (e *Evaluator) explain(inst *instance, now time.Time) Explanation {

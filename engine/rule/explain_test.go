@@ -199,7 +199,9 @@ func TestExplainSaysWhyAnAlertIsInItsStateAndInNoOther(t *testing.T) {
 			`{source="cache"} ok`, `critical unknown: cannot be judged: no sample of cache.hit_rate from 1h ago`,
 		}},
 		{
-			"an override", with(func(s *Spec) { s.Overrides = []Override{{Match: []string{"source = x"}}, {Match: []string{"source = cache"}, Critical: When{When: "value < 20"}}} }),
+			"an override", with(func(s *Spec) {
+				s.Overrides = []Override{{Match: []string{"source = x"}}, {Match: []string{"source = cache"}, Critical: When{When: "value < 20"}}}
+			}),
 			func(p *poller) { p.seen(90, 40) },
 			[]string{
 				`{source="cache"} pending warning`, `critical false: does not hold`, `warning true: has held for 0s; fires when it has for 1m, in 1m`,
