@@ -187,7 +187,7 @@ func TestExplainSaysWhyItCannotTell(t *testing.T) {
 		{"an older daemon", answer(404, `{"error":{"code":"not_found","message":"no such path; GET / lists what there is"}}`), nil, 2, "no such path"},
 		{"another server", answer(404, `<html>`), nil, 2, "is not a Tocsin, or one of another version: it says 404 Not Found"},
 		{"another page", answer(200, `<html>`), nil, 2, "is not a Tocsin: its answer is no JSON"},
-		{"a redirect", http.RedirectHandler("http://127.0.0.1:1/", 302).ServeHTTP, nil, 2, "it says 302 Found"},
+		{"a redirect", http.RedirectHandler("http://127.0.0.1:1/", http.StatusFound).ServeHTTP, nil, 2, "it says 302 Found"},
 		{"nothing matches", answer(200, `{"rule":"a","total":0,"notes":["no series matches"]}`), []string{"x=y"}, 1, "no series matches"},
 		{"there is nothing", answer(200, `{"rule":"a","total":0,"notes":["no sample has come"]}`), nil, 0, "no sample has come"},
 		{"a bad matcher", nil, []string{"x"}, 2, "no operator; want =, !=, =~ or !~; write for example strategy=USER_RUNS"},
