@@ -123,7 +123,7 @@ func writeConfig(t *testing.T, server string) string {
 }
 
 func TestWhereTheDaemonIs(t *testing.T) {
-	const tokens = "  tokens:\n    - {name: a, token: admin-0123456789abcdef, scope: admin}\n    - {name: r, token: read-0123456789abcdef, scope: read}"
+	const tokens = "  tokens:\n    - {name: a, token: push-0123456789abcdef, scope: operate}\n    - {name: r, token: read-0123456789abcdef, scope: read}"
 	for _, tt := range []struct {
 		name, server       string
 		where              where

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/source"
@@ -387,22 +388,52 @@ func TestAnExplanationSurvivesJSON(t *testing.T) {
 	}
 }
 
-// What is asked while nothing comes must not change what is judged later.
-func TestExplainingChangesNothing(t *testing.T) {
-	spec := Spec{ID: "r", Metric: "cache.hit_rate", Critical: When{When: "avg(1m) < 50"}, Warning: When{When: "min(2m) < 70 or stddev(5m) > 20", For: duration(30 * time.Second)}}
-	values := []float64{90, 40, 30, 20, 60, 65, 90, 90, 90, 20, 10, 95, 95, 95}
-	play := func(asked bool) string {
-		p := newPoller(t, spec)
-		var out strings.Builder
-		for _, v := range values {
-			out.WriteString(kinds(p.see(v)))
-			if asked {
-				p.e.Explain("r", nil, 10, p.now.Add(9*time.Second))
+// Whatever happens and whenever it is asked, an explanation agrees with the alert
+// and changes nothing of what is judged later.
+func TestAnExplanationAgreesWithTheAlertAndChangesNothing(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		rules, history := []*Rule{mustCompile(t, specs().Draw(rt, "rule"))}, histories().Draw(rt, "history")
+		ahead := rapid.SampledFrom([]time.Duration{0, time.Second, 40 * time.Second, time.Hour}).Draw(rt, "asked ahead")
+		restart := rapid.IntRange(0, len(history)).Draw(rt, "restart after step")
+		asked := func(p *played, i int) {
+			out, ok := p.e.Explain("r", nil, 10, p.now.Add(ahead))
+			if !ok || out.Total != len(out.Series) || out.Total == 0 && len(out.Notes) != 1 {
+				rt.Fatalf("step %d: %+v", i, out)
+			}
+			for _, x := range out.Series {
+				agrees(rt, p.e, &x)
 			}
 		}
-		return out.String()
+		restarted := func(p *played, i int) {
+			if i == restart {
+				next := NewEvaluator(rules)
+				p.out = append(p.out, next.Restore(committed(t, p.out), p.now)...)
+				p.e = next
+			}
+		}
+		want := drive(t, NewEvaluator(rules), history, restarted)
+		got := drive(t, NewEvaluator(rules), history, func(p *played, i int) { asked(p, i); restarted(p, i); asked(p, i) })
+		same(rt, want.out, got.out)
+	})
+}
+
+func agrees(rt *rapid.T, e *Evaluator, x *Explanation) {
+	state, severity := "ok", alert.OK
+	for _, a := range e.Alerts() {
+		state, severity = string(a.State), a.Severity
 	}
-	if diff := cmp.Diff(play(false), play(true)); diff != "" {
-		t.Error(diff)
+	if x.State != state || x.Severity != severity {
+		rt.Fatalf("%s %s is explained as %s %s", state, severity, x.State, x.Severity)
+	}
+	for _, c := range x.Conditions {
+		inForce := strings.HasPrefix(c.Why, "in force")
+		switch {
+		case c.Why == "" || inForce != (state == "firing" && c.Severity == severity):
+			rt.Fatalf("%s %s, and of %s: %q", state, severity, c.Severity, c.Why)
+		case c.Holds == "unknown" && c.Why == "does not hold", c.Holds != "unknown" && strings.Contains(c.Why, "judged") && !strings.Contains(c.Why, "clear cannot") && c.Polls == "":
+			rt.Fatalf("%s is %s: %q", c.Severity, c.Holds, c.Why)
+		case strings.Contains(c.Why, "a value is unknown"), strings.Contains(c.Why, "-"):
+			rt.Fatalf("%s: %q", c.Severity, c.Why)
+		}
 	}
 }

@@ -173,9 +173,13 @@ func (s *stand) nothingNew() string {
 }
 
 // heldFor is how long the condition has held, as far as it counts: a sample
-// speaks for the time until the next one is overdue, and no longer.
+// speaks for the time until the next one is overdue, and no longer; one that
+// leaves the condition unknown speaks for none.
 func (s *stand) heldFor() time.Duration {
 	until := s.now
+	if s.holds == Unknown && s.series.seen && !s.v.Stale && !s.v.NoData {
+		until = time.Unix(0, s.series.last.at)
+	}
 	if fresh := time.Unix(0, s.series.heard()).Add(s.freshFor()); until.After(fresh) && s.series.seen {
 		until = fresh
 	}
@@ -190,8 +194,8 @@ func (s *stand) whyWaiting() string {
 	}
 	graver := s.firing() && s.a.Severity > s.severity
 	switch {
-	case s.nothingNew() != "" && !graver:
-		return "its time stands still, nothing new fires: " + s.nothingNew()
+	case s.nothingNew() != "" && !graver && s.holds != False:
+		return fmt.Sprintf("%s, but nothing new fires: %s", s.asItStands(), s.nothingNew())
 	case s.holds == Unknown:
 		return fmt.Sprintf("%s%s of %s, and cannot be judged now: %s; its time stands still", what, short(min(held, hold)), units.Duration(hold), s.unknown)
 	case graver && held < hold:
@@ -255,7 +259,7 @@ func (s *stand) whyStays() string {
 		switch {
 		case held < level.hold:
 			return fmt.Sprintf("in force; it does not hold any more, but %s waits: it has held for %s of %s", other, short(max(0, held)), units.Duration(level.hold))
-		case other < s.severity:
+		case other < s.severity && s.v.Levels[other-1] == True:
 			return fmt.Sprintf("in force; it does not hold as of now, and the next sample moves it to %s", other)
 		}
 	}
