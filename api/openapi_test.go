@@ -94,6 +94,7 @@ func fullWorld() api.Options {
 func TestEveryAnswerIsWhatTheOpenAPIDocumentSays(t *testing.T) {
 	_, router := loadOpenAPI(t)
 	full := fullWorld()
+	full.Explainer = newJudging(t)
 	empty := (&world{}).options()
 	fallback := (&world{sources: []source.Status{
 		up("cache", "redis", source.Facts{Cache: guideRedis()}),
@@ -106,7 +107,7 @@ func TestEveryAnswerIsWhatTheOpenAPIDocumentSays(t *testing.T) {
 		"GET /api/performance/alerts/history?limit=5&state=firing,resolved&severity=critical&since=1h",
 		"GET /api/performance/cache/keys?pattern=user:*", "GET /api/performance/cache/keys?details=1", "GET /api/health",
 		"GET /api/v1/alerts", "GET /api/v1/alerts?match=a%3Db", "GET /api/v1/alerts/" + id, "GET /api/v1/alerts/none",
-		"GET /api/v1/rules", "GET /api/v1/sources", "GET /api/v1/series?metric=x&match=a%3Db&limit=5", "GET /api/v1/series", "GET /api/v1/receivers", "POST /api/v1/ingest", "GET /api/v1/rulefiles",
+		"GET /api/v1/rules", "GET /api/v1/explain?rule=a", "GET /api/v1/explain?rule=b&match=strategy%3DA", "GET /api/v1/explain?rule=a&match=strategy%3DC", "GET /api/v1/explain", "GET /api/v1/sources", "GET /api/v1/series?metric=x&match=a%3Db&limit=5", "GET /api/v1/series", "GET /api/v1/receivers", "POST /api/v1/ingest", "GET /api/v1/rulefiles",
 		"GET /api/v1/rules/a.yaml", "GET /api/v1/rules/none.yaml", "PUT /api/v1/rules/a.yaml", "POST /api/v1/rules/check",
 		"POST /api/v1/rules/check?file=none.yaml", "GET /api/openapi.yaml",
 		"GET /metrics", "GET /-/healthy", "GET /-/ready", "POST /-/reload",

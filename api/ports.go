@@ -30,6 +30,12 @@ type Engine interface {
 	Series(metric string, match alert.Matchers, limit int) (found []SeriesStatus, total int)
 }
 
+// Explainer says how rules stand and why. The value that it returns is the
+// answer's body; ok is false when there is no such rule.
+type Explainer interface {
+	Explain(rule string, match alert.Matchers, limit int) (answer any, ok bool)
+}
+
 // History is what the API reads of the store. Alert and Events return an error
 // that wraps store.ErrNotFound for an unknown id, History one that wraps
 // store.ErrBadCursor.

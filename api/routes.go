@@ -36,6 +36,7 @@ func (s *Server) routes() []route {
 		{method: get, path: "/api/v1/alerts", scope: Read, handle: s.getAlerts, revalidate: true},
 		{method: get, path: "/api/v1/alerts/{id}", scope: Read, handle: s.getAlert, revalidate: true, timeout: ask},
 		{method: get, path: "/api/v1/rules", scope: Read, handle: s.getRules, revalidate: true},
+		{method: get, path: "/api/v1/explain", scope: Read, handle: s.getExplain},
 		// Scope read is enough to check a text: nothing is written, and the daemon
 		// lets it name no variable and no file that the running rules do not.
 		{method: post, path: "/api/v1/rules/check", scope: Read, handle: s.checkRules, timeout: ask},

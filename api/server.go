@@ -16,12 +16,14 @@ import (
 // Options is all that the server needs. Board, Engine, History and Log are
 // required; what else is nil or empty is answered with how to set it up.
 type Options struct {
-	Board    Board
-	Engine   Engine
-	History  History
-	Keys     map[string]KeyScanner // by the name of their source
-	Ingester Ingester
-	Reloader Reloader
+	Board  Board
+	Engine Engine
+	// Explainer may be nil.
+	Explainer Explainer
+	History   History
+	Keys      map[string]KeyScanner // by the name of their source
+	Ingester  Ingester
+	Reloader  Reloader
 	// RuleFiles may be nil, and LastReload: how the last reading of the files
 	// went. It is asked for every readiness check and must not wait.
 	RuleFiles  RuleFiles

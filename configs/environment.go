@@ -49,11 +49,12 @@ func overridesOf(environ, mentioned []string) ([]override, yamlpos.Mistakes) {
 }
 
 // isForeign says whether a variable begins with our prefix and is not ours to
-// read: what the tests and their scripts use, and what Kubernetes sets in
-// every pod for a Service that is called tocsin.
+// read: what the tests and their scripts use, the token of the subcommands that
+// ask a daemon, and what Kubernetes sets in every pod for a Service that is
+// called tocsin.
 func isForeign(variable string) bool {
 	switch variable {
-	case "TOCSIN_INSTALL", "TOCSIN_REQUIRE_SERVICES":
+	case "TOCSIN_INSTALL", "TOCSIN_REQUIRE_SERVICES", "TOCSIN_TOKEN":
 		return true
 	}
 	kubernetes := regexp.MustCompile(`^TOCSIN_([A-Z0-9]+_)*(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)

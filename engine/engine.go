@@ -233,6 +233,14 @@ func (e *Engine) Series(metric string, match alert.Matchers, limit int) (found [
 	return e.evaluator.Series(metric, match, limit)
 }
 
+// Explain tells how a rule stands over the series that match, the first limit of
+// them, and why; false when there is no such rule.
+func (e *Engine) Explain(id string, match alert.Matchers, limit int) (rule.Explained, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.evaluator.Explain(id, match, limit, time.Now())
+}
+
 // Groups returns the notification groups as they stand.
 func (e *Engine) Groups() []store.Group {
 	e.mu.Lock()

@@ -252,6 +252,21 @@ func TestASampleBecomesANotificationAndAResolution(t *testing.T) {
 	})
 }
 
+func TestExplainIsAskedWhileTheLoopRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := New(Options{Setup: setup(t, lowHitRate()), Store: newMemory(), Outbox: &tray{}, Log: slog.New(slog.DiscardHandler)})
+		defer run(t, e)()
+		feed(t, e, 80, 3)
+		out, ok := e.Explain("low", nil, 10)
+		if !ok || out.Total != 1 || out.Series[0].State != "pending" || !out.At.Equal(time.Now().Truncate(time.Millisecond)) {
+			t.Errorf("%v: %+v", ok, out)
+		}
+		if _, ok := e.Explain("lo", nil, 10); ok {
+			t.Error("a rule that does not exist is explained")
+		}
+	})
+}
+
 func TestARestartGoesOnWithoutTellingAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, o := newMemory(), &tray{}

@@ -3,15 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
-	"strings"
-	"time"
+	"strconv"
+	"sync"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/client"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/internal/yamlpos"
@@ -19,20 +17,17 @@ import (
 
 const (
 	daemonFlag = "--daemon"
-	// askTimeout bounds one question to the daemon.
-	askTimeout = 10 * time.Second
-	// maxSeries is the most that the daemon tells of one metric, maxAnswerBytes
-	// the most that is read of it.
-	maxSeries      = 10_000
-	maxAnswerBytes = 64 << 20
+	// maxSeries is the most that the daemon tells of one metric.
+	maxSeries = 10_000
 )
 
 // seenSeries asks a running daemon which label sets metrics have, each metric
 // once. After a failure it asks no more: the daemon is down, or the token wrong.
+// It is safe for concurrent use.
 type seenSeries struct {
-	base   string
-	token  secret.String
-	client *http.Client
+	client *client.Client
+
+	mu     sync.Mutex // guards what follows
 	known  map[string]answer
 	failed error
 }
@@ -46,18 +41,17 @@ type answer struct {
 }
 
 func newSeenSeries(base string, token secret.String) (*seenSeries, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("want a URL such as http://127.0.0.1:9590")
+	c, err := client.New(base, token)
+	if err != nil {
+		return nil, err
 	}
-	return &seenSeries{
-		base: strings.TrimRight(base, "/"), token: token, known: map[string]answer{},
-		client: &http.Client{Timeout: askTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-	}, nil
+	return &seenSeries{client: c, known: map[string]answer{}}, nil
 }
 
 // of returns the label sets of a metric, and whether they are all.
 func (s *seenSeries) of(ctx context.Context, metric string) ([]alert.Labels, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.failed != nil {
 		return nil, false
 	}
@@ -72,43 +66,18 @@ func (s *seenSeries) of(ctx context.Context, metric string) ([]alert.Labels, boo
 }
 
 func (s *seenSeries) ask(ctx context.Context, metric string) (answer, error) {
-	query := url.Values{"metric": {metric}, "limit": {fmt.Sprint(maxSeries)}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/api/v1/series?"+query.Encode(), http.NoBody)
+	body, err := s.client.Get(ctx, "/api/v1/series", url.Values{"metric": {metric}, "limit": {strconv.Itoa(maxSeries)}})
 	if err != nil {
-		return answer{}, errors.New("not a URL")
-	}
-	if !s.token.Empty() {
-		req.Header.Set("Authorization", "Bearer "+s.token.Reveal())
-	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		var inner *url.Error
-		if errors.As(err, &inner) {
-			err = inner.Err // the URL is known to whoever wrote it
-		}
 		return answer{}, err
 	}
-	defer func() { _ = res.Body.Close() }()
-	return decodeAnswer(res)
-}
-
-func decodeAnswer(res *http.Response) (answer, error) {
 	var doc struct {
 		Series []struct {
 			Labels alert.Labels `json:"labels"`
 		} `json:"series"`
 		Total *int `json:"total"`
 	}
-	switch {
-	case res.StatusCode == http.StatusUnauthorized:
-		return answer{}, errors.New("it wants a token; give --token")
-	case res.StatusCode == http.StatusNotFound:
-		return answer{}, errors.New("it has no /api/v1/series: is it a Tocsin, and of this version?")
-	case res.StatusCode != http.StatusOK:
-		return answer{}, fmt.Errorf("it answers %s", res.Status)
-	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswerBytes)).Decode(&doc); err != nil || doc.Total == nil {
-		return answer{}, errors.New("its answer cannot be read: is it a Tocsin?")
+	if err := json.Unmarshal(body, &doc); err != nil || doc.Total == nil {
+		return answer{}, fmt.Errorf("what answers at %s is not a Tocsin, or one of another version", s.client.Base())
 	}
 	a := answer{all: len(doc.Series) == *doc.Total}
 	for _, one := range doc.Series {

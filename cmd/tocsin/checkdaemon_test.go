@@ -19,6 +19,7 @@ func daemonAnswer(t *testing.T, asked *[]string, answer func(metric string) (int
 		*asked = append(*asked, metric)
 		if r.URL.Path != "/api/v1/series" || r.Header.Get("Authorization") != "Bearer hunter2hunter2" {
 			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = fmt.Fprint(w, `{"error": {"code": "unauthorized", "message": "a token is needed"}}`)
 			return
 		}
 		status, body := answer(metric)
@@ -61,14 +62,14 @@ func TestCheckSaysWhyADaemonCannotBeAsked(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	for _, c := range []struct{ name, url, token, want string }{
-		{"no token", answer(200, `{}`), "", "it wants a token; give --token"},
-		{"no Tocsin", answer(200, `<html>`), "hunter2hunter2", "is it a Tocsin?"},
-		{"another document", answer(200, `{}`), "hunter2hunter2", "is it a Tocsin?"},
-		{"an older one", answer(404, ``), "hunter2hunter2", "it has no /api/v1/series"},
-		{"broken", answer(503, ``), "hunter2hunter2", "it answers 503"},
-		{"gone", gone.URL, "", "connection refused"},
+		{"no token", answer(200, `{}`), "", "wants a token"},
+		{"no Tocsin", answer(200, `<html>`), "hunter2hunter2", "is not a Tocsin"},
+		{"another document", answer(200, `{}`), "hunter2hunter2", "is not a Tocsin"},
+		{"an older one", answer(404, ``), "hunter2hunter2", "one of another version: it says 404"},
+		{"broken", answer(503, ``), "hunter2hunter2", "it says 503"},
+		{"gone", gone.URL, "", "is it running?"},
 		{"no URL", "127.0.0.1:9590", "", "want a URL such as http://127.0.0.1:9590"},
-		{"a URL with a password", "http://ops:hunter2hunter2@127.0.0.1:9590", "", "want a URL such as http://127.0.0.1:9590"},
+		{"a URL with a password", "http://ops:hunter2hunter2@127.0.0.1:9590", "", "a URL with a password is not for this; give a token"},
 	} {
 		asked = nil
 		args := []string{"--daemon", c.url}

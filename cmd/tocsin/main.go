@@ -74,6 +74,7 @@ on the console.
   tocsin serve --config configs/embedded.yaml    start
   tocsin check --config configs/embedded.yaml    find every mistake
   tocsin test rules.yaml rules.test.yaml         run the rules' tests
+  tocsin explain cache-hit-rate                  ask the daemon why a rule fires, or not
   tocsin demo                                    watch an incident, with no server installed`,
 		Version: versionLine(), Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -90,7 +91,7 @@ on the console.
 	root.SetErr(w.stderr)
 	root.SetVersionTemplate("{{ .Version }}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newSchema(w), newDemo(w), newVersion(w))
+	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newSchema(w), newDemo(w), newVersion(w))
 	root.DisableFlagsInUseLine = true
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/api"
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine"
+	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/version"
 )
 
@@ -16,7 +18,7 @@ import (
 func (d *daemon) newAPI() *api.Server {
 	c := d.plan.config
 	options := api.Options{
-		Board: d.board, Engine: engineView{d}, History: d.store, Keys: map[string]api.KeyScanner{},
+		Board: d.board, Engine: engineView{d}, Explainer: engineView{d}, History: d.store, Keys: map[string]api.KeyScanner{},
 		Reloader: d, RuleFiles: ruleFiles{d}, LastReload: d.lastReload, Ready: d.ready, Gatherer: d.registry, Registerer: d.registry, Log: d.log,
 		Limits: api.Limits{ReadTimeout: c.Server.ReadTimeout},
 		Listen: d.listener.Addr().String(), ExternalURL: c.ExternalURL(), Version: version.String(), Services: map[string]string{},
@@ -132,6 +134,24 @@ func ruleStatus(s engine.RuleState, place configs.Rule, worst alert.Severity) ap
 		}
 	}
 	return out
+}
+
+// Explain says how a rule stands and why. The engine does not know the rules
+// that are disabled.
+func (v engineView) Explain(id string, match alert.Matchers, limit int) (any, bool) {
+	if out, ok := v.d.engine.Explain(id, match, limit); ok {
+		return out, true
+	}
+	v.d.mu.Lock()
+	defer v.d.mu.Unlock()
+	place, ok := v.d.plan.places[id]
+	if !ok {
+		return nil, false
+	}
+	return rule.Explained{
+		Rule: id, Metric: place.Spec.Metric, At: time.Now().UTC().Truncate(time.Millisecond), Series: []rule.Explanation{},
+		Notes: []string{"the rule is disabled"},
+	}, true
 }
 
 // Receivers returns every configured receiver with how its deliveries fare.
