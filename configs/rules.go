@@ -94,9 +94,9 @@ func (r *ruleReader) finish(listed []*RuleFile) {
 func (set *RuleSet) Check(compile func(rule.Spec) problem.List, others ...yamlpos.Mistake) yamlpos.Mistakes {
 	mistakes := append(slices.Clone(set.mistakes), others...)
 	if compile != nil {
-		suggestions := maxSuggestions
-		for _, s := range set.stacks {
-			mistakes = append(mistakes, s.judge(compile, &suggestions)...)
+		suggestions, found := maxSuggestions, set.compileAll(compile)
+		for i, s := range set.stacks {
+			mistakes = append(mistakes, s.judge(func(rule.Spec) problem.List { return found[i] }, &suggestions)...)
 		}
 		mistakes = append(mistakes, set.checkDependencies()...)
 	}
