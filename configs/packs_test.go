@@ -26,14 +26,20 @@ func packed(t testing.TB, names ...string) (*configs.RuleSet, []*rule.Rule) {
 	for i := range names {
 		names[i] = packs.Prefix + names[i]
 	}
-	set, mistakes := configs.LoadRules(names, configs.Input{}, func(spec rule.Spec) problem.List {
+	enabled := func(spec rule.Spec) (*rule.Rule, problem.List) {
 		spec.Disabled = false
-		r, problems := rule.Compile(spec, catalog)
-		rules = append(rules, r)
+		return rule.Compile(spec, catalog)
+	}
+	set, mistakes := configs.LoadRules(names, configs.Input{}, func(spec rule.Spec) problem.List {
+		_, problems := enabled(spec)
 		return problems
 	})
 	if len(mistakes) > 0 {
 		t.Fatal(mistakes)
+	}
+	for _, r := range set.Rules {
+		compiled, _ := enabled(r.Spec)
+		rules = append(rules, compiled)
 	}
 	return set, rules
 }
