@@ -105,11 +105,26 @@ func (r *Rule) setOverrides(spec Spec, catalog source.Catalog, problems *problem
 			}
 			*problems = append(*problems, p)
 		}
+		if compiled.family != r.family && len(more) == 0 {
+			problems.AddHint(at+o.firstCondition(), "add combine to the rule: sum, avg, min, max or count",
+				"the rule's conditions look one way and the override's the other: it is not clear which of several series is the worst")
+		}
+		compiled.family, compiled.combined = r.family, r.combined // it judges the rule's own series
 		if changed.Disabled {
 			compiled = nil
 		}
 		r.variants = append(r.variants, variant{match, compiled})
 	}
+}
+
+// firstCondition is the path of the first severity that the override changes.
+func (o *Override) firstCondition() string {
+	for _, name := range [...]string{"critical", "warning", "info"} {
+		if o.wrote(name) {
+			return "." + name
+		}
+	}
+	return ""
 }
 
 // wrote says whether the field at a path is the override's.
