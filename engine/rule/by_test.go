@@ -219,3 +219,19 @@ func TestAnEditOfByWhileTheDaemonIsDownLeavesNoAlertBehind(t *testing.T) {
 		t.Errorf("%d ended, %d fired", ended, fired)
 	}
 }
+
+// An override may look the other way than the rule: which of several series is
+// the worst is the rule's to say.
+func TestAnOverrideDoesNotCombineInAnotherWay(t *testing.T) {
+	spec := byService("", "value < 10")
+	spec.Overrides = []Override{{Match: []string{"service = shop"}, Warning: When{When: "value > 100"}}}
+	if _, problems := Compile(spec, catalog()); len(problems) != 1 || problems[0].Path != "overrides[0].warning" {
+		t.Errorf("problems: %v", problems)
+	}
+	spec.Combine = "sum"
+	f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, spec)}), epoch}
+	f.poll("app.requests_per_sec", false, "shop/a=200")
+	for range 20 {
+		f.poll("other", false)
+	}
+}

@@ -137,9 +137,13 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 }
 
 // inForce is the condition that a severity is judged by: once it is taken, the
-// one that keeps it.
+// one that keeps it. An alert that flaps is judged as what it would be.
 func (inst *instance) inForce(severity alert.Severity) *Condition {
-	if inst.life != nil && taken(&inst.life.alert, severity) {
+	if inst.life == nil {
+		return inst.rule.levels[severity-1].when
+	}
+	a := &inst.life.alert
+	if a.Flapping() && a.Flap.State == alert.Firing && a.Flap.Severity >= severity || !a.Flapping() && taken(a, severity) {
 		return inst.rule.levels[severity-1].stays
 	}
 	return inst.rule.levels[severity-1].when

@@ -293,3 +293,51 @@ func TestANewPeakIsRemembered(t *testing.T) {
 		}
 	}
 }
+
+func TestAFlappingAlertDoesNotSettleWithoutData(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 50"}, Flapping: &Flapping{2, 5 * time.Minute}}
+	p := newPoller(t, spec)
+	var out []Transition
+	for _, v := range []float64{40, 60, 40, 60} {
+		out = append(out, p.see(v)...)
+	}
+	if got := p.e.Alerts(); len(got) != 1 || !got[0].Flapping() {
+		t.Fatalf("%+v", got)
+	}
+	for _, tr := range p.wait(time.Hour) {
+		if tr.Kind != alert.EventHeld {
+			t.Errorf("without data: %s: %s", tr.Kind, tr.Alert.Reason)
+		}
+	}
+	if got := kinds(p.see(60)); got != "resolved warning; " {
+		t.Errorf("data is back and good: %s", got)
+	}
+}
+
+func TestASeverityThatFlapsIsJudgedByWhatItWouldBe(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 50"}, ClearMargin: MarginSpec{Value: 10}, Flapping: &Flapping{2, 5 * time.Minute}}
+	p := newPoller(t, spec)
+	for _, v := range []float64{40, 70, 40, 70} {
+		p.see(v)
+	}
+	var out []Transition
+	for range 60 {
+		out = append(out, p.see(55)...)
+	}
+	if got := kinds(out); got != "resolved warning; " {
+		t.Errorf("a value that is not below the threshold again: %s", got)
+	}
+}
+
+func TestAForOverPollsDoesNotEndInAnOutage(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", NoDataAfter: time.Hour, Warning: When{When: "value < 50", For: duration(5 * time.Minute), Polls: Polls{2, 3}}}
+	p := newPoller(t, spec)
+	for range 3 {
+		p.see(40)
+	}
+	for _, tr := range p.wait(50 * time.Minute) {
+		if tr.Kind == alert.EventFiring {
+			t.Errorf("fired: %s", tr.Alert.Reason)
+		}
+	}
+}

@@ -70,6 +70,9 @@ func (r *Rule) Next(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 	if r.flapping.Changes > 0 {
 		return r.nextFlapping(a, v, now)
 	}
+	if a.Flapping() && !r.seen(&v) {
+		return a
+	}
 	if a.Flapping() { // the rule does not ask for it any more
 		return r.settle(a, r.nextSteady(underneath(a), v, now), nil, now)
 	}
@@ -104,6 +107,9 @@ func (r *Rule) advanceTimers(a alert.Alert, v *Verdict, now time.Time) alert.Ale
 		lv, l := &r.levels[i], &a.Levels[i]
 		if lv.polls.Of > 0 {
 			v.Levels[i] = tally(l, lv.polls, v.Levels[i], v.Sampled)
+			if v.Stale && !v.Sampled { // the polls that were do not speak for now
+				v.Levels[i] = Unknown
+			}
 		}
 		pause := v.Gap
 		switch v.Levels[i] {
