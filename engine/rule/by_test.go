@@ -235,3 +235,58 @@ func TestAnOverrideDoesNotCombineInAnotherWay(t *testing.T) {
 		f.poll("other", false)
 	}
 }
+
+func TestAnEditOfByToOtherLabelsLeavesNoAlertBehind(t *testing.T) {
+	for _, noData := range []string{"keep", "critical"} {
+		old := byService("max", "value > 90")
+		old.NoData = noData
+		f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, old)}), epoch}
+		out := f.poll("app.requests_per_sec", false, "shop/a=100")
+		edited := old
+		edited.By = []string{"instance"}
+		e, ended := restarted(t, edited, out, nil, f.now)
+		f.e = e
+		for range 300 {
+			ended = append(ended, f.poll("app.requests_per_sec", false, "shop/a=100")...)
+		}
+		resolved := 0
+		for _, tr := range ended {
+			if tr.Kind == alert.EventResolved {
+				resolved++
+			}
+		}
+		if resolved != 1 || len(f.e.Alerts()) != 1 {
+			t.Errorf("%s: resolved %d, %d alerts", noData, resolved, len(f.e.Alerts()))
+		}
+	}
+}
+
+// A member that vanished while the daemon was down is left out like any other,
+// once its source has been read for long enough without it.
+func TestAMemberThatIsGoneSinceBeforeARestartIsLeftOut(t *testing.T) {
+	spec := byService("sum", "max(1h) > 150 and value > 50")
+	f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, spec)}), epoch}
+	out := f.poll("app.requests_per_sec", false, "shop/a=100", "shop/b=80")
+	past := []alert.Sample{
+		{Metric: "app.requests_per_sec", Labels: alert.LabelsOf("source", "web", "service", "shop", "instance", "a"), Value: 100, At: f.now},
+		{Metric: "app.requests_per_sec", Labels: alert.LabelsOf("source", "web", "service", "shop", "instance", "b"), Value: 80, At: f.now},
+	}
+	f.now = f.now.Add(5 * time.Minute)
+	f.e, _ = restarted(t, spec, out, past, f.now)
+	if got := told(f.poll("app.requests_per_sec", false, "shop/a=10")); got != "" {
+		t.Fatalf("the other member may come yet: %s", got)
+	}
+	var got []Transition
+	for range 10 {
+		got = append(got, f.poll("app.requests_per_sec", false, "shop/a=10")...)
+	}
+	if told(got) != "shop resolved 10" {
+		t.Errorf("got %q", told(got))
+	}
+}
+
+func TestTheOrderOfMembersDoesNotMatter(t *testing.T) {
+	if a, b := combine(combineSum, []float64{0.1, 0.2, 0.3}), combine(combineSum, []float64{0.3, 0.2, 0.1}); a != b {
+		t.Errorf("%v and %v", a, b)
+	}
+}

@@ -41,7 +41,7 @@ type Evaluator struct {
 	latest      time.Time // the last moment that anything was judged at
 	round       uint32    // counts batches, to find a series twice in one
 	derivations []*derivation
-	dirty       []*group       // those to be computed
+	dirty       [][]*group     // those to be computed, by their derivation's order
 	made        []alert.Sample // of derived series, by the last Observe
 	present     []*Series      // reused, as values is
 	values      []float64
@@ -202,7 +202,7 @@ func (e *Evaluator) lookUp(samples []alert.Sample, now time.Time) bool {
 		if f == nil || f.metric != s.Metric {
 			f = e.families[s.Metric]
 		}
-		if f == nil || !usable(s) {
+		if f == nil || f.made != nil || !usable(s) { // what is made of others nobody else gives
 			e.found = append(e.found, nil)
 			continue
 		}
@@ -250,6 +250,9 @@ func (e *Evaluator) Preload(s alert.Sample, now time.Time) {
 	}
 	now = now.UTC()
 	t := e.find(f, s.Labels, now)
+	if t.inlet == nil && f.made == nil {
+		t.inlet = e.labelled(s.Labels)
+	}
 	t.Append(s.At, s.Value)
 	for inst := t.first; inst != nil; inst = inst.next {
 		e.schedule(inst, now.UnixNano())

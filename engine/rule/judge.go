@@ -101,7 +101,7 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 	}
 	if inst.dataMissing(now) {
 		v.NoData, v.NoDataFor = true, time.Duration(now-t.heard())
-		v.SourceDown = t.inlet != nil && t.inlet.from.down
+		v.SourceDown = t.down()
 		return v
 	}
 	if !t.seen {
@@ -189,10 +189,7 @@ func (inst *instance) missingAt() int64 {
 	if at+after < inst.series.since {
 		at = inst.series.since
 	}
-	if inlet := inst.series.inlet; inlet != nil && at < inlet.from.back {
-		at = inlet.from.back
-	}
-	return at + after
+	return max(at, inst.series.back()) + after
 }
 
 // describe fills in what the life cycle leaves to its caller.
