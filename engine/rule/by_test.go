@@ -290,3 +290,20 @@ func TestTheOrderOfMembersDoesNotMatter(t *testing.T) {
 		t.Errorf("%v and %v", a, b)
 	}
 }
+
+func TestAnOverrideMayTakeAConditionAway(t *testing.T) {
+	var none When
+	if err := none.FromScalar(""); err != nil {
+		t.Fatal(err)
+	}
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Critical: When{When: "value < 50"}, Warning: When{When: "value < 70"}}
+	spec.Overrides = []Override{{Match: []string{"strategy = A"}, Critical: none}}
+	r := mustCompile(t, spec).For(alert.LabelsOf("strategy", "A"))
+	if _, has := r.Condition(alert.Critical); has {
+		t.Error("it has it still")
+	}
+	spec.Overrides[0].Warning = none
+	if _, problems := Compile(spec, catalog()); len(problems) != 1 || problems[0].Path != "overrides[0]" {
+		t.Errorf("problems: %v", problems)
+	}
+}

@@ -341,3 +341,21 @@ func TestAForOverPollsDoesNotEndInAnOutage(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEditThatTakesThePollsAwayLeavesNothingPending(t *testing.T) {
+	spec := func(critical, warning When) Spec {
+		return Spec{ID: "r", Metric: "cache.hit_rate", Critical: critical, Warning: warning}
+	}
+	low := When{When: "value < 50"}
+	for _, edited := range []Spec{spec(When{}, low), spec(low, When{})} {
+		p := newPoller(t, spec(When{}, When{When: "value < 50", Polls: Polls{3, 5}}))
+		p.see(40)
+		p.e.Reload([]*Rule{mustCompile(t, edited)}, p.now)
+		for range 10 {
+			p.see(90)
+		}
+		if left := p.e.Alerts(); len(left) != 0 {
+			t.Errorf("left: %s %s", left[0].State, left[0].Reason)
+		}
+	}
+}

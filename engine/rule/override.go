@@ -12,7 +12,8 @@ import (
 )
 
 // Override changes a rule for the label sets that it matches. What is left out
-// stays as the rule has it; of a condition, its times may be changed alone.
+// stays as the rule has it; of a condition, its times may be changed alone. An
+// empty text takes a condition away.
 type Override struct {
 	// Match says which label sets: every matcher must hold.
 	Match []string `yaml:"match"`
@@ -132,11 +133,11 @@ func (o *Override) wrote(path string) bool {
 	field, _, _ := strings.Cut(path, ".")
 	switch field {
 	case "critical":
-		return o.Critical.given()
+		return o.Critical.written()
 	case "warning":
-		return o.Warning.given()
+		return o.Warning.written()
 	case "info":
-		return o.Info.given()
+		return o.Info.written()
 	case "clear":
 		return o.Clear != nil
 	case "clear_margin":
@@ -187,8 +188,15 @@ func replace[T any](field *T, with *T) {
 	}
 }
 
+// written says whether an override says anything of the condition: that it is
+// another one, or none.
+func (w *When) written() bool { return w.removed || w.given() }
+
 // with returns the condition with what another one says.
 func (w When) with(o When) When {
+	if o.removed && o.When == "" {
+		w = When{}
+	}
 	if o.When != "" {
 		w.When = o.When
 	}
