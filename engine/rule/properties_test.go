@@ -44,7 +44,9 @@ func specs() *rapid.Generator[Spec] {
 	holds := rapid.SampledFrom([]time.Duration{0, 10 * time.Second, interval, 45 * time.Second, time.Minute, 3 * time.Minute})
 	return rapid.Custom(func(t *rapid.T) Spec {
 		hold := func(name string) *time.Duration { d := holds.Draw(t, name); return &d }
-		what := rapid.SampledFrom([]string{"value < %d", "avg(1m) < %d", `value < %d and metric("redis.up") == 1`, "max(2m) < %d", "change(1m) < %d - 75"}).Draw(t, "condition")
+		what := rapid.SampledFrom([]string{"value < %d", "avg(1m) < %d", `value < %d and metric("redis.up") == 1`, "max(2m) < %d", "change(1m) < %d - 75",
+			"p50(3m) < %d", "forecast(1m, 2m) < %d", "value < %d - stddev(3m)", "value < %d and zscore(5m) < 0.5", "change_pct(1m) < %d - 90",
+			`value < %d and metric("redis.up").avg(2m) > 0.4`, `value < %d and (metric("redis.up").min(1m) ?? 1) == 1`}).Draw(t, "condition")
 		polls := rapid.SampledFrom([]Polls{{}, {}, {2, 3}, {1, 4}, {3, 3}})
 		keeps := rapid.SampledFrom([]time.Duration{0, 0, 20 * time.Second, interval, 2 * time.Minute})
 		keep := func(name string) *time.Duration { d := keeps.Draw(t, name); return &d }
@@ -53,9 +55,14 @@ func specs() *rapid.Generator[Spec] {
 		if by != nil {
 			combine = combineMax
 		}
+		overrides := rapid.SampledFrom([][]Override{nil, nil, {
+			{Match: []string{"source = other"}, Disabled: new(true)},
+			{Match: []string{"source = cache"}, Warning: When{For: duration(45 * time.Second)}, Critical: When{When: "value < 40"}, NoData: new("keep")},
+		}}).Draw(t, "overrides")
 		return Spec{
-			By: by, Combine: combine,
-			ID: "r", Category: "cache", Metric: "cache.hit_rate", NoDataAfter: 90 * time.Second,
+			By: by, Combine: combine, Overrides: overrides, WarmUp: rapid.SampledFrom([]time.Duration{0, 0, 2 * time.Minute}).Draw(t, "warm_up"),
+			ClearMargin: rapid.SampledFrom([]MarginSpec{{}, {}, {Value: 8}}).Draw(t, "clear_margin"),
+			ID:          "r", Category: "cache", Metric: "cache.hit_rate", NoDataAfter: 90 * time.Second,
 			Critical:  When{When: fmt.Sprintf(what, 50), For: hold("critical for"), KeepFiringFor: keep("critical keep"), Polls: polls.Draw(t, "critical polls")},
 			Warning:   When{When: fmt.Sprintf(what, 70), For: hold("warning for"), KeepFiringFor: keep("warning keep"), Polls: polls.Draw(t, "warning polls")},
 			Clear:     rapid.SampledFrom([]string{"", "value >= 75"}).Draw(t, "clear"),
@@ -115,7 +122,7 @@ func drive(t testing.TB, e *Evaluator, history []step, between func(p *played, i
 		p.out = append(p.out, clock(t, p.e, next)...)
 		p.now = next
 		samples := history[i].samples(p.now)
-		p.out = append(p.out, p.e.Observe(samples, Context{Interval: interval}, p.now)...)
+		p.out = append(p.out, p.e.Observe(samples, Context{Interval: interval, StartedAt: epoch.Add(-time.Minute)}, p.now)...)
 		p.past = append(append(p.past, samples...), p.e.Made()...)
 		if between != nil {
 			between(p, i)
@@ -249,7 +256,7 @@ func TestBatchesDoNotMatter(t *testing.T) {
 			batch = append(batch, history[i].samples(now)...)
 			if i == len(history)-1 || rapid.Bool().Draw(rt, "flush") {
 				got = append(got, clock(t, e, first)...)
-				got = append(got, e.Observe(rapid.Permutation(batch).Draw(rt, "order"), Context{Interval: interval}, now)...)
+				got = append(got, e.Observe(rapid.Permutation(batch).Draw(rt, "order"), Context{Interval: interval, StartedAt: epoch.Add(-time.Minute)}, now)...)
 				batch = nil
 			}
 		}
@@ -338,6 +345,7 @@ func TestNothingFiresBeforeItsForAndNothingResolvesUnseen(t *testing.T) {
 		spec, history := specs().Draw(rt, "rule"), histories().Draw(rt, "history")
 		gated := rapid.Bool().Draw(rt, "gated")
 		spec.NoData, spec.MinVolume, spec.Flapping, spec.By, spec.Combine = "keep", "", nil, nil, ""
+		spec.Overrides, spec.WarmUp, spec.ClearMargin = nil, 0, MarginSpec{}
 		spec.Critical.When, spec.Warning.When = "value < 50", "value < 70"
 		spec.Critical.Polls, spec.Warning.Polls = Polls{}, Polls{}
 		if gated {
