@@ -281,6 +281,10 @@ func (e *Evaluator) Waits(s *alert.Sample) bool {
 
 // Waits says whether a severity above the one in force waits for its `for`.
 func Waits(a *alert.Alert) bool {
+	if a.Flapping() { // the timers are those of what it would be
+		below := underneath(*a)
+		a = &below
+	}
 	for _, severity := range alert.Severities() {
 		if !a.Levels[severity-1].Since.IsZero() && !taken(a, severity) {
 			return true

@@ -152,5 +152,9 @@ func (e *Evaluator) Sweep(now time.Time) {
 	for _, u := range e.upstreams {
 		u.sweep(used)
 	}
-	clear(e.past) // whoever has not come back by now
+	for key, a := range e.past { // too old to count
+		if now.Sub(a.UpdatedAt) > maxFlappingWithin {
+			delete(e.past, key)
+		}
+	}
 }

@@ -359,3 +359,24 @@ func TestAnEditThatTakesThePollsAwayLeavesNothingPending(t *testing.T) {
 		}
 	}
 }
+
+// A series that comes every quarter of an hour is remembered over a restart too.
+func TestWhatEndedIsRememberedUntilASlowSourceIsBack(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 50"}, Flapping: &Flapping{Changes: 2, Within: 3 * time.Hour}}
+	p := newPoller(t, spec)
+	p.interval = 15 * time.Minute
+	out := append(p.see(40), p.see(60)...)
+	p.e, _ = restarted(t, spec, out, nil, p.now)
+	p.e.Sweep(p.now.Add(10 * time.Minute))
+	if got := kinds(p.see(40)); got != "flapping warning; " {
+		t.Errorf("the third change: %s", got)
+	}
+}
+
+func TestAForUnderneathAFlappingAlertWaits(t *testing.T) {
+	a := alert.Alert{State: alert.Firing, Severity: alert.Critical, Flap: &alert.Flap{Since: epoch, State: alert.Pending, Severity: alert.Warning, Changes: []time.Time{epoch}}}
+	a.Levels[alert.Warning-1].Since = epoch
+	if !Waits(&a) {
+		t.Error("its samples would not be kept for a restart")
+	}
+}

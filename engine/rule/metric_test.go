@@ -190,3 +190,16 @@ func TestADerivedSeriesWithoutLabelsIsNotGoneWhileItsMembersAreRead(t *testing.T
 		}
 	}
 }
+
+func TestADerivedSeriesOfASourceThatWasTakenOutEndsAfterARestart(t *testing.T) {
+	rules := mustMetrics(t, []Derived{{Name: "double", Expr: `metric("app.memory_used") * 2`, Unit: "bytes"}},
+		Spec{ID: "r", Metric: "double", Warning: When{When: "value > 90"}, NoData: "critical"})
+	e := NewEvaluator(rules)
+	s := alert.Sample{Metric: "app.memory_used", Labels: alert.LabelsOf("source", "web"), Value: 100, At: epoch}
+	out := e.Observe([]alert.Sample{s}, Context{Source: "web"}, epoch)
+	e = NewEvaluator(rules)
+	e.Restore(committed(t, out), epoch)
+	if got := kinds(e.Unwatch(func(l alert.Labels) bool { return l.Get("source") != "web" }, epoch)); got != "resolved warning; " {
+		t.Errorf("got %q", got)
+	}
+}
