@@ -297,9 +297,8 @@ func TestANewPeakIsRemembered(t *testing.T) {
 func TestAFlappingAlertDoesNotSettleWithoutData(t *testing.T) {
 	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 50"}, Flapping: &Flapping{2, 5 * time.Minute}}
 	p := newPoller(t, spec)
-	var out []Transition
 	for _, v := range []float64{40, 60, 40, 60} {
-		out = append(out, p.see(v)...)
+		p.see(v)
 	}
 	if got := p.e.Alerts(); len(got) != 1 || !got[0].Flapping() {
 		t.Fatalf("%+v", got)

@@ -44,9 +44,11 @@ func specs() *rapid.Generator[Spec] {
 	holds := rapid.SampledFrom([]time.Duration{0, 10 * time.Second, interval, 45 * time.Second, time.Minute, 3 * time.Minute})
 	return rapid.Custom(func(t *rapid.T) Spec {
 		hold := func(name string) *time.Duration { d := holds.Draw(t, name); return &d }
-		what := rapid.SampledFrom([]string{"value < %d", "avg(1m) < %d", `value < %d and metric("redis.up") == 1`, "max(2m) < %d", "change(1m) < %d - 75",
+		what := rapid.SampledFrom([]string{
+			"value < %d", "avg(1m) < %d", `value < %d and metric("redis.up") == 1`, "max(2m) < %d", "change(1m) < %d - 75",
 			"p50(3m) < %d", "forecast(1m, 2m) < %d", "value < %d - stddev(3m)", "value < %d and zscore(5m) < 0.5", "change_pct(1m) < %d - 90",
-			`value < %d and metric("redis.up").avg(2m) > 0.4`, `value < %d and (metric("redis.up").min(1m) ?? 1) == 1`}).Draw(t, "condition")
+			`value < %d and metric("redis.up").avg(2m) > 0.4`, `value < %d and (metric("redis.up").min(1m) ?? 1) == 1`,
+		}).Draw(t, "condition")
 		polls := rapid.SampledFrom([]Polls{{}, {}, {2, 3}, {1, 4}, {3, 3}})
 		keeps := rapid.SampledFrom([]time.Duration{0, 0, 20 * time.Second, interval, 2 * time.Minute})
 		keep := func(name string) *time.Duration { d := keeps.Draw(t, name); return &d }
