@@ -307,3 +307,23 @@ func TestAnOverrideMayTakeAConditionAway(t *testing.T) {
 		t.Errorf("problems: %v", problems)
 	}
 }
+
+// Two sources are polled at one moment, or the slower one tells of a moment
+// that has passed: what is made of both is made anew.
+func TestAMemberThatComesLaterCounts(t *testing.T) {
+	for _, behind := range []time.Duration{0, 3 * time.Second} {
+		spec := byService("sum", "value >= 100")
+		e, now := NewEvaluator([]*Rule{mustCompile(t, spec)}), epoch
+		var got []string
+		for _, v := range []float64{10, 50, 10} {
+			now = now.Add(10 * time.Second)
+			for i, name := range []string{"web", "site"} {
+				s := alert.Sample{Metric: "app.requests_per_sec", Labels: alert.LabelsOf("source", name, "service", "shop"), Value: v, At: now.Add(-behind * time.Duration(i))}
+				got = append(got, told(e.Observe([]alert.Sample{s}, Context{Source: name, Interval: 10 * time.Second}, now)))
+			}
+		}
+		if all := strings.Join(got, "|"); all != "|||shop firing 100|shop resolved 60|" {
+			t.Errorf("%s behind: %s", behind, all)
+		}
+	}
+}

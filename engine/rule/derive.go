@@ -149,7 +149,13 @@ func (e *Evaluator) compute(g *group, from *inlet, now time.Time) *tracked {
 	}
 	t := e.find(e.families[g.of.name], g.labels, now)
 	t.from(from)
-	if !t.take(&alert.Sample{At: time.Unix(0, at), Value: value}, now.UnixNano()) {
+	limit := now.UnixNano()
+	if t.seen && at <= t.last.at && t.last.at-limit < int64(time.Microsecond) {
+		// A member that comes later, of another source: made anew, a moment later.
+		at = t.last.at + 1
+		limit = max(limit, at)
+	}
+	if !t.take(&alert.Sample{At: time.Unix(0, at), Value: value}, limit) {
 		return nil
 	}
 	e.made = append(e.made, alert.Sample{Metric: g.of.name, Labels: t.Labels, Value: value, At: time.Unix(0, at).UTC()})
