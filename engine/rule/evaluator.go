@@ -349,10 +349,23 @@ func (e *Evaluator) tick(now time.Time, out []Transition) []Transition {
 			return out
 		case inst.want > now.UnixNano(): // it was put off meanwhile
 			e.wake(inst)
+		case inst.want != 0 && inst.early(now.UnixNano()):
+			e.schedule(inst, now.UnixNano())
 		case inst.want != 0:
 			out = e.judge(inst, byClock, now, out)
 		}
 	}
+}
+
+// early says whether what the instance waited for is later now, as missing data
+// is when its source was down meanwhile: it is judged at moments that do not
+// depend on how it came to where it is.
+func (inst *instance) early(now int64) bool {
+	if inst.rule.usesAge || inst.dataMissing(now) {
+		return false
+	}
+	due := inst.nextDue(inst.want - 1) // the clock may be read late
+	return due == 0 || due > now
 }
 
 // catchUp does what the clock would have done until a moment that has passed.

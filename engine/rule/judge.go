@@ -26,7 +26,8 @@ func (e *Evaluator) judge(inst *instance, why cause, now time.Time, out []Transi
 	if v.SourceDown && inst.rule.noData.name != noDataKeep {
 		e.spare(inst)
 	}
-	if inst.life == nil && v.quiet() {
+	begins := v.Sampled || v.NoData || inst.rule.usesAge // by the clock alone no alert does
+	if inst.life == nil && v.quiet() || inst.alert() == nil && !begins {
 		e.schedule(inst, moment)
 		return out
 	}

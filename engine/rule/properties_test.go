@@ -21,6 +21,7 @@ type step struct {
 	has      bool
 	other    float64 // redis.up
 	hasOther bool
+	failed   bool // the source cannot be read: nothing comes
 }
 
 const interval = 30 * time.Second
@@ -36,6 +37,7 @@ func histories() *rapid.Generator[[]step] {
 			has:      rapid.IntRange(0, 5).Draw(t, "has") > 0,
 			other:    rapid.SampledFrom([]float64{0, 1, 1}).Draw(t, "other"),
 			hasOther: rapid.Bool().Draw(t, "hasOther"),
+			failed:   rapid.IntRange(0, 7).Draw(t, "failed") == 7,
 		}
 	}), 1, 30)
 }
@@ -78,6 +80,9 @@ func specs() *rapid.Generator[Spec] {
 
 func (s *step) samples(at time.Time) []alert.Sample {
 	var out []alert.Sample
+	if s.failed {
+		return nil
+	}
 	if s.hasOther {
 		out = append(out, alert.Sample{Metric: "redis.up", Labels: beside(), Value: s.other, At: at})
 	}
@@ -124,7 +129,7 @@ func drive(t testing.TB, e *Evaluator, history []step, between func(p *played, i
 		p.out = append(p.out, clock(t, p.e, next)...)
 		p.now = next
 		samples := history[i].samples(p.now)
-		p.out = append(p.out, p.e.Observe(samples, Context{Interval: interval, StartedAt: epoch.Add(-time.Minute)}, p.now)...)
+		p.out = append(p.out, p.e.Observe(samples, Context{Source: "cache", Interval: interval, StartedAt: epoch.Add(-time.Minute), Failed: history[i].failed}, p.now)...)
 		p.past = append(append(p.past, samples...), p.e.Made()...)
 		if between != nil {
 			between(p, i)
@@ -197,6 +202,9 @@ func TestARestartAtAnyPointChangesNothing(t *testing.T) {
 		if spec.NoData != noDataKeep {
 			spec.Flapping = nil // a restart gives what is overdue time anew, and so the alert time to settle
 		}
+		for i := range history {
+			history[i].failed = false // nor does it know that a source is down until the next batch says so
+		}
 		rules := []*Rule{mustCompile(t, spec)}
 		at := rapid.IntRange(0, len(history)-1).Draw(rt, "restart after step")
 		restoreFirst := rapid.Bool().Draw(rt, "restore before preload")
@@ -243,7 +251,7 @@ func TestBatchesDoNotMatter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		spec, history := specs().Draw(rt, "rule"), histories().Draw(rt, "history")
 		for i := range history {
-			history[i].has = true
+			history[i].has, history[i].failed = true, false
 		}
 		want := drive(t, NewEvaluator([]*Rule{mustCompile(t, spec)}), history, nil)
 		e := NewEvaluator([]*Rule{mustCompile(t, spec)})
@@ -348,6 +356,9 @@ func TestNothingFiresBeforeItsForAndNothingResolvesUnseen(t *testing.T) {
 		gated := rapid.Bool().Draw(rt, "gated")
 		spec.NoData, spec.MinVolume, spec.Flapping, spec.By, spec.Combine = "keep", "", nil, nil, ""
 		spec.Overrides, spec.WarmUp, spec.ClearMargin = nil, 0, MarginSpec{}
+		for i := range history {
+			history[i].failed = false
+		}
 		spec.Critical.When, spec.Warning.When = "value < 50", "value < 70"
 		spec.Critical.Polls, spec.Warning.Polls = Polls{}, Polls{}
 		if gated {
