@@ -178,16 +178,17 @@ func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 func (e *Engine) noteBatch(b source.Batch, now time.Time) {
 	e.stats.Batches++
 	e.stats.Samples += uint64(len(b.Samples))
-	e.noteSamples(b.Samples, now)
-	e.noteSamples(e.evaluator.Made(), now)
+	e.noteSamples(b.Samples, false, now)
+	e.noteSamples(e.evaluator.Made(), true, now)
 }
 
-// noteSamples keeps the samples that a later start must know of.
-func (e *Engine) noteSamples(samples []alert.Sample, now time.Time) {
+// noteSamples keeps the samples that a later start must know of. made says that
+// the evaluator made them of others.
+func (e *Engine) noteSamples(samples []alert.Sample, made bool, now time.Time) {
 	lookback := e.evaluator.Lookback()
 	for i := range samples {
 		window, watched := lookback[samples[i].Metric]
-		if !watched {
+		if !watched || e.evaluator.Makes(samples[i].Metric) != made {
 			continue
 		}
 		e.evaluated[samples[i].Metric] = now

@@ -46,6 +46,8 @@ type Dispatcher struct {
 	ended map[alert.Fingerprint]map[string]bool
 	// fires has the alert of each fingerprint that fires.
 	fires map[alert.Fingerprint]string
+	// depended has the alerts that fire of each rule that another depends on.
+	depended map[string]map[string]bool
 }
 
 // group is one notification group.
@@ -88,7 +90,12 @@ func New(o Options) *Dispatcher {
 	d := &Dispatcher{
 		options: o, receivers: map[string]Receiver{}, alerts: map[string]*alert.Alert{},
 		groups: map[string]*group{}, homes: map[string]map[string]int{}, ended: map[alert.Fingerprint]map[string]bool{},
-		fires: map[alert.Fingerprint]string{},
+		fires: map[alert.Fingerprint]string{}, depended: map[string]map[string]bool{},
+	}
+	for _, on := range o.DependsOn {
+		for i := range on {
+			d.depended[on[i].Rule] = map[string]bool{}
+		}
 	}
 	for _, r := range o.Receivers {
 		d.receivers[r.Name] = r
@@ -114,7 +121,7 @@ func (d *Dispatcher) Restore(s store.Snapshot, now time.Time) store.Change {
 	for id, a := range d.alerts {
 		switch {
 		case a.Active():
-			d.fires[a.Fingerprint] = id
+			d.begin(a)
 		case len(d.homes[id]) == 0:
 			delete(d.alerts, id)
 		default:
@@ -187,7 +194,7 @@ func (d *Dispatcher) Apply(a alert.Alert, kind alert.EventKind, now time.Time) s
 		before := d.alerts[a.ID]
 		raised := before != nil && before.Severity < a.Severity
 		d.alerts[a.ID] = &a
-		d.fires[a.Fingerprint] = a.ID
+		d.begin(&a)
 		d.place(&a, raised, now, &out)
 		if kind == alert.EventFlapping || kind == alert.EventSettled {
 			for key := range d.homes[a.ID] {
@@ -229,7 +236,15 @@ func (d *Dispatcher) endBefore(a *alert.Alert, now time.Time, out *store.Change)
 	}
 }
 
+func (d *Dispatcher) begin(a *alert.Alert) {
+	d.fires[a.Fingerprint] = a.ID
+	if of := d.depended[a.Rule]; of != nil {
+		of[a.ID] = true
+	}
+}
+
 func (d *Dispatcher) end(a *alert.Alert) {
+	delete(d.depended[a.Rule], a.ID)
 	if d.fires[a.Fingerprint] == a.ID {
 		delete(d.fires, a.Fingerprint)
 	}

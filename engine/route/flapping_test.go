@@ -1,6 +1,7 @@
 package route
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -90,4 +91,29 @@ func TestARuleThatDependsOnAFiringOneIsHeldBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was held back and has ended is not told, though it fires again.
+func TestAnAlertThatEndedWhileItWasHeldBackIsNotToldWhenItFiresAgain(t *testing.T) {
+	w := newWorld(t, simple())
+	o := w.options(simple())
+	o.DependsOn = map[string][]Dependency{"slow": {{Rule: "redis-down"}}}
+	w.d = New(o)
+	w.of("redis-down", "cache", alert.Firing, alert.EventFiring)
+	for n := range 3 {
+		a := w.alert("slow", alert.Warning, alert.Firing)
+		a.ID = fmt.Sprintf("slow%d", n)
+		w.take(w.d.Apply(a, alert.EventFiring, w.now))
+		w.pass(2 * time.Minute)
+		a.State = alert.Resolved
+		if n < 2 {
+			w.take(w.d.Apply(a, alert.EventResolved, w.now))
+		}
+	}
+	w.of("redis-down", "cache", alert.Resolved, alert.EventResolved)
+	w.pass(2 * time.Minute)
+	w.want(
+		"10s ops: redis-down@cache=warning (1 new)",
+		"6m0s ops: slow2=warning redis-down@cache=resolved (1 new, 1 resolved)",
+	)
 }

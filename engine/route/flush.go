@@ -43,7 +43,7 @@ func (d *Dispatcher) flushEnds(g *group, now time.Time, out *store.Change) {
 			switch {
 			case a.Active():
 				p.known++
-			case d.fires[a.Fingerprint] != "":
+			case d.fires[a.Fingerprint] != "" && d.why(m, a) != reasonSkip:
 				p.add(m, a)
 			}
 		}

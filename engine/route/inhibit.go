@@ -89,8 +89,8 @@ func (d *Dispatcher) heldBack(a *alert.Alert) string {
 // "".
 func (d *Dispatcher) dependsOnFiring(a *alert.Alert) string {
 	for _, on := range d.options.DependsOn[a.Rule] {
-		for _, id := range d.fires {
-			if other := d.alerts[id]; other.Rule == on.Rule && other.ID != a.ID && d.concerns(on, other, a) {
+		for id := range d.depended[on.Rule] {
+			if other := d.alerts[id]; other.ID != a.ID && d.concerns(on, other, a) {
 				return on.Rule
 			}
 		}

@@ -219,3 +219,111 @@ func TestAnEditOfByWhileTheDaemonIsDownLeavesNoAlertBehind(t *testing.T) {
 		t.Errorf("%d ended, %d fired", ended, fired)
 	}
 }
+
+// An override may look the other way than the rule: which of several series is
+// the worst is the rule's to say.
+func TestAnOverrideDoesNotCombineInAnotherWay(t *testing.T) {
+	spec := byService("", "value < 10")
+	spec.Overrides = []Override{{Match: []string{"service = shop"}, Warning: When{When: "value > 100"}}}
+	if _, problems := Compile(spec, catalog()); len(problems) != 1 || problems[0].Path != "overrides[0].warning" {
+		t.Errorf("problems: %v", problems)
+	}
+	spec.Combine = "sum"
+	f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, spec)}), epoch}
+	f.poll("app.requests_per_sec", false, "shop/a=200")
+	for range 20 {
+		f.poll("other", false)
+	}
+}
+
+func TestAnEditOfByToOtherLabelsLeavesNoAlertBehind(t *testing.T) {
+	for _, noData := range []string{"keep", "critical"} {
+		old := byService("max", "value > 90")
+		old.NoData = noData
+		f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, old)}), epoch}
+		out := f.poll("app.requests_per_sec", false, "shop/a=100")
+		edited := old
+		edited.By = []string{"instance"}
+		e, ended := restarted(t, edited, out, nil, f.now)
+		f.e = e
+		for range 300 {
+			ended = append(ended, f.poll("app.requests_per_sec", false, "shop/a=100")...)
+		}
+		resolved := 0
+		for _, tr := range ended {
+			if tr.Kind == alert.EventResolved {
+				resolved++
+			}
+		}
+		if resolved != 1 || len(f.e.Alerts()) != 1 {
+			t.Errorf("%s: resolved %d, %d alerts", noData, resolved, len(f.e.Alerts()))
+		}
+	}
+}
+
+// A member that vanished while the daemon was down is left out like any other,
+// once its source has been read for long enough without it.
+func TestAMemberThatIsGoneSinceBeforeARestartIsLeftOut(t *testing.T) {
+	spec := byService("sum", "max(1h) > 150 and value > 50")
+	f := &fleet{t, NewEvaluator([]*Rule{mustCompile(t, spec)}), epoch}
+	out := f.poll("app.requests_per_sec", false, "shop/a=100", "shop/b=80")
+	past := []alert.Sample{
+		{Metric: "app.requests_per_sec", Labels: alert.LabelsOf("source", "web", "service", "shop", "instance", "a"), Value: 100, At: f.now},
+		{Metric: "app.requests_per_sec", Labels: alert.LabelsOf("source", "web", "service", "shop", "instance", "b"), Value: 80, At: f.now},
+	}
+	f.now = f.now.Add(5 * time.Minute)
+	f.e, _ = restarted(t, spec, out, past, f.now)
+	if got := told(f.poll("app.requests_per_sec", false, "shop/a=10")); got != "" {
+		t.Fatalf("the other member may come yet: %s", got)
+	}
+	var got []Transition
+	for range 10 {
+		got = append(got, f.poll("app.requests_per_sec", false, "shop/a=10")...)
+	}
+	if told(got) != "shop resolved 10" {
+		t.Errorf("got %q", told(got))
+	}
+}
+
+func TestTheOrderOfMembersDoesNotMatter(t *testing.T) {
+	if a, b := combine(combineSum, []float64{0.1, 0.2, 0.3}), combine(combineSum, []float64{0.3, 0.2, 0.1}); a != b {
+		t.Errorf("%v and %v", a, b)
+	}
+}
+
+func TestAnOverrideMayTakeAConditionAway(t *testing.T) {
+	var none When
+	if err := none.FromScalar(""); err != nil {
+		t.Fatal(err)
+	}
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Critical: When{When: "value < 50"}, Warning: When{When: "value < 70"}}
+	spec.Overrides = []Override{{Match: []string{"strategy = A"}, Critical: none}}
+	r := mustCompile(t, spec).For(alert.LabelsOf("strategy", "A"))
+	if _, has := r.Condition(alert.Critical); has {
+		t.Error("it has it still")
+	}
+	spec.Overrides[0].Warning = none
+	if _, problems := Compile(spec, catalog()); len(problems) != 1 || problems[0].Path != "overrides[0]" {
+		t.Errorf("problems: %v", problems)
+	}
+}
+
+// Two sources are polled at one moment, or the slower one tells of a moment
+// that has passed: what is made of both is made anew.
+func TestAMemberThatComesLaterCounts(t *testing.T) {
+	for _, behind := range []time.Duration{0, 3 * time.Second} {
+		spec := byService("sum", "value >= 100")
+		e, now := NewEvaluator([]*Rule{mustCompile(t, spec)}), epoch
+		var got []string
+		for _, v := range []float64{10, 50, 10} {
+			now = now.Add(10 * time.Second)
+			for i, name := range []string{"web", "site"} {
+				s := alert.Sample{Metric: "app.requests_per_sec", Labels: alert.LabelsOf("source", name, "service", "shop"), Value: v, At: now.Add(-behind * time.Duration(i))}
+				got = append(got, told(e.Observe([]alert.Sample{s}, Context{Source: name, Interval: 10 * time.Second}, now)))
+			}
+		}
+		if all := strings.Join(got, "|"); all != "|||shop firing 100|shop resolved 60|" {
+			t.Errorf("%s behind: %s", behind, all)
+		}
+	}
+}

@@ -27,7 +27,7 @@ func CheckDependencies(specs []Spec, others ...string) []problem.List {
 			case !known && slices.Contains(others, d.Rule):
 			case !known:
 				out[i].AddHint(path, problem.DidYouMean(d.Rule, ids), "there is no rule %q", d.Rule)
-			case specs[to].Disabled:
+			case specs[to].off():
 				out[i].Add(path, "the rule %q is disabled and will never fire", d.Rule)
 			default:
 				if circle := circleTo(specs, at, to, i, map[int]bool{}); circle != nil {
@@ -37,6 +37,11 @@ func CheckDependencies(specs []Spec, others ...string) []problem.List {
 		}
 	}
 	return out
+}
+
+// off says whether the rule is switched off for all label sets.
+func (s *Spec) off() bool {
+	return s.Disabled && !slices.ContainsFunc(s.Overrides, func(o Override) bool { return o.Disabled != nil && !*o.Disabled })
 }
 
 // circleTo returns the ids on a way from one rule to another, or nil.

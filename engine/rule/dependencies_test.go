@@ -41,3 +41,16 @@ func TestCheckDependencies(t *testing.T) {
 		}
 	}
 }
+
+func TestARuleThatAnOverrideSwitchesOnCanBeDependedOn(t *testing.T) {
+	off, on := true, false
+	for _, switches := range []*bool{nil, &off, &on} {
+		list := CheckDependencies([]Spec{
+			{ID: "a", DependsOn: []Dependency{{Rule: "b"}}},
+			{ID: "b", Disabled: true, Overrides: []Override{{Match: []string{"x = y"}, Disabled: switches}}},
+		})
+		if fine := len(list[0]) == 0; fine != (switches == &on) {
+			t.Errorf("%v", list[0])
+		}
+	}
+}

@@ -43,6 +43,7 @@ func (e *Evaluator) derive() {
 	for _, f := range e.families {
 		f.feeds, f.made = nil, nil
 	}
+	e.dirty = make([][]*group, len(e.derivations))
 	for i, d := range e.derivations {
 		d.order, d.groups = i, map[alert.Fingerprint]*group{}
 		e.families[d.name].made = d
@@ -105,20 +106,16 @@ func (e *Evaluator) derived(from *inlet, now time.Time) {
 	for _, t := range e.touched {
 		e.mark(t)
 	}
-	for len(e.dirty) > 0 {
-		next := 0
-		for i, g := range e.dirty {
-			if g.of.order < e.dirty[next].of.order {
-				next = i
+	for order := range e.dirty { // a group marks only later ones
+		for _, g := range e.dirty[order] {
+			g.dirty = false
+			if t := e.compute(g, from, now); t != nil {
+				e.touched = append(e.touched, t)
+				e.mark(t)
 			}
 		}
-		g := e.dirty[next]
-		e.dirty = slices.Delete(e.dirty, next, next+1)
-		g.dirty = false
-		if t := e.compute(g, from, now); t != nil {
-			e.touched = append(e.touched, t)
-			e.mark(t)
-		}
+		clear(e.dirty[order])
+		e.dirty[order] = e.dirty[order][:0]
 	}
 }
 
@@ -130,7 +127,7 @@ func (e *Evaluator) mark(t *tracked) {
 	for _, g := range t.family.feeds.groups[t] {
 		if !g.dirty {
 			g.dirty = true
-			e.dirty = append(e.dirty, g)
+			e.dirty[g.of.order] = append(e.dirty[g.of.order], g)
 		}
 	}
 }
@@ -152,7 +149,13 @@ func (e *Evaluator) compute(g *group, from *inlet, now time.Time) *tracked {
 	}
 	t := e.find(e.families[g.of.name], g.labels, now)
 	t.from(from)
-	if !t.take(&alert.Sample{At: time.Unix(0, at), Value: value}, now.UnixNano()) {
+	limit := now.UnixNano()
+	if t.seen && at <= t.last.at && t.last.at-limit < int64(time.Microsecond) {
+		// A member that comes later, of another source: made anew, a moment later.
+		at = t.last.at + 1
+		limit = max(limit, at)
+	}
+	if !t.take(&alert.Sample{At: time.Unix(0, at), Value: value}, limit) {
 		return nil
 	}
 	e.made = append(e.made, alert.Sample{Metric: g.of.name, Labels: t.Labels, Value: value, At: time.Unix(0, at).UTC()})
@@ -164,6 +167,13 @@ func (e *Evaluator) compute(g *group, from *inlet, now time.Time) *tracked {
 // computed anew after a restart. The slice is the evaluator's until the next
 // call.
 func (e *Evaluator) Made() []alert.Sample { return e.made }
+
+// Makes says whether the metric is made of others. Samples of its name that a
+// source gives are nobody's, and not to be kept.
+func (e *Evaluator) Makes(metric string) bool {
+	f := e.families[metric]
+	return f != nil && f.made != nil
+}
 
 // present returns the group's series of a metric that speak for now. ok is
 // false when one of them cannot be judged, because its source cannot be read or
@@ -180,7 +190,7 @@ func (g *group) present(metric string, now int64, into []*Series) (series []*Ser
 			into = append(into, &t.Series)
 			continue
 		}
-		if t.inlet == nil || t.inlet.from.good-t.last.at <= limit {
+		if t.inlet == nil || t.inlet.from.good-max(t.last.at, t.inlet.from.since) <= limit {
 			return into, false
 		}
 	}
@@ -208,9 +218,9 @@ func combine(how string, values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
 	}
-	total := 0.0
+	var sum total // whose order does not matter
 	for _, v := range values {
-		total += v
+		sum.add(v)
 	}
 	switch how {
 	case combineMin:
@@ -218,7 +228,7 @@ func combine(how string, values []float64) float64 {
 	case combineMax:
 		return slices.Max(values)
 	case combineAvg:
-		return total / float64(len(values))
+		return sum.value() / float64(len(values))
 	}
-	return total
+	return sum.value()
 }

@@ -41,7 +41,7 @@ type Evaluator struct {
 	latest      time.Time // the last moment that anything was judged at
 	round       uint32    // counts batches, to find a series twice in one
 	derivations []*derivation
-	dirty       []*group       // those to be computed
+	dirty       [][]*group     // those to be computed, by their derivation's order
 	made        []alert.Sample // of derived series, by the last Observe
 	present     []*Series      // reused, as values is
 	values      []float64
@@ -202,7 +202,7 @@ func (e *Evaluator) lookUp(samples []alert.Sample, now time.Time) bool {
 		if f == nil || f.metric != s.Metric {
 			f = e.families[s.Metric]
 		}
-		if f == nil || !usable(s) {
+		if f == nil || f.made != nil || !usable(s) { // what is made of others nobody else gives
 			e.found = append(e.found, nil)
 			continue
 		}
@@ -250,6 +250,9 @@ func (e *Evaluator) Preload(s alert.Sample, now time.Time) {
 	}
 	now = now.UTC()
 	t := e.find(f, s.Labels, now)
+	if t.inlet == nil && f.made == nil {
+		t.inlet = e.labelled(s.Labels)
+	}
 	t.Append(s.At, s.Value)
 	for inst := t.first; inst != nil; inst = inst.next {
 		e.schedule(inst, now.UnixNano())
@@ -278,6 +281,10 @@ func (e *Evaluator) Waits(s *alert.Sample) bool {
 
 // Waits says whether a severity above the one in force waits for its `for`.
 func Waits(a *alert.Alert) bool {
+	if a.Flapping() { // the timers are those of what it would be
+		below := underneath(*a)
+		a = &below
+	}
 	for _, severity := range alert.Severities() {
 		if !a.Levels[severity-1].Since.IsZero() && !taken(a, severity) {
 			return true
@@ -342,10 +349,23 @@ func (e *Evaluator) tick(now time.Time, out []Transition) []Transition {
 			return out
 		case inst.want > now.UnixNano(): // it was put off meanwhile
 			e.wake(inst)
+		case inst.want != 0 && inst.early(now.UnixNano()):
+			e.schedule(inst, now.UnixNano())
 		case inst.want != 0:
 			out = e.judge(inst, byClock, now, out)
 		}
 	}
+}
+
+// early says whether what the instance waited for is later now, as missing data
+// is when its source was down meanwhile: it is judged at moments that do not
+// depend on how it came to where it is.
+func (inst *instance) early(now int64) bool {
+	if inst.rule.usesAge || inst.dataMissing(now) {
+		return false
+	}
+	due := inst.nextDue(inst.want - 1) // the clock may be read late
+	return due == 0 || due > now
 }
 
 // catchUp does what the clock would have done until a moment that has passed.

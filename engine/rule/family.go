@@ -304,8 +304,12 @@ func (t *tracked) heard() int64 {
 
 // interval is how often the series' source gives samples.
 func (t *tracked) interval() time.Duration {
-	if t.inlet != nil && t.inlet.interval > 0 {
+	switch {
+	case t.inlet == nil:
+	case t.inlet.interval > 0:
 		return t.inlet.interval
+	case t.inlet.from.interval > 0:
+		return t.inlet.from.interval
 	}
 	return DefaultInterval
 }

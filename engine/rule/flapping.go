@@ -27,7 +27,7 @@ func (r *Rule) nextFlapping(a alert.Alert, v Verdict, now time.Time) alert.Alert
 	flap = r.remember(flap, tellable(&before, &next), now)
 	lately := r.lately(flap, now)
 	switch {
-	case a.Flapping() && next.State != alert.Pending && lately <= r.flapping.calm():
+	case a.Flapping() && next.State != alert.Pending && lately <= r.flapping.calm() && r.seen(&v):
 		return r.settle(a, next, flap, now)
 	case a.Flapping():
 		return r.keepFlapping(a, next, flap, now)
@@ -36,6 +36,15 @@ func (r *Rule) nextFlapping(a alert.Alert, v Verdict, now time.Time) alert.Alert
 	}
 	next.Flap = flap
 	return next
+}
+
+// seen says whether there is anything to judge by: an alert does not settle, and
+// so does not end, in an outage that leaves its state as it is.
+func (r *Rule) seen(v *Verdict) bool {
+	if v.NoData {
+		return r.noData.name != noDataKeep && !v.SourceDown
+	}
+	return !v.Stale && !v.Thin && !v.Warming
 }
 
 // underneath is the alert as it would be if it were not kept firing.
@@ -111,13 +120,22 @@ func (r *Rule) flappingReason(f *alert.Flap) string {
 	return fmt.Sprintf("flapping: %d changes in %s; it is kept firing until it settles", r.lately(f, f.Changes[len(f.Changes)-1]), units.Duration(r.flapping.Within))
 }
 
-// endedUnderneath keeps an alert firing that would resolve, with the timers that
+// endedUnderneath keeps an alert firing that would resolve, with the polls that
 // are left.
 func endedUnderneath(before, next alert.Alert) alert.Alert {
-	levels := next.Levels
+	levels := withoutTimers(next.Levels)
 	next = before
 	next.State, next.Levels = alert.Firing, levels
 	return next
+}
+
+// withoutTimers is what is left of an alert's conditions when it has ended:
+// where missing data ended it, they may still have held.
+func withoutTimers(levels [3]alert.Level) [3]alert.Level {
+	for i := range levels {
+		levels[i].Since, levels[i].Lost = time.Time{}, time.Time{}
+	}
+	return levels
 }
 
 func (r *Rule) keepFlapping(a, next alert.Alert, flap *alert.Flap, now time.Time) alert.Alert {
@@ -128,6 +146,7 @@ func (r *Rule) keepFlapping(a, next alert.Alert, flap *alert.Flap, now time.Time
 	case alert.Pending: // its timers go on
 	default:
 		f.State, f.Severity = "", alert.OK
+		next.Levels = withoutTimers(next.Levels)
 	}
 	out := a
 	out.Levels = next.Levels

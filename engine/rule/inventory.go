@@ -127,15 +127,21 @@ func (e *Evaluator) Covers(rule, source string) bool {
 }
 
 // Sweep forgets the series that have had no sample for long and carry no
-// alert, so that label sets that come and go do not fill the memory. An alert
+// alert, so that label sets that come and go do not fill the memory; those
+// whose no_data waits for their source stay. An alert
 // whose series has not come back since a restart stays: missing data is not
 // recovery.
 func (e *Evaluator) Sweep(now time.Time) {
-	used := map[*inlet]bool{}
+	used, spared := map[*inlet]bool{}, map[*tracked]bool{}
+	for _, u := range e.upstreams {
+		for _, inst := range u.spared {
+			spared[inst.series] = true
+		}
+	}
 	for _, f := range e.families {
 		limit := int64(max(time.Hour, 2*f.lookback))
 		for fp, t := range f.series {
-			if now.UnixNano()-t.heard() <= limit || t.hasAlert() {
+			if now.UnixNano()-t.heard() <= limit || t.hasAlert() || spared[t] {
 				used[t.inlet] = true
 				continue
 			}
@@ -146,5 +152,9 @@ func (e *Evaluator) Sweep(now time.Time) {
 	for _, u := range e.upstreams {
 		u.sweep(used)
 	}
-	clear(e.past) // whoever has not come back by now
+	for key, a := range e.past { // too old to count
+		if now.Sub(a.UpdatedAt) > maxFlappingWithin {
+			delete(e.past, key)
+		}
+	}
 }

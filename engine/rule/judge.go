@@ -26,7 +26,8 @@ func (e *Evaluator) judge(inst *instance, why cause, now time.Time, out []Transi
 	if v.SourceDown && inst.rule.noData.name != noDataKeep {
 		e.spare(inst)
 	}
-	if inst.life == nil && v.quiet() {
+	begins := v.Sampled || v.NoData || inst.rule.usesAge // by the clock alone no alert does
+	if inst.life == nil && v.quiet() || inst.alert() == nil && !begins {
 		e.schedule(inst, moment)
 		return out
 	}
@@ -101,7 +102,7 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 	}
 	if inst.dataMissing(now) {
 		v.NoData, v.NoDataFor = true, time.Duration(now-t.heard())
-		v.SourceDown = t.inlet != nil && t.inlet.from.down
+		v.SourceDown = t.down()
 		return v
 	}
 	if !t.seen {
@@ -137,9 +138,13 @@ func (inst *instance) verdict(f *frame, why cause, now int64) Verdict {
 }
 
 // inForce is the condition that a severity is judged by: once it is taken, the
-// one that keeps it.
+// one that keeps it. An alert that flaps is judged as what it would be.
 func (inst *instance) inForce(severity alert.Severity) *Condition {
-	if inst.life != nil && taken(&inst.life.alert, severity) {
+	if inst.life == nil {
+		return inst.rule.levels[severity-1].when
+	}
+	a := &inst.life.alert
+	if a.Flapping() && a.Flap.State == alert.Firing && a.Flap.Severity >= severity || !a.Flapping() && taken(a, severity) {
 		return inst.rule.levels[severity-1].stays
 	}
 	return inst.rule.levels[severity-1].when
@@ -185,10 +190,7 @@ func (inst *instance) missingAt() int64 {
 	if at+after < inst.series.since {
 		at = inst.series.since
 	}
-	if inlet := inst.series.inlet; inlet != nil && at < inlet.from.back {
-		at = inlet.from.back
-	}
-	return at + after
+	return max(at, inst.series.back()) + after
 }
 
 // describe fills in what the life cycle leaves to its caller.

@@ -293,3 +293,89 @@ func TestANewPeakIsRemembered(t *testing.T) {
 		}
 	}
 }
+
+func TestAFlappingAlertDoesNotSettleWithoutData(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 50"}, Flapping: &Flapping{2, 5 * time.Minute}}
+	p := newPoller(t, spec)
+	for _, v := range []float64{40, 60, 40, 60} {
+		p.see(v)
+	}
+	if got := p.e.Alerts(); len(got) != 1 || !got[0].Flapping() {
+		t.Fatalf("%+v", got)
+	}
+	for _, tr := range p.wait(time.Hour) {
+		if tr.Kind != alert.EventHeld {
+			t.Errorf("without data: %s: %s", tr.Kind, tr.Alert.Reason)
+		}
+	}
+	if got := kinds(p.see(60)); got != "resolved warning; " {
+		t.Errorf("data is back and good: %s", got)
+	}
+}
+
+func TestASeverityThatFlapsIsJudgedByWhatItWouldBe(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 50"}, ClearMargin: MarginSpec{Value: 10}, Flapping: &Flapping{2, 5 * time.Minute}}
+	p := newPoller(t, spec)
+	for _, v := range []float64{40, 70, 40, 70} {
+		p.see(v)
+	}
+	var out []Transition
+	for range 60 {
+		out = append(out, p.see(55)...)
+	}
+	if got := kinds(out); got != "resolved warning; " {
+		t.Errorf("a value that is not below the threshold again: %s", got)
+	}
+}
+
+func TestAForOverPollsDoesNotEndInAnOutage(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", NoDataAfter: time.Hour, Warning: When{When: "value < 50", For: duration(5 * time.Minute), Polls: Polls{2, 3}}}
+	p := newPoller(t, spec)
+	for range 3 {
+		p.see(40)
+	}
+	for _, tr := range p.wait(50 * time.Minute) {
+		if tr.Kind == alert.EventFiring {
+			t.Errorf("fired: %s", tr.Alert.Reason)
+		}
+	}
+}
+
+func TestAnEditThatTakesThePollsAwayLeavesNothingPending(t *testing.T) {
+	spec := func(critical, warning When) Spec {
+		return Spec{ID: "r", Metric: "cache.hit_rate", Critical: critical, Warning: warning}
+	}
+	low := When{When: "value < 50"}
+	for _, edited := range []Spec{spec(When{}, low), spec(low, When{})} {
+		p := newPoller(t, spec(When{}, When{When: "value < 50", Polls: Polls{3, 5}}))
+		p.see(40)
+		p.e.Reload([]*Rule{mustCompile(t, edited)}, p.now)
+		for range 10 {
+			p.see(90)
+		}
+		if left := p.e.Alerts(); len(left) != 0 {
+			t.Errorf("left: %s %s", left[0].State, left[0].Reason)
+		}
+	}
+}
+
+// A series that comes every quarter of an hour is remembered over a restart too.
+func TestWhatEndedIsRememberedUntilASlowSourceIsBack(t *testing.T) {
+	spec := Spec{ID: "r", Metric: "cache.hit_rate", Warning: When{When: "value < 50"}, Flapping: &Flapping{Changes: 2, Within: 3 * time.Hour}}
+	p := newPoller(t, spec)
+	p.interval = 15 * time.Minute
+	out := append(p.see(40), p.see(60)...)
+	p.e, _ = restarted(t, spec, out, nil, p.now)
+	p.e.Sweep(p.now.Add(10 * time.Minute))
+	if got := kinds(p.see(40)); got != "flapping warning; " {
+		t.Errorf("the third change: %s", got)
+	}
+}
+
+func TestAForUnderneathAFlappingAlertWaits(t *testing.T) {
+	a := alert.Alert{State: alert.Firing, Severity: alert.Critical, Flap: &alert.Flap{Since: epoch, State: alert.Pending, Severity: alert.Warning, Changes: []time.Time{epoch}}}
+	a.Levels[alert.Warning-1].Since = epoch
+	if !Waits(&a) {
+		t.Error("its samples would not be kept for a restart")
+	}
+}

@@ -70,6 +70,9 @@ func (r *Rule) Next(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 	if r.flapping.Changes > 0 {
 		return r.nextFlapping(a, v, now)
 	}
+	if a.Flapping() && !r.seen(&v) {
+		return a
+	}
 	if a.Flapping() { // the rule does not ask for it any more
 		return r.settle(a, r.nextSteady(underneath(a), v, now), nil, now)
 	}
@@ -102,8 +105,13 @@ func (r *Rule) nextSteady(a alert.Alert, v Verdict, now time.Time) alert.Alert {
 func (r *Rule) advanceTimers(a alert.Alert, v *Verdict, now time.Time) alert.Alert {
 	for i := range v.Levels {
 		lv, l := &r.levels[i], &a.Levels[i]
-		if lv.polls.Of > 0 {
+		if lv.polls.Of == 0 {
+			l.Polls = 0 // of before an edit
+		} else {
 			v.Levels[i] = tally(l, lv.polls, v.Levels[i], v.Sampled)
+			if v.Stale && !v.Sampled { // the polls that were do not speak for now
+				v.Levels[i] = Unknown
+			}
 		}
 		pause := v.Gap
 		switch v.Levels[i] {
@@ -359,6 +367,9 @@ func (r *Rule) waitingReason(severity alert.Severity, a *alert.Alert) string {
 
 // subject is the condition as reasons name it.
 func (lv *level) subject() string {
+	if lv.when == nil {
+		return "a condition that the rule had"
+	}
 	if lv.polls.Of > 0 {
 		return fmt.Sprintf("%s on %s polls", lv.when.Text, lv.polls)
 	}

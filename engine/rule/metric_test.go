@@ -151,3 +151,55 @@ func TestMarginsAndZonesThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+func TestSamplesOfADerivedMetricsNameAreNobodys(t *testing.T) {
+	rules := mustMetrics(t, []Derived{{Name: "errors", Expr: `sum(metric("app.requests_per_sec"))`, Labels: labelsKept()}},
+		Spec{ID: "r", Metric: "errors", Warning: When{When: "value > 90"}})
+	e := NewEvaluator(rules)
+	out := e.Observe([]alert.Sample{
+		{Metric: "errors", Labels: nil, Value: 100, At: epoch},
+		{Metric: "errors", Labels: alert.LabelsOf("source", "web"), Value: 100, At: epoch},
+		{Metric: "app.requests_per_sec", Labels: alert.LabelsOf("source", "web"), Value: 10, At: epoch},
+	}, Context{Source: "web"}, epoch)
+	if len(out) > 0 {
+		t.Errorf("%+v", out)
+	}
+}
+
+// What cannot be computed is not gone: its members are read.
+func TestADerivedSeriesWithoutLabelsIsNotGoneWhileItsMembersAreRead(t *testing.T) {
+	for _, source := range []string{"web", ""} {
+		rules := mustMetrics(t, []Derived{{Name: "share", Expr: `sum(metric("app.requests_per_sec")) / sum(metric("app.memory_used")) * 100`, Labels: labelsKept()}},
+			Spec{ID: "r", Metric: "share", Warning: When{When: "value > 90"}})
+		e, now := NewEvaluator(rules), epoch
+		var out []Transition
+		for n := range 400 {
+			now = now.Add(10 * time.Second)
+			out = append(out, clock(t, e, now)...)
+			used := 0.0
+			if n == 0 {
+				used = 1
+			}
+			labels := alert.LabelsOf("source", "web")
+			out = append(out, e.Observe([]alert.Sample{
+				{Metric: "app.requests_per_sec", Labels: labels, Value: 10, At: now}, {Metric: "app.memory_used", Labels: labels, Value: used, At: now},
+			}, Context{Source: source, Interval: 10 * time.Second}, now)...)
+		}
+		if got := kinds(out); got != "firing warning; held warning; " {
+			t.Errorf("source %q: %s", source, got)
+		}
+	}
+}
+
+func TestADerivedSeriesOfASourceThatWasTakenOutEndsAfterARestart(t *testing.T) {
+	rules := mustMetrics(t, []Derived{{Name: "double", Expr: `metric("app.memory_used") * 2`, Unit: "bytes"}},
+		Spec{ID: "r", Metric: "double", Warning: When{When: "value > 90"}, NoData: "critical"})
+	e := NewEvaluator(rules)
+	s := alert.Sample{Metric: "app.memory_used", Labels: alert.LabelsOf("source", "web"), Value: 100, At: epoch}
+	out := e.Observe([]alert.Sample{s}, Context{Source: "web"}, epoch)
+	e = NewEvaluator(rules)
+	e.Restore(committed(t, out), epoch)
+	if got := kinds(e.Unwatch(func(l alert.Labels) bool { return l.Get("source") != "web" }, epoch)); got != "resolved warning; " {
+		t.Errorf("got %q", got)
+	}
+}

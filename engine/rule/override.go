@@ -13,7 +13,8 @@ import (
 )
 
 // Override changes a rule for the label sets that it matches. What is left out
-// stays as the rule has it; of a condition, its times may be changed alone.
+// stays as the rule has it; of a condition, its times may be changed alone. An
+// empty text takes a condition away.
 type Override struct {
 	// Match says which label sets: every matcher must hold.
 	Match []string `yaml:"match"`
@@ -107,6 +108,11 @@ func (r *Rule) setOverrides(spec Spec, catalog source.Catalog, problems *problem
 			}
 			*problems = append(*problems, p)
 		}
+		if compiled.family != r.family && len(more) == 0 {
+			problems.AddHint(at+o.firstCondition(), "add combine to the rule: sum, avg, min, max or count",
+				"the rule's conditions look one way and the override's the other: it is not clear which of several series is the worst")
+		}
+		compiled.family, compiled.combined = r.family, r.combined // it judges the rule's own series
 		if changed.Disabled {
 			compiled = nil
 		}
@@ -124,16 +130,26 @@ func toldOf(problems problem.List, p problem.Problem) bool {
 	})
 }
 
+// firstCondition is the path of the first severity that the override changes.
+func (o *Override) firstCondition() string {
+	for _, name := range [...]string{"critical", "warning", "info"} {
+		if o.wrote(name) {
+			return "." + name
+		}
+	}
+	return ""
+}
+
 // wrote says whether the field at a path is the override's.
 func (o *Override) wrote(path string) bool {
 	field, _, _ := strings.Cut(path, ".")
 	switch field {
 	case "critical":
-		return o.Critical.given()
+		return o.Critical.written()
 	case "warning":
-		return o.Warning.given()
+		return o.Warning.written()
 	case "info":
-		return o.Info.given()
+		return o.Info.written()
 	case "clear":
 		return o.Clear != nil
 	case "clear_margin":
@@ -184,8 +200,15 @@ func replace[T any](field *T, with *T) {
 	}
 }
 
+// written says whether an override says anything of the condition: that it is
+// another one, or none.
+func (w *When) written() bool { return w.removed || w.given() }
+
 // with returns the condition with what another one says.
 func (w When) with(o When) When {
+	if o.removed && o.When == "" {
+		w = When{}
+	}
 	if o.When != "" {
 		w.When = o.When
 	}

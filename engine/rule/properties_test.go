@@ -21,6 +21,7 @@ type step struct {
 	has      bool
 	other    float64 // redis.up
 	hasOther bool
+	failed   bool // the source cannot be read: nothing comes
 }
 
 const interval = 30 * time.Second
@@ -36,6 +37,7 @@ func histories() *rapid.Generator[[]step] {
 			has:      rapid.IntRange(0, 5).Draw(t, "has") > 0,
 			other:    rapid.SampledFrom([]float64{0, 1, 1}).Draw(t, "other"),
 			hasOther: rapid.Bool().Draw(t, "hasOther"),
+			failed:   rapid.IntRange(0, 7).Draw(t, "failed") == 7,
 		}
 	}), 1, 30)
 }
@@ -44,7 +46,11 @@ func specs() *rapid.Generator[Spec] {
 	holds := rapid.SampledFrom([]time.Duration{0, 10 * time.Second, interval, 45 * time.Second, time.Minute, 3 * time.Minute})
 	return rapid.Custom(func(t *rapid.T) Spec {
 		hold := func(name string) *time.Duration { d := holds.Draw(t, name); return &d }
-		what := rapid.SampledFrom([]string{"value < %d", "avg(1m) < %d", `value < %d and metric("redis.up") == 1`, "max(2m) < %d", "change(1m) < %d - 75"}).Draw(t, "condition")
+		what := rapid.SampledFrom([]string{
+			"value < %d", "avg(1m) < %d", `value < %d and metric("redis.up") == 1`, "max(2m) < %d", "change(1m) < %d - 75",
+			"p50(3m) < %d", "forecast(1m, 2m) < %d", "value < %d - stddev(3m)", "value < %d and zscore(5m) < 0.5", "change_pct(1m) < %d - 90",
+			`value < %d and metric("redis.up").avg(2m) > 0.4`, `value < %d and (metric("redis.up").min(1m) ?? 1) == 1`,
+		}).Draw(t, "condition")
 		polls := rapid.SampledFrom([]Polls{{}, {}, {2, 3}, {1, 4}, {3, 3}})
 		keeps := rapid.SampledFrom([]time.Duration{0, 0, 20 * time.Second, interval, 2 * time.Minute})
 		keep := func(name string) *time.Duration { d := keeps.Draw(t, name); return &d }
@@ -53,9 +59,14 @@ func specs() *rapid.Generator[Spec] {
 		if by != nil {
 			combine = combineMax
 		}
+		overrides := rapid.SampledFrom([][]Override{nil, nil, {
+			{Match: []string{"source = other"}, Disabled: new(true)},
+			{Match: []string{"source = cache"}, Warning: When{For: duration(45 * time.Second)}, Critical: When{When: "value < 40"}, NoData: new("keep")},
+		}}).Draw(t, "overrides")
 		return Spec{
-			By: by, Combine: combine,
-			ID: "r", Category: "cache", Metric: "cache.hit_rate", NoDataAfter: 90 * time.Second,
+			By: by, Combine: combine, Overrides: overrides, WarmUp: rapid.SampledFrom([]time.Duration{0, 0, 2 * time.Minute}).Draw(t, "warm_up"),
+			ClearMargin: rapid.SampledFrom([]MarginSpec{{}, {}, {Value: 8}}).Draw(t, "clear_margin"),
+			ID:          "r", Category: "cache", Metric: "cache.hit_rate", NoDataAfter: 90 * time.Second,
 			Critical:  When{When: fmt.Sprintf(what, 50), For: hold("critical for"), KeepFiringFor: keep("critical keep"), Polls: polls.Draw(t, "critical polls")},
 			Warning:   When{When: fmt.Sprintf(what, 70), For: hold("warning for"), KeepFiringFor: keep("warning keep"), Polls: polls.Draw(t, "warning polls")},
 			Clear:     rapid.SampledFrom([]string{"", "value >= 75"}).Draw(t, "clear"),
@@ -69,6 +80,9 @@ func specs() *rapid.Generator[Spec] {
 
 func (s *step) samples(at time.Time) []alert.Sample {
 	var out []alert.Sample
+	if s.failed {
+		return nil
+	}
 	if s.hasOther {
 		out = append(out, alert.Sample{Metric: "redis.up", Labels: beside(), Value: s.other, At: at})
 	}
@@ -115,7 +129,7 @@ func drive(t testing.TB, e *Evaluator, history []step, between func(p *played, i
 		p.out = append(p.out, clock(t, p.e, next)...)
 		p.now = next
 		samples := history[i].samples(p.now)
-		p.out = append(p.out, p.e.Observe(samples, Context{Interval: interval}, p.now)...)
+		p.out = append(p.out, p.e.Observe(samples, Context{Source: "cache", Interval: interval, StartedAt: epoch.Add(-time.Minute), Failed: history[i].failed}, p.now)...)
 		p.past = append(append(p.past, samples...), p.e.Made()...)
 		if between != nil {
 			between(p, i)
@@ -184,7 +198,14 @@ func same(t *rapid.T, want, got []Transition) {
 
 func TestARestartAtAnyPointChangesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		rules, history := []*Rule{mustCompile(t, specs().Draw(rt, "rule"))}, histories().Draw(rt, "history")
+		spec, history := specs().Draw(rt, "rule"), histories().Draw(rt, "history")
+		if spec.NoData != noDataKeep {
+			spec.Flapping = nil // a restart gives what is overdue time anew, and so the alert time to settle
+		}
+		for i := range history {
+			history[i].failed = false // nor does it know that a source is down until the next batch says so
+		}
+		rules := []*Rule{mustCompile(t, spec)}
 		at := rapid.IntRange(0, len(history)-1).Draw(rt, "restart after step")
 		restoreFirst := rapid.Bool().Draw(rt, "restore before preload")
 		want := drive(t, NewEvaluator(rules), history, nil)
@@ -230,7 +251,7 @@ func TestBatchesDoNotMatter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		spec, history := specs().Draw(rt, "rule"), histories().Draw(rt, "history")
 		for i := range history {
-			history[i].has = true
+			history[i].has, history[i].failed = true, false
 		}
 		want := drive(t, NewEvaluator([]*Rule{mustCompile(t, spec)}), history, nil)
 		e := NewEvaluator([]*Rule{mustCompile(t, spec)})
@@ -245,7 +266,7 @@ func TestBatchesDoNotMatter(t *testing.T) {
 			batch = append(batch, history[i].samples(now)...)
 			if i == len(history)-1 || rapid.Bool().Draw(rt, "flush") {
 				got = append(got, clock(t, e, first)...)
-				got = append(got, e.Observe(rapid.Permutation(batch).Draw(rt, "order"), Context{Interval: interval}, now)...)
+				got = append(got, e.Observe(rapid.Permutation(batch).Draw(rt, "order"), Context{Interval: interval, StartedAt: epoch.Add(-time.Minute)}, now)...)
 				batch = nil
 			}
 		}
@@ -334,6 +355,10 @@ func TestNothingFiresBeforeItsForAndNothingResolvesUnseen(t *testing.T) {
 		spec, history := specs().Draw(rt, "rule"), histories().Draw(rt, "history")
 		gated := rapid.Bool().Draw(rt, "gated")
 		spec.NoData, spec.MinVolume, spec.Flapping, spec.By, spec.Combine = "keep", "", nil, nil, ""
+		spec.Overrides, spec.WarmUp, spec.ClearMargin = nil, 0, MarginSpec{}
+		for i := range history {
+			history[i].failed = false
+		}
 		spec.Critical.When, spec.Warning.When = "value < 50", "value < 70"
 		spec.Critical.Polls, spec.Warning.Polls = Polls{}, Polls{}
 		if gated {

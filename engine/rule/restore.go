@@ -34,6 +34,9 @@ func (e *Evaluator) standIn(r *Rule, l *life, now time.Time) {
 		inst.rule = r // until the series is seen
 	}
 	inst.series = &tracked{Series: Series{Labels: l.alert.Labels}, since: now.UnixNano()}
+	if e.families[r.family].made == nil {
+		inst.series.inlet = e.labelled(seriesLabels(l.alert.Labels))
+	}
 	e.restored[l.key] = inst
 	if l.held {
 		e.miss(inst)
@@ -70,7 +73,7 @@ func (e *Evaluator) Restore(alerts []alert.Alert, now time.Time) []Transition {
 		}
 		e.version++
 		l := &life{alert: a, held: strings.HasPrefix(a.Reason, missingPrefix), thin: strings.HasPrefix(a.Reason, thinPrefix), key: instanceKey{a.Rule, a.Labels.Fingerprint()}}
-		reason := unfit(rules[a.Rule], &a)
+		reason := e.unfit(rules[a.Rule], &a)
 		if reason == "" && e.has(l.key) {
 			reason = reasonTwice
 		}
@@ -110,7 +113,7 @@ func (e *Evaluator) rulesByID() map[string]*Rule {
 }
 
 // unfit says why the rule cannot look after the alert; empty when it can.
-func unfit(r *Rule, a *alert.Alert) string {
+func (e *Evaluator) unfit(r *Rule, a *alert.Alert) string {
 	switch {
 	case r == nil:
 		return reasonRemoved
@@ -120,8 +123,28 @@ func unfit(r *Rule, a *alert.Alert) string {
 		return reasonMetric
 	case !r.labels.Subset(a.Labels):
 		return reasonLabels
+	case !e.families[r.family].made.couldBe(r, a.Labels):
+		return reasonSeries
 	}
 	return ""
+}
+
+// couldBe says whether the alert is about one of the derivation's series, as far
+// as its labels tell; nil for series that are nobody's making.
+func (d *derivation) couldBe(r *Rule, identity alert.Labels) bool {
+	if d == nil || d.all {
+		return true
+	}
+	for _, label := range r.without(identity) {
+		name := label.Name
+		if own, renamed := strings.CutPrefix(name, exportedPrefix); renamed && !slices.Contains(d.keep, name) {
+			name = own
+		}
+		if !slices.Contains(d.keep, name) {
+			return false
+		}
+	}
+	return true
 }
 
 // adopt gives the alerts that a restart brought back to the series that they
@@ -138,6 +161,9 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 			delete(e.restored, key)
 			e.alerts[key] = inst
 			back.life, back.due = nil, 0
+			if inst.life.held {
+				e.miss(inst)
+			}
 			e.schedule(inst, now.UnixNano())
 		}
 		inst.recall(e.past[key])
@@ -200,7 +226,9 @@ func (e *Evaluator) Reload(rules []*Rule, now time.Time) []Transition {
 			}
 		}
 	}
-	return append(out, e.endCarried(carried, now)...)
+	out = append(out, e.endCarried(carried, now)...)
+	e.dropSpared()
+	return out
 }
 
 // takeOver goes on with what the rule of before remembered here.
@@ -232,11 +260,14 @@ func (e *Evaluator) reloadStandIns(now time.Time) []Transition {
 	var out []Transition
 	for key, inst := range e.restored {
 		inst.due = 0
-		if reason := unfit(rules[key.rule], inst.alert()); reason != "" {
+		if reason := e.unfit(rules[key.rule], inst.alert()); reason != "" {
 			out = e.close(inst, reason, now, out)
 			continue
 		}
-		inst.rule = rules[key.rule]
+		r := rules[key.rule]
+		if inst.rule = r.For(seriesLabels(inst.alert().Labels)); inst.rule == nil {
+			inst.rule = r // until the series is seen
+		}
 		e.schedule(inst, now.UnixNano())
 	}
 	return sorted(out)
@@ -250,7 +281,7 @@ func (e *Evaluator) endCarried(carried map[instanceKey]*instance, now time.Time)
 			continue // it goes on
 		}
 		r, a := rules[key.rule], &inst.life.alert
-		reason := unfit(r, a)
+		reason := e.unfit(r, a)
 		switch {
 		case reason == "" && e.remade(r, inst):
 			e.standIn(r, inst.life, now)

@@ -31,7 +31,7 @@ func (r *Rule) setLevels(spec Spec, catalog source.Catalog, metricKnown bool, pr
 		}
 		any = true
 		path := severity.String()
-		if when != (When{When: when.When}) {
+		if !when.bare() {
 			path += ".when"
 		}
 		lv := level{hold: spec.For, keep: spec.KeepFiringFor, polls: when.Polls}

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -101,6 +102,8 @@ type When struct {
 	// KeepFiringFor is how long it goes on firing after the condition has ended;
 	// left out, it is the rule's.
 	KeepFiringFor *time.Duration `yaml:"keep_firing_for"`
+
+	removed bool // written as an empty text
 }
 
 // FromScalar takes the short form, `critical: value < 70`. An empty text takes
@@ -109,7 +112,7 @@ func (w *When) FromScalar(text string) error {
 	if text == "" {
 		*w = When{}
 	}
-	w.When = text
+	w.When, w.removed = text, text == ""
 	return nil
 }
 
@@ -118,12 +121,21 @@ func (w *When) FromEntry(field, key, value string) error {
 	if field != "when" {
 		return fmt.Errorf("want text, not a mapping")
 	}
-	w.When = value
+	w.When, w.removed = value, false
 	return w.Polls.FromScalar(key)
 }
 
-// given says whether there is anything written.
-func (w *When) given() bool { return *w != When{} }
+// Equal says whether two conditions ask for the same.
+func (w When) Equal(o When) bool {
+	w.removed, o.removed = false, false
+	return reflect.DeepEqual(w, o)
+}
+
+// given says whether there is a condition, or a part of one.
+func (w *When) given() bool { return w.When != "" || !w.bare() }
+
+// bare says whether there are no times and polls.
+func (w *When) bare() bool { return w.Polls == (Polls{}) && w.For == nil && w.KeepFiringFor == nil }
 
 // Polls is on how many of how many last polls a condition must hold; zero asks
 // for the last one.

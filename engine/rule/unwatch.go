@@ -21,7 +21,7 @@ func (e *Evaluator) Unwatch(watched func(alert.Labels) bool, now time.Time) []Tr
 	out := e.takeEnded()
 	for _, f := range e.families {
 		for fp, t := range f.series {
-			if f.made != nil || watched(t.Labels) { // what is made goes with its members
+			if t.inlet != nil && f.made != nil || !unwatched(f, t.Labels, watched) { // what is made goes with its members
 				continue
 			}
 			for inst := t.first; inst != nil; inst = inst.next {
@@ -35,11 +35,17 @@ func (e *Evaluator) Unwatch(watched func(alert.Labels) bool, now time.Time) []Tr
 	}
 	out = e.endEmptied(now, out)
 	for _, inst := range e.restored {
-		if e.families[inst.rule.family].made == nil && !watched(seriesLabels(inst.alert().Labels)) {
+		if unwatched(e.families[inst.rule.family], seriesLabels(inst.alert().Labels), watched) {
 			out = e.close(inst, reasonUnwatched, now, out)
 		}
 	}
 	return sorted(out)
+}
+
+// unwatched says whether nobody watches a series of the family any more. That of
+// a derived one is only known while its labels tell the source.
+func unwatched(f *family, labels alert.Labels, watched func(alert.Labels) bool) bool {
+	return (f.made == nil || labels.Has(alert.LabelSource)) && !watched(labels)
 }
 
 // endEmptied forgets the derived series that have lost their last member.

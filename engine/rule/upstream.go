@@ -14,8 +14,13 @@ type upstream struct {
 	down bool  // its last batch says that it cannot be read
 	good int64 // when it was last read; nanoseconds since 1970, 0 for never
 	back int64 // when it was first read again after it had been down; 0 for never
-	// spared are the instances whose no_data waits for the source to be back.
+	// since is when the reading began that goes on now: at first, or again.
+	since    int64
+	interval time.Duration // of its newest batch; zero when not known
+	// spared are the instances whose no_data waits for the source to be back;
+	// waits has the same, to find them.
 	spared []*instance
+	waits  map[*instance]bool
 	// inlets are the ways in which its samples came: an application pushes from
 	// several processes, each of its own age.
 	inlets []*inlet
@@ -37,7 +42,8 @@ type absence struct {
 	lasted    time.Duration
 	instances []*instance
 	seen      bool // in the batch at hand
-	// within are the labels of a derived series: its members have them, and
+	// within are the labels of a derived series, if it is one: its members have
+	// them, and
 	// others beside. Nil for a series that the source gives itself.
 	within alert.Labels
 }
@@ -50,7 +56,7 @@ const DefaultGoneAfter = 15 * time.Minute
 func (e *Evaluator) upstreamOf(name string) *upstream {
 	u := e.upstreams[name]
 	if u == nil {
-		u = &upstream{name: name, absent: map[alert.Fingerprint]*absence{}}
+		u = &upstream{name: name, absent: map[alert.Fingerprint]*absence{}, waits: map[*instance]bool{}}
 		e.upstreams[name] = u
 	}
 	return u
@@ -89,12 +95,77 @@ func (e *Evaluator) source(inst *instance) *upstream {
 	return e.upstreamOf(seriesLabels(inst.series.Labels).Get(alert.LabelSource))
 }
 
+// labelled is the inlet of what comes from before a restart: the source is known
+// by its label only.
+func (e *Evaluator) labelled(labels alert.Labels) *inlet {
+	return e.upstreamOf(labels.Get(alert.LabelSource)).inletOf(0, 0)
+}
+
+// eachSource calls with the sources that the series comes from; a derived one
+// comes from those of all its members.
+func (t *tracked) eachSource(on func(*upstream)) {
+	if t.family != nil && t.family.made != nil {
+		if g := t.family.made.groups[t.Labels.Fingerprint()]; g != nil {
+			for _, m := range g.members {
+				m.eachSource(on)
+			}
+			return
+		}
+	}
+	if t.inlet != nil {
+		on(t.inlet.from)
+	}
+}
+
+// down says whether a source of the series cannot be read.
+func (t *tracked) down() bool {
+	down := false
+	t.eachSource(func(u *upstream) { down = down || u.down })
+	return down
+}
+
+// back is when the last of its sources was back that had been down.
+func (t *tracked) back() int64 {
+	back := int64(0)
+	t.eachSource(func(u *upstream) { back = max(back, u.back) })
+	return back
+}
+
 // spare keeps an instance's no_data back until its source can be read: that it
 // cannot is an alert of its own.
 func (e *Evaluator) spare(inst *instance) {
-	if u := e.source(inst); !slices.Contains(u.spared, inst) {
-		u.spared = append(u.spared, inst)
+	inst.series.eachSource(func(u *upstream) {
+		if u.down && !u.waits[inst] {
+			u.waits[inst] = true
+			u.spared = append(u.spared, inst)
+		}
+	})
+}
+
+// dropSpared forgets the spared instances that are not judged any more.
+func (e *Evaluator) dropSpared() {
+	for _, u := range e.upstreams {
+		u.spared = slices.DeleteFunc(u.spared, func(inst *instance) bool {
+			gone := !e.judged(inst)
+			if gone {
+				delete(u.waits, inst)
+			}
+			return gone
+		})
 	}
+}
+
+// judged says whether the instance is still its series', or stands in.
+func (e *Evaluator) judged(inst *instance) bool {
+	if inst.life != nil && e.restored[inst.life.key] == inst {
+		return true
+	}
+	for i := inst.series.first; i != nil; i = i.next {
+		if i == inst {
+			return true
+		}
+	}
+	return false
 }
 
 // miss begins to count how long the instance's label set stays away.
@@ -130,14 +201,22 @@ func (e *Evaluator) read(u *upstream, from Context, samples []alert.Sample, now 
 		return out
 	}
 	moment := now.UnixNano()
+	if was || u.good == 0 {
+		u.since = moment
+	}
 	if was {
 		u.back = moment
-		for _, inst := range u.spared {
-			e.schedule(inst, moment)
-		}
+		spared := u.spared
 		u.spared = nil
+		clear(u.waits)
+		for _, inst := range spared {
+			if e.judged(inst) {
+				e.schedule(inst, moment)
+			}
+		}
 	}
 	interval := from.Interval
+	u.interval = max(0, interval)
 	if interval <= 0 {
 		interval = DefaultInterval
 	}
@@ -174,7 +253,7 @@ func (e *Evaluator) countAbsent(u *upstream, interval time.Duration, samples []a
 		}
 		away.seen = false
 		for _, inst := range slices.Clone(away.instances) {
-			if away.lasted >= inst.goneAfter() {
+			if away.lasted >= inst.goneAfter() && !inst.series.down() {
 				gone = e.close(inst, goneReason(inst.goneAfter()), now, gone)
 			}
 		}
