@@ -117,3 +117,24 @@ func TestAnAlertThatEndedWhileItWasHeldBackIsNotToldWhenItFiresAgain(t *testing.
 		"6m0s ops: slow2=warning redis-down@cache=resolved (1 new, 1 resolved)",
 	)
 }
+
+func TestWhatIsHeldBackIsNotRepeated(t *testing.T) {
+	w := newWorld(t, simple())
+	o := w.options(simple())
+	o.DependsOn = map[string][]Dependency{"slow": {{Rule: "redis-down"}}}
+	w.d = New(o)
+	w.of("slow", "cache", alert.Firing, alert.EventFiring)
+	w.pass(30 * time.Minute)
+	w.of("redis-down", "cache", alert.Firing, alert.EventFiring)
+	w.pass(2 * time.Hour)
+	w.of("redis-down", "cache", alert.Resolved, alert.EventResolved)
+	w.pass(61 * time.Minute)
+	w.want(
+		"10s ops: slow@cache=warning (1 new)",
+		"30m0s ops: redis-down@cache=warning (1 new)",
+		"1h30m0s ops: redis-down@cache=warning (repeat)",
+		"2h30m0s ops: redis-down@cache=warning (repeat)",
+		"2h31m0s ops: redis-down@cache=resolved (1 resolved)",
+		"3h30m0s ops: slow@cache=warning (repeat)",
+	)
+}

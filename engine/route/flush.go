@@ -169,6 +169,9 @@ func (d *Dispatcher) plan(g *group, members []*store.Member, repeat bool, now ti
 		p.add(m, a)
 	}
 	p.reason = phrase(counts)
+	if repeat {
+		known = d.unrepeated(known, &p, now, out)
+	}
 	if repeat && len(known) > 0 {
 		if p.reason == "" {
 			p.reason = "repeat"
@@ -178,8 +181,30 @@ func (d *Dispatcher) plan(g *group, members []*store.Member, repeat bool, now ti
 		}
 		known = nil
 	}
-	p.known = len(known)
+	p.known += len(known)
 	return p
+}
+
+// unrepeated takes out of what is due to be repeated what is held back by now:
+// its turn has passed, and the history says why.
+func (d *Dispatcher) unrepeated(known []*store.Member, p *plan, now time.Time, out *store.Change) []*store.Member {
+	var left []*store.Member
+	for _, m := range known {
+		a := d.alerts[m.AlertID]
+		reason := d.heldBack(a)
+		if reason == "" {
+			left = append(left, m)
+			continue
+		}
+		p.known++
+		m.At = now
+		out.Members = append(out.Members, *m)
+		out.Events = append(out.Events, alert.Event{
+			AlertID: a.ID, At: now, Kind: alert.EventHeld, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold,
+			Receiver: m.Receiver, Reason: "not repeated; " + reason,
+		})
+	}
+	return left
 }
 
 // The reasons for which a receiver is told.

@@ -30,6 +30,8 @@ type Evaluator struct {
 	// restored holds the instances of alerts that a restart brought back and
 	// whose series has not been seen since.
 	restored map[instanceKey]*instance
+	// awaited has these by the series that they are about.
+	awaited map[alert.Fingerprint][]*instance
 	// past are the newest alerts that had ended before a restart, until their
 	// series are seen.
 	past map[instanceKey]*alert.Alert
@@ -59,7 +61,7 @@ const DefaultInterval = 30 * time.Second
 func NewEvaluator(rules []*Rule) *Evaluator {
 	e := &Evaluator{
 		families: map[string]*family{}, upstreams: map[string]*upstream{},
-		alerts: map[instanceKey]*instance{}, restored: map[instanceKey]*instance{}, past: map[instanceKey]*alert.Alert{},
+		alerts: map[instanceKey]*instance{}, restored: map[instanceKey]*instance{}, past: map[instanceKey]*alert.Alert{}, awaited: map[alert.Fingerprint][]*instance{},
 	}
 	e.frame.other = e.other
 	e.index(rules)
@@ -301,7 +303,7 @@ func (e *Evaluator) find(f *family, labels alert.Labels, now time.Time) *tracked
 	if t == nil {
 		t = &tracked{Series: Series{Labels: labels}, family: f, since: now.UnixNano()}
 		f.keep(&t.Series)
-		f.series[fp] = t
+		f.series[fp], f.near = t, nil
 		t.attach()
 		f.feeds.join(t)
 		e.adopt(t, now)

@@ -18,6 +18,9 @@ type family struct {
 	window, lookback time.Duration
 	baselines        []Need
 	series           map[alert.Fingerprint]*tracked
+	// near has, by the labels that asked, the nearest series with others; nil
+	// where there is none.
+	near map[alert.Fingerprint]*Series
 	// pinned are the rules that want one value of one label, by both; a rule
 	// for each of ten thousand tenants costs a series one look, not ten
 	// thousand. The others are in general.
@@ -117,6 +120,12 @@ func (l *life) samples() []alert.Point {
 
 func newFamily(metric string) *family {
 	return &family{metric: metric, series: map[alert.Fingerprint]*tracked{}, pinned: map[string]map[string][]*ruleState{}}
+}
+
+// remove takes a series out.
+func (f *family) remove(fp alert.Fingerprint) {
+	delete(f.series, fp)
+	f.near = nil
 }
 
 // keep makes a series hold what the family's conditions need.

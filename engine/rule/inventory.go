@@ -18,13 +18,27 @@ func (e *Evaluator) other(metric string, labels alert.Labels) *Series {
 	if f == nil {
 		return nil
 	}
-	byLabels := f.series
-	if t := byLabels[labels.Fingerprint()]; t != nil {
+	fp := labels.Fingerprint()
+	if t := f.series[fp]; t != nil {
 		return &t.Series
 	}
+	if found, known := f.near[fp]; known {
+		return found
+	}
+	found := f.nearest(labels)
+	if f.near == nil {
+		f.near = map[alert.Fingerprint]*Series{}
+	}
+	f.near[fp] = found
+	return found
+}
+
+// nearest looks for a series with other labels; see other. What it finds is
+// remembered until a series comes or goes.
+func (f *family) nearest(labels alert.Labels) *Series {
 	var best [3]*Series // by nearness
 	var many [3]bool
-	for _, t := range byLabels {
+	for _, t := range f.series {
 		near, ok := nearness(t.Labels, labels)
 		if !ok {
 			continue
@@ -145,7 +159,7 @@ func (e *Evaluator) Sweep(now time.Time) {
 				used[t.inlet] = true
 				continue
 			}
-			delete(f.series, fp)
+			f.remove(fp)
 			t.detach(e.states)
 		}
 	}

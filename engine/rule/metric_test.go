@@ -136,6 +136,8 @@ func TestMarginsAndZonesThatCannotBe(t *testing.T) {
 		margin, zone, want string
 	}{
 		{"10ms", "", `clear_margin: cache.hit_rate is in percent, which does not go with "10ms"`},
+		{"500%", "", "clear_margin: with a margin of 500% it would never end; write for example 2, 10ms, 16MB or 5%"},
+		{"100", "", "clear_margin: with a margin of 100 it would never end; write for example 2, 10ms, 16MB or 5%"},
 		{"", "Europe/Berlim", `timezone: "Europe/Berlim" is not a time zone; write a name such as Europe/Berlin`},
 		{"", "Local", `timezone: "Local" is not a time zone; write a name such as Europe/Berlin`},
 	}

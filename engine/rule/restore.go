@@ -38,6 +38,7 @@ func (e *Evaluator) standIn(r *Rule, l *life, now time.Time) {
 		inst.series.inlet = e.labelled(seriesLabels(l.alert.Labels))
 	}
 	e.restored[l.key] = inst
+	e.awaited[l.alert.Series] = append(e.awaited[l.alert.Series], inst)
 	if l.held {
 		e.miss(inst)
 	}
@@ -158,7 +159,7 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 		key := instanceKey{inst.rule.ID, inst.rule.Identity(t.Labels).Fingerprint()}
 		if back := e.restored[key]; back != nil && inst.life == nil {
 			inst.life = back.life
-			delete(e.restored, key)
+			e.arrived(back)
 			e.alerts[key] = inst
 			back.life, back.due = nil, 0
 			if inst.life.held {
@@ -169,17 +170,11 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 		inst.recall(e.past[key])
 		delete(e.past, key)
 	}
-	fp := t.Labels.Fingerprint()
-	for _, back := range e.restored {
-		a := back.alert()
+	if t.family.made != nil {
+		e.endRegrouped(t, now)
+	}
+	for _, back := range slices.Clone(e.awaited[t.Labels.Fingerprint()]) {
 		if back.rule.family != t.family.metric {
-			continue
-		}
-		if t.family.made != nil && regrouped(back.rule.without(a.Labels), t.Labels) {
-			e.ended = e.close(back, reasonSeries, now, e.ended)
-			continue
-		}
-		if a.Series != fp {
 			continue
 		}
 		reason := reasonLabels
@@ -187,6 +182,26 @@ func (e *Evaluator) adopt(t *tracked, now time.Time) {
 			reason = reasonMatch
 		}
 		e.ended = e.close(back, reason, now, e.ended)
+	}
+}
+
+// endRegrouped ends the alerts of derived series that are made with other labels
+// now.
+func (e *Evaluator) endRegrouped(t *tracked, now time.Time) {
+	for _, back := range e.restored {
+		if back.rule.family == t.family.metric && regrouped(back.rule.without(back.alert().Labels), t.Labels) {
+			e.ended = e.close(back, reasonSeries, now, e.ended)
+		}
+	}
+}
+
+// arrived takes a stand-in away.
+func (e *Evaluator) arrived(back *instance) {
+	delete(e.restored, back.life.key)
+	fp := back.life.alert.Series
+	left := slices.DeleteFunc(e.awaited[fp], func(inst *instance) bool { return inst == back })
+	if e.awaited[fp] = left; len(left) == 0 {
+		delete(e.awaited, fp)
 	}
 }
 

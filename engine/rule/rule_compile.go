@@ -126,7 +126,7 @@ const (
 )
 
 func (r *Rule) setFlapping(f *Flapping, problems *problem.List) {
-	if f == nil {
+	if f == nil || *f == (Flapping{}) {
 		return
 	}
 	switch {

@@ -89,6 +89,8 @@ func (c *compiling) setZone(name string) {
 func (c *compiling) margin(m MarginSpec) Margin {
 	dim, factor := units.Of(c.rule.Metric.Unit)
 	switch {
+	case (m.Dim == units.Percent || dim == units.Percent && m.Dim == units.None) && m.Value >= 100:
+		c.problems.AddHint("clear_margin", "write for example 2, 10ms, 16MB or 5%", "with a margin of %s it would never end", m.Text)
 	case m.Dim == units.None, m.Dim == units.Percent && dim == units.Percent:
 		return Margin{Absolute: m.Value}
 	case m.Dim == units.Percent:

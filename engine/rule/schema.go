@@ -80,9 +80,9 @@ func (MarginSpec) ScalarSchema() schema.Schema {
 	return schema.With(schema.Text(units.QuantityPattern(), "a margin such as 2, 10ms, 16MB or 5%"), schema.AtLeast(0))
 }
 
-// ScalarSchema is that of "6 in 30m".
+// ScalarSchema is that of "6 in 30m", and of off.
 func (Flapping) ScalarSchema() schema.Schema {
-	return schema.Text(`^\s*[0-9]+\s+in\s+[0-9].*$`, "a number of changes and a time, such as 6 in 30m")
+	return schema.Text(`^(\s*[0-9]+\s+in\s+[0-9].*|off)?$`, "a number of changes and a time, such as 6 in 30m, or off")
 }
 
 // JSONSchema says what reflection cannot of the long form. A file that changes a

@@ -197,8 +197,13 @@ type Flapping struct {
 	Within  time.Duration `yaml:"within"`
 }
 
-// FromScalar reads "6 in 30m".
+// FromScalar reads "6 in 30m"; off, or nothing, takes away what a used rule or
+// the rule itself says.
 func (f *Flapping) FromScalar(text string) error {
+	if text == "" || text == "off" {
+		*f = Flapping{}
+		return nil
+	}
 	changes, within, ok := strings.Cut(text, " in ")
 	n, err := strconv.Atoi(strings.TrimSpace(changes))
 	d, err2 := units.ParseDuration(strings.TrimSpace(within))
@@ -211,6 +216,9 @@ func (f *Flapping) FromScalar(text string) error {
 
 // String writes what FromScalar reads.
 func (f Flapping) String() string {
+	if f == (Flapping{}) {
+		return ""
+	}
 	return fmt.Sprintf("%d in %s", f.Changes, units.Duration(f.Within))
 }
 

@@ -30,7 +30,7 @@ func (e *Evaluator) Unwatch(watched func(alert.Labels) bool, now time.Time) []Tr
 				}
 			}
 			t.detach(e.states)
-			delete(f.series, fp)
+			f.remove(fp)
 		}
 	}
 	out = e.endEmptied(now, out)
@@ -62,7 +62,7 @@ func (e *Evaluator) endEmptied(now time.Time, out []Transition) []Transition {
 				}
 			}
 			t.detach(e.states)
-			delete(f.series, fp)
+			f.remove(fp)
 		}
 	}
 	return out

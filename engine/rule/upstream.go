@@ -307,7 +307,7 @@ func (e *Evaluator) close(inst *instance, reason string, now time.Time, out []Tr
 func (e *Evaluator) forget(inst *instance) {
 	delete(e.alerts, inst.life.key)
 	if e.restored[inst.life.key] == inst {
-		delete(e.restored, inst.life.key)
+		e.arrived(inst)
 	}
 	inst.life, inst.due, inst.want = nil, 0, 0
 }
