@@ -114,6 +114,13 @@ func TestAnEditSaysWhatWasEdited(t *testing.T) {
 	}
 }
 
+func TestATagOfAFileThatIsNotThere(t *testing.T) {
+	o := overviewWorld().options()
+	o.RuleFiles = newEditor()
+	res := do(t, api.New(o).Handler(), "PUT", "/api/v1/rules/new.yaml", strings.NewReader("rules: []\n"), "If-Match", "*")
+	wantError(t, res, 412, "precondition_failed", "there is no such file; to make it, send If-None-Match: *")
+}
+
 func TestAReadFileIsEditedByItsTag(t *testing.T) {
 	o := overviewWorld().options()
 	e := newEditor()
