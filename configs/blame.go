@@ -49,8 +49,11 @@ func (s *stack) stray(suggestions *int) (yamlpos.Mistakes, bool) {
 		return nil, false
 	}
 	for _, e := range s.entries {
-		if e.file.garbled[e.at] || e.file.doc.Has(problem.Join(e.at, "metric")) {
+		if e.file.doc.Has(problem.Join(e.at, "metric")) {
 			return nil, false
+		}
+		if e.file.garbled[e.at] {
+			return nil, e.file.holed
 		}
 	}
 	near := ""

@@ -193,12 +193,12 @@ func FuzzLoadRules(f *testing.F) {
 // What follows from a `use` that cannot be read is not told beside it.
 func TestAnUnreadableUseIsOneMistake(t *testing.T) {
 	for _, use := range []string{"pack:redis", "[[pack:redis]]", "{a: b}"} {
-		file := write(t, t.TempDir(), "rules.yaml", "use: "+use+"\nrules:\n  - {id: redis-down, warning: {for: 5m}}\n  - {id: redis-memory, disabled: true}\n")
+		file := write(t, t.TempDir(), "rules.yaml", "use: "+use+"\nrules:\n  - {id: redis-down, warning: {for: 5m}}\n  - {id: redis-memory, disabled: true}\n  - {id: redis-ping, critical: {whn: x}}\n")
 		_, mistakes := configs.LoadRules([]string{file}, configs.Input{}, func(s rule.Spec) problem.List {
 			_, problems := rule.Compile(s, source.NewCatalog(nil, false))
 			return problems
 		})
-		if len(mistakes) != 1 || !strings.HasPrefix(mistakes[0].Path, "use") {
+		if len(mistakes) != 2 || !strings.HasPrefix(mistakes[0].Path, "use") || mistakes[1].Path != "rules[2].critical.whn" {
 			t.Errorf("%s: %v", use, mistakes)
 		}
 	}
