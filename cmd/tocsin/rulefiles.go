@@ -57,7 +57,7 @@ func (v ruleFiles) WriteRuleFile(ctx context.Context, w api.RuleWrite) (api.Rule
 	d.mu.Lock() // no other edit and no reload comes between
 	defer d.mu.Unlock()
 	if d.stopping {
-		return api.RuleWritten{}, errStopping
+		return api.RuleWritten{}, api.ErrStopping
 	}
 	path, err := d.plan.ruleFile(w.Name)
 	if err != nil {
