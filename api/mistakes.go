@@ -94,6 +94,7 @@ var (
 	ErrBadRuleFileName   = errors.New("not the name of a rule file")
 	ErrNotWritten        = errors.New("the file could not be written")
 	ErrNotApplied        = errors.New("the daemon could not work by the new rules")
+	ErrStopping          = errors.New("the daemon is stopping") // of a reload, too
 )
 
 // editError says what a client is told of an edit that failed; nil when the
@@ -113,6 +114,7 @@ func editError(err error) *Error {
 		{ErrBadRuleFileName, http.StatusBadRequest, "bad_request"},
 		{ErrNotWritten, http.StatusConflict, "not_written"},
 		{ErrNotApplied, http.StatusUnprocessableEntity, "not_applied"},
+		{ErrStopping, http.StatusServiceUnavailable, "stopping"},
 	} {
 		if errors.Is(err, known.is) {
 			return &Error{Status: known.status, Code: known.code, Message: err.Error()}

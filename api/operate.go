@@ -45,6 +45,8 @@ func (s *Server) postReload(r *http.Request) (any, error) {
 	switch {
 	case err == nil:
 		return statusDoc{"reloaded"}, nil
+	case errors.Is(err, ErrStopping):
+		return nil, err
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return nil, fmt.Errorf("reload: %w", err)
 	}

@@ -40,6 +40,8 @@ func TestReload(t *testing.T) {
 	wantBody(t, do(t, api.New(o).Handler(), "POST", "/-/reload", http.NoBody), 200, `{"status":"reloaded"}`)
 	o.Reloader = accept{errors.New("rules.yaml:12:5: rules[2].fro: unknown field\nrules.yaml:14:9: no such metric")}
 	wantError(t, do(t, api.New(o).Handler(), "POST", "/-/reload", http.NoBody), 422, "config_refused", "12:5", "14:9")
+	o.Reloader = accept{api.ErrStopping}
+	wantError(t, do(t, api.New(o).Handler(), "POST", "/-/reload", http.NoBody), 503, "stopping", "the daemon is stopping")
 }
 
 func TestReady(t *testing.T) {

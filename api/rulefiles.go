@@ -184,9 +184,11 @@ func precondition(h http.Header, now RuleFile) error {
 	}
 	switch {
 	case match == "" && none == "" && now.Missing:
-		return &Error{Status: http.StatusPreconditionRequired, Code: "precondition_required", Message: "there is no such file yet; to make it, send If-None-Match: *"}
+		return &Error{Status: http.StatusPreconditionRequired, Code: "precondition_required", Message: "there is no such file; to make it, send If-None-Match: *"}
 	case match == "" && none == "":
 		return withTag(tag, http.StatusPreconditionRequired, "precondition_required", "send If-Match with the ETag of the text that was edited, or If-Match: * to write over whatever is there")
+	case match != "" && now.Missing:
+		return withTag("", http.StatusPreconditionFailed, "precondition_failed", "there is no such file; to make it, send If-None-Match: *")
 	case match != "" && !hasStrong(match, tag):
 		return withTag(tag, http.StatusPreconditionFailed, "precondition_failed", "the file was changed since; get it anew and edit that")
 	case none != "" && tag != "" && has(none, tag):

@@ -114,6 +114,20 @@ func TestAnEditSaysWhatWasEdited(t *testing.T) {
 	}
 }
 
+func TestAnEditWhileTheDaemonStops(t *testing.T) {
+	o := overviewWorld().options()
+	o.RuleFiles = &editor{fail: api.ErrStopping}
+	res := do(t, api.New(o).Handler(), "PUT", "/api/v1/rules/a.yaml", strings.NewReader("rules: []\n"), "If-Match", "*")
+	wantError(t, res, 503, "stopping", "the daemon is stopping")
+}
+
+func TestATagOfAFileThatIsNotThere(t *testing.T) {
+	o := overviewWorld().options()
+	o.RuleFiles = newEditor()
+	res := do(t, api.New(o).Handler(), "PUT", "/api/v1/rules/new.yaml", strings.NewReader("rules: []\n"), "If-Match", "*")
+	wantError(t, res, 412, "precondition_failed", "there is no such file; to make it, send If-None-Match: *")
+}
+
 func TestAReadFileIsEditedByItsTag(t *testing.T) {
 	o := overviewWorld().options()
 	e := newEditor()

@@ -45,12 +45,15 @@ func isCondition(key string) bool {
 // has no metric, which every rule of its own needs.
 func (s *stack) stray(suggestions *int) (yamlpos.Mistakes, bool) {
 	e := s.entries[0]
-	if len(e.file.Use) == 0 || s.spec().Metric != "" || s.id() == "" || s.twice {
+	if !e.file.doc.Has("use") || s.spec().Metric != "" || s.id() == "" || s.twice {
 		return nil, false
 	}
 	for _, e := range s.entries {
-		if e.file.garbled[e.at] || e.file.doc.Has(problem.Join(e.at, "metric")) {
+		if e.file.doc.Has(problem.Join(e.at, "metric")) {
 			return nil, false
+		}
+		if e.file.garbled[e.at] {
+			return nil, e.file.holed
 		}
 	}
 	near := ""

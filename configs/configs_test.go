@@ -396,11 +396,11 @@ c.yaml: cannot read the file: no such file or directory`
 func TestGlobFindsEachFileOnce(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	for _, name := range []string{"b.yaml", "a.yaml", "[c].yaml", "d/e.yaml", ".tocsin-a.yaml-X.tmp"} {
+	for _, name := range []string{"b.yaml", "a.yaml", "[c].yaml", "d/e.yaml", ".tocsin-a.yaml-X.tmp", "._a.yaml", "e/.h.yaml"} {
 		write(t, dir, name, "")
 	}
-	files, problems := configs.Glob([]string{"b.yaml", "*.yaml", ".*", "[c].yaml", "d", "x*.yaml", "nowhere.yaml", "[", "-"})
-	if diff := cmp.Diff([]string{"b.yaml", "[c].yaml", "a.yaml", "-"}, files); diff != "" {
+	files, problems := configs.Glob([]string{"b.yaml", "*.yaml", ".t*", "[c].yaml", "d", "x*.yaml", "nowhere.yaml", "[", "-", "e/.*.yaml"})
+	if diff := cmp.Diff([]string{"b.yaml", "[c].yaml", "a.yaml", "-", "e/.h.yaml"}, files); diff != "" {
 		t.Error(diff)
 	}
 	var got []string
@@ -408,7 +408,7 @@ func TestGlobFindsEachFileOnce(t *testing.T) {
 		got = append(got, p.Error())
 	}
 	want := []string{
-		"[2]: no file fits .*", "[4]: there is no file d", "[5]: no file fits x*.yaml", "[6]: there is no file nowhere.yaml",
+		"[2]: no file fits .t*", "[4]: there is no file d", "[5]: no file fits x*.yaml", "[6]: there is no file nowhere.yaml",
 		`[7]: "[" is not a pattern; write for example rules/*.yaml`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -53,8 +53,9 @@ func globWith(patterns, added []string) ([]string, problem.List) {
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }
 
 // glob is filepath.Glob that knows packs, takes a file whose name looks like a
-// pattern, and leaves out folders and the temporary files of a write that broke
-// off.
+// pattern, and leaves out folders. Like a shell it leaves out hidden files,
+// unless the pattern begins with the dot: they are those of editors and file
+// managers, and the temporary ones of a write that broke off.
 func glob(pattern string) ([]string, error) {
 	if packs.Is(pattern) {
 		if _, ok := packs.Find(pattern); !ok {
@@ -69,8 +70,13 @@ func glob(pattern string) ([]string, error) {
 		return []string{filepath.Clean(pattern)}, nil
 	}
 	found, err := filepath.Glob(pattern)
-	return slices.DeleteFunc(found, func(name string) bool { return !isFile(name) || atomicfile.IsTemporary(name) }), err
+	hidden := isHidden(pattern)
+	return slices.DeleteFunc(found, func(name string) bool {
+		return !isFile(name) || atomicfile.IsTemporary(name) || isHidden(name) && !hidden
+	}), err
 }
+
+func isHidden(name string) bool { return strings.HasPrefix(filepath.Base(name), ".") }
 
 func isFile(name string) bool {
 	info, err := os.Stat(name)

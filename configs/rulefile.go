@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/configs/packs"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
@@ -117,9 +118,11 @@ func (r *ruleReader) decode(f *RuleFile) {
 	r.add(f.doc.Expand(r.lookup))
 	decoded := f.doc.Decode(&f.File)
 	r.add(decoded)
+	r.add(f.doc.Locate(f.pollsTwice()))
 	r.tests(f, decoded)
 	f.garbled, f.misread = map[string]bool{}, map[string]bool{}
 	for _, m := range decoded {
+		f.holed = f.holed || m.Path == "use" || strings.HasPrefix(m.Path, "use[")
 		if at, key, below := strings.Cut(m.Path, "]."); below {
 			key, _, _ = strings.Cut(key, ".")
 			f.garbled[at+"]"] = true
@@ -131,6 +134,28 @@ func (r *ruleReader) decode(f *RuleFile) {
 		// take every rule away.
 		r.add(f.doc.Locate(problem.List{{Message: "the file holds no rules", Hint: "write rules: [] when none are meant"}}))
 	}
+}
+
+// pollsTwice finds the severities that say both `when: {3 of 5: …}` and `polls`:
+// one of them would be forgotten.
+func (f *RuleFile) pollsTwice() problem.List {
+	var problems problem.List
+	judge := func(at string) {
+		for _, severity := range alert.Severities() {
+			at := problem.Join(at, severity.String())
+			if polls := at + ".polls"; f.doc.Has(polls) && len(f.doc.Keys(at+".when")) > 0 {
+				problems.AddHint(polls, "remove one", "given twice: `when` says it too")
+			}
+		}
+	}
+	for i, spec := range f.Rules {
+		at := fmt.Sprintf("rules[%d]", i)
+		judge(at)
+		for k := range spec.Overrides {
+			judge(fmt.Sprintf("%s.overrides[%d]", at, k))
+		}
+	}
+	return problems
 }
 
 // gather puts the rules that the file uses and its own together.

@@ -189,3 +189,31 @@ func FuzzLoadRules(f *testing.F) {
 		}
 	})
 }
+
+// What follows from a `use` that cannot be read is not told beside it.
+func TestAnUnreadableUseIsOneMistake(t *testing.T) {
+	for _, use := range []string{"pack:redis", "[[pack:redis]]", "{a: b}"} {
+		file := write(t, t.TempDir(), "rules.yaml", "use: "+use+"\nrules:\n  - {id: redis-down, warning: {for: 5m}}\n  - {id: redis-memory, disabled: true}\n  - {id: redis-ping, critical: {whn: x}}\n")
+		_, mistakes := configs.LoadRules([]string{file}, configs.Input{}, func(s rule.Spec) problem.List {
+			_, problems := rule.Compile(s, source.NewCatalog(nil, false))
+			return problems
+		})
+		if len(mistakes) != 2 || !strings.HasPrefix(mistakes[0].Path, "use") || mistakes[1].Path != "rules[2].critical.whn" {
+			t.Errorf("%s: %v", use, mistakes)
+		}
+	}
+}
+
+func TestPollsAreGivenOnce(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "base.yaml", "rules:\n  - {id: a, metric: http.up, warning: {when: value < 1, polls: 3 of 5}}\n")
+	file := write(t, dir, "rules.yaml", `use: [base.yaml]
+rules:
+  - {id: a, warning: {when: {2 of 3: value < 1}}}
+  - {id: b, metric: http.up, critical: {polls: 2 of 3, when: {3 of 5: value < 1}}, overrides: [{match: [a = b], info: {when: {3 of 5: value < 1}, polls: 2 of 3}}]}
+`)
+	_, mistakes := configs.LoadRules([]string{file}, configs.Input{}, nil)
+	if len(mistakes) != 2 || mistakes[0].Path != "rules[1].critical.polls" || mistakes[1].Path != "rules[1].overrides[0].info.polls" {
+		t.Error(mistakes)
+	}
+}

@@ -54,6 +54,10 @@ type daemon struct {
 	// refusal is the message that the alert about a refused edit was last given.
 	refusal string
 
+	// checking holds one while a text is checked: thousands of rules take
+	// hundreds of megabytes, and whoever may read may ask.
+	checking chan struct{}
+
 	watcher *watch.Watcher
 	reload  atomic.Pointer[reloadState]
 	// retell holds one when the sample of how the files stand is wanted now.
@@ -76,6 +80,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	d := &daemon{
 		files: f, world: w, log: log, plan: p, started: p.config, board: source.NewBoard(), sources: map[string]*running{},
 		registry: prometheus.NewRegistry(), watcher: watch.New(watch.Default(log)), retell: make(chan struct{}, 1),
+		checking: make(chan struct{}, 1),
 	}
 	d.reload.Store(&reloadState{at: time.Now(), succeededAt: time.Now()})
 	receivers, err := d.buildReceivers(p.config)

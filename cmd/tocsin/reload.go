@@ -25,7 +25,7 @@ func (d *daemon) Reload(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.stopping {
-		return errStopping
+		return api.ErrStopping
 	}
 	f := d.files
 	f.reading = &reading{again: true}
@@ -37,8 +37,6 @@ func (d *daemon) Reload(ctx context.Context) error {
 	d.conclude(ctx, f.reading, err)
 	return err
 }
-
-var errStopping = errors.New("the daemon is stopping")
 
 // reloadChanged is called when a file is not what was read any more.
 func (d *daemon) reloadChanged(ctx context.Context) {

@@ -57,7 +57,7 @@ func (v ruleFiles) WriteRuleFile(ctx context.Context, w api.RuleWrite) (api.Rule
 	d.mu.Lock() // no other edit and no reload comes between
 	defer d.mu.Unlock()
 	if d.stopping {
-		return api.RuleWritten{}, errStopping
+		return api.RuleWritten{}, api.ErrStopping
 	}
 	path, err := d.plan.ruleFile(w.Name)
 	if err != nil {
@@ -122,8 +122,15 @@ func restore(was api.RuleFile, written []byte) string {
 
 // CheckRules finds the mistakes of a text. Whoever may read may check, so the
 // text reaches no file and no variable but those of the running rules, which
-// GET /api/v1/rules shows: a mistake quotes what it is about.
-func (v ruleFiles) CheckRules(_ context.Context, file string, text []byte) (api.RuleCheck, error) {
+// GET /api/v1/rules shows: a mistake quotes what it is about. One text is
+// checked at a time; ctx ends the wait.
+func (v ruleFiles) CheckRules(ctx context.Context, file string, text []byte) (api.RuleCheck, error) {
+	select {
+	case v.d.checking <- struct{}{}:
+		defer func() { <-v.d.checking }()
+	case <-ctx.Done():
+		return api.RuleCheck{}, ctx.Err()
+	}
 	p, f := v.plan(), v.d.files
 	only := &permitted{files: p.read.rules, variables: p.variables(), within: p.folder(filepath.Dir(f.config))}
 	if file == "" {

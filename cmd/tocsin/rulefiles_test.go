@@ -160,6 +160,22 @@ func TestAnEditIsCheckedWithEverythingElse(t *testing.T) {
 	}
 }
 
+func TestOneTextIsCheckedAtATime(t *testing.T) {
+	e := newEditable(t)
+	e.checking <- struct{}{}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := (ruleFiles{e.daemon}).CheckRules(ctx, "", []byte("rules: []\n")); !errors.Is(err, context.Canceled) {
+		t.Errorf("it did not wait: %v", err)
+	}
+	<-e.checking
+	for range 2 {
+		if out, err := (ruleFiles{e.daemon}).CheckRules(t.Context(), "", []byte("rules: []\n")); err != nil || len(out.Mistakes) > 0 {
+			t.Errorf("%+v, %v", out, err)
+		}
+	}
+}
+
 func TestOfTwoEditsOfOneTextOneIsTaken(t *testing.T) {
 	e := newEditable(t)
 	var wg sync.WaitGroup

@@ -109,12 +109,16 @@ func (h *where) places(w world) ([]string, secret.String, error) {
 		return []string{cmp.Or(h.url, "http://"+configs.Default().Server.Listen)}, token, nil
 	}
 	config, mistakes := configs.Load(h.config, w.kinds.configs(), configs.Input{Environ: w.environ, Stdin: w.stdin})
-	if wrong := ofServer(config, mistakes, !token.Empty()); wrong.Err() != nil {
+	if wrong := ofServer(config, mistakes); wrong.Err() != nil {
 		_ = wrong.Write(w.stderr)
 		return nil, token, &exitError{exitUnread, "the configuration does not say where the daemon is; give --url"}
 	}
 	if token.Empty() {
 		token = weakest(config.Server.Tokens)
+	}
+	if wrong := ofTokens(mistakes); token.Empty() && wrong.Err() != nil {
+		_ = wrong.Write(w.stderr)
+		return nil, token, &exitError{exitUnread, "the configuration's tokens cannot be read; give --token, or set " + tokenVariable}
 	}
 	if h.url != "" {
 		return []string{h.url}, token, nil
@@ -137,18 +141,22 @@ func (h *where) places(w world) ([]string, secret.String, error) {
 }
 
 // ofServer picks the mistakes that keep the daemon from being found: a variable
-// that only the daemon has, such as a receiver's URL, is none.
-func ofServer(config *configs.Config, mistakes yamlpos.Mistakes, tokenKnown bool) yamlpos.Mistakes {
+// that only the daemon has, such as a receiver's URL, is none. Nor is a token.
+func ofServer(config *configs.Config, mistakes yamlpos.Mistakes) yamlpos.Mistakes {
 	if config == nil {
 		return mistakes
 	}
 	return slices.DeleteFunc(slices.Clone(mistakes), func(m yamlpos.Mistake) bool {
-		if tokenKnown && strings.HasPrefix(m.Path, "server.tokens") {
-			return true
-		}
-		return m.Path != "server" && !strings.HasPrefix(m.Path, "server.")
+		return m.Path != "server" && !strings.HasPrefix(m.Path, "server.") || isOfTokens(m)
 	})
 }
+
+// ofTokens picks the mistakes of the tokens.
+func ofTokens(mistakes yamlpos.Mistakes) yamlpos.Mistakes {
+	return slices.DeleteFunc(slices.Clone(mistakes), func(m yamlpos.Mistake) bool { return !isOfTokens(m) })
+}
+
+func isOfTokens(m yamlpos.Mistake) bool { return strings.HasPrefix(m.Path, "server.tokens") }
 
 // weakest is the token that may do the least: looking needs no more.
 func weakest(tokens []configs.Token) secret.String {

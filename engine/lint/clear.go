@@ -3,6 +3,7 @@ package lint
 import (
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/source"
 )
 
 // clear warns of a clear that keeps every alert for ever, and of one that keeps
@@ -30,7 +31,11 @@ func (j *judgement) clear() {
 		j.warn(problem.ClearNever, 0, "it must hold where they do not: on the good side of the threshold",
 			"this holds only while a condition does: the alert would stay for ever", paths...)
 	case j.rule.Spec.ClearMargin.Value == 0 && j.clearsAtOnce(ways, levels):
-		j.warn(problem.ClearUseless, 0, "write it with a threshold that lies beyond theirs, on the good side",
+		hint := "write it with a threshold that lies beyond theirs, on the good side"
+		if j.rule.Metric.Kind == source.State {
+			hint = "leave it out; keep_firing_for keeps the alert for a while"
+		}
+		j.warn(problem.ClearUseless, 0, hint,
 			"this holds as soon as no condition does: the alert comes and goes with every change", paths...)
 	}
 }

@@ -55,16 +55,15 @@ func New(w World) *Linter {
 // Rule returns the warnings of one rule, with paths below it. It is to have
 // compiled without problems.
 func (l *Linter) Rule(r *rule.Rule) problem.List {
-	own := l.judge(r)
+	own, variants := l.judge(r), l.variants(r)
 	var out problem.List
 	for _, f := range own {
-		out = append(out, f.at(f.paths[0]))
-	}
-	for _, v := range r.Overridden() {
-		if v.Rule == nil {
-			continue
+		if !slices.ContainsFunc(variants, f.isEndedBy) {
+			out = append(out, f.at(f.paths[0]))
 		}
-		for _, f := range l.judge(v.Rule) {
+	}
+	for _, v := range variants {
+		for _, f := range v.findings {
 			path := slices.IndexFunc(f.paths, v.Wrote)
 			if path < 0 || told(own, f) || strings.HasPrefix(f.paths[path], "match") || f.paths[path] == "metric" {
 				continue // the rule's own, told there
@@ -73,6 +72,34 @@ func (l *Linter) Rule(r *rule.Rule) problem.List {
 		}
 	}
 	return append(out, l.overrides(r)...)
+}
+
+// variant is what an override makes of the rule, and the warnings of that.
+type variant struct {
+	rule.Changed
+	findings []finding
+}
+
+// variants returns those of the overrides that leave the rule on.
+func (l *Linter) variants(r *rule.Rule) []variant {
+	var all []variant
+	for _, v := range r.Overridden() {
+		if v.Rule != nil {
+			all = append(all, variant{v, l.judge(v.Rule)})
+		}
+	}
+	return all
+}
+
+// isEndedBy says whether a severity that the rule itself never shows is seen
+// where the override has it from the rule.
+func (f finding) isEndedBy(v variant) bool {
+	if f.Code != problem.Shadowed && f.Code != problem.SameCondition || v.Wrote(f.paths[0]) {
+		return false
+	}
+	return !slices.ContainsFunc(v.findings, func(g finding) bool {
+		return (g.Code == problem.Shadowed || g.Code == problem.SameCondition) && g.paths[0] == f.paths[0]
+	})
 }
 
 // finding is one warning.

@@ -202,10 +202,43 @@ func TestOverridesAreToldOfWhatTheyWrote(t *testing.T) {
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	want := "warning percent-as-fraction, warning shadowed-condition, overrides[0].warning shadowed-condition, " +
+	// The rule's own warning is not told of as never seen: overrides[2] shows it
+	// for a minute.
+	want := "warning percent-as-fraction, overrides[0].warning shadowed-condition, " +
 		"overrides[1].warning shadowed-condition, overrides[3].match[1] matches-no-series"
 	if got := warned(lint.New(lint.World{}).Rule(r)); got != want {
 		t.Errorf("got %s", got)
+	}
+}
+
+// A severity that only the label sets of an override show is no mistake.
+func TestASeverityThatAnOverrideShowsIsSeen(t *testing.T) {
+	keep := "keep"
+	for want, override := range map[string]rule.Override{
+		"":                           {Match: []string{"strategy = A"}, Critical: rule.When{When: "value < 40"}},
+		"warning shadowed-condition": {Match: []string{"strategy = A"}, Warning: rule.When{When: "value < 85"}},
+	} {
+		spec := rule.Spec{
+			ID: "x", Metric: "cache.hit_rate", Critical: rule.When{When: "value < 70"}, Warning: rule.When{When: "value < 60"},
+			Overrides: []rule.Override{override, {Match: []string{"strategy = B"}, NoData: &keep}},
+		}
+		r, problems := rule.Compile(spec, catalog())
+		must(t, problems.Err())
+		if got := warned(lint.New(lint.World{}).Rule(r)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestTheHintAboutAClearFitsTheMetric(t *testing.T) {
+	for rule, want := range map[string]string{
+		"critical: value == 0; clear: value == 1": "leave it out",
+		"critical: value < 1; clear: value >= 1":  "leave it out",
+	} {
+		problems := lint.New(lint.World{}).Rule(compiled(t, "redis.up", rule))
+		if len(problems) != 1 || !strings.Contains(problems[0].Hint, want) {
+			t.Errorf("%s: %v", rule, problems)
+		}
 	}
 }
 

@@ -113,9 +113,15 @@ func (ms Mistakes) Sorted() Mistakes {
 			cmp.Compare(a.Column, b.Column),
 		)
 	})
-	sorted = slices.CompactFunc(sorted, func(a, b Mistake) bool {
-		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message &&
-			(a.Line > 0 || a.Path == b.Path)
+	told := map[Mistake]bool{}
+	sorted = slices.DeleteFunc(sorted, func(m Mistake) bool {
+		key := Mistake{File: m.File, Line: m.Line, Column: m.Column, Message: m.Message}
+		if m.Line == 0 {
+			key.Path = m.Path
+		}
+		known := told[key]
+		told[key] = true
+		return known
 	})
 	for i := range sorted {
 		sorted[i].remask()

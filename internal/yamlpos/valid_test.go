@@ -269,3 +269,10 @@ func TestASecretThatIsFoundLaterIsMaskedInEarlierMistakes(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestTheSameMistakesFoundTwiceAreToldOnce(t *testing.T) {
+	a, b := yamlpos.Mistake{File: "x", Line: 4, Column: 4, Message: "a"}, yamlpos.Mistake{File: "x", Line: 4, Column: 4, Message: "b"}
+	if got := (yamlpos.Mistakes{a, b, a, b}).Sorted(); len(got) != 2 || got[0].Message != "a" {
+		t.Error(got)
+	}
+}
