@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +22,8 @@ import (
 // packed compiles the rules of packs, those that ship switched off too.
 func packed(t testing.TB, names ...string) (*configs.RuleSet, []*rule.Rule) {
 	t.Helper()
-	var rules []*rule.Rule
+	var mu sync.Mutex // guards compiled
+	compiled := map[string]*rule.Rule{}
 	catalog := source.NewCatalog(nil, false)
 	for i := range names {
 		names[i] = packs.Prefix + names[i]
@@ -29,11 +31,17 @@ func packed(t testing.TB, names ...string) (*configs.RuleSet, []*rule.Rule) {
 	set, mistakes := configs.LoadRules(names, configs.Input{}, func(spec rule.Spec) problem.List {
 		spec.Disabled = false
 		r, problems := rule.Compile(spec, catalog)
-		rules = append(rules, r)
+		mu.Lock()
+		defer mu.Unlock()
+		compiled[r.ID] = r
 		return problems
 	})
 	if len(mistakes) > 0 {
 		t.Fatal(mistakes)
+	}
+	var rules []*rule.Rule
+	for _, r := range set.Rules {
+		rules = append(rules, compiled[r.Spec.ID])
 	}
 	return set, rules
 }
