@@ -2,6 +2,7 @@ package configs_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -474,4 +475,15 @@ func FuzzLoad(f *testing.F) {
 		})
 		_ = mistakes.Write(&bytes.Buffer{})
 	})
+}
+
+// A panic in a goroutine of ours would be the end of the daemon.
+func TestAPanicWhileRulesAreCompiledIsTheCallers(t *testing.T) {
+	file := write(t, t.TempDir(), "a.yaml", "rules: [{id: a, metric: http.up, info: value > 1}, {id: b, metric: http.up, info: value > 1}]\n")
+	defer func() {
+		if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "odd\n") {
+			t.Error(p)
+		}
+	}()
+	configs.LoadRules([]string{file}, configs.Input{}, func(rule.Spec) problem.List { panic("odd") })
 }

@@ -22,6 +22,9 @@ type Input struct {
 	// leave: for texts that come over the network, whose mistakes would show
 	// lines of any file.
 	Within string
+	// Permitted, when set, says which files a `use` may name, for the same texts:
+	// the others are as if they were not there, so that nobody learns which are.
+	Permitted func(path string) bool
 	// ReadFile reads a file but standard input; nil is os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
 	// Added are rule files that count as there, for ReadFile has them.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,25 +22,26 @@ import (
 // packed compiles the rules of packs, those that ship switched off too.
 func packed(t testing.TB, names ...string) (*configs.RuleSet, []*rule.Rule) {
 	t.Helper()
-	var rules []*rule.Rule
+	var mu sync.Mutex // guards compiled
+	compiled := map[string]*rule.Rule{}
 	catalog := source.NewCatalog(nil, false)
 	for i := range names {
 		names[i] = packs.Prefix + names[i]
 	}
-	enabled := func(spec rule.Spec) (*rule.Rule, problem.List) {
-		spec.Disabled = false
-		return rule.Compile(spec, catalog)
-	}
 	set, mistakes := configs.LoadRules(names, configs.Input{}, func(spec rule.Spec) problem.List {
-		_, problems := enabled(spec)
+		spec.Disabled = false
+		r, problems := rule.Compile(spec, catalog)
+		mu.Lock()
+		defer mu.Unlock()
+		compiled[r.ID] = r
 		return problems
 	})
 	if len(mistakes) > 0 {
 		t.Fatal(mistakes)
 	}
+	var rules []*rule.Rule
 	for _, r := range set.Rules {
-		compiled, _ := enabled(r.Spec)
-		rules = append(rules, compiled)
+		rules = append(rules, compiled[r.Spec.ID])
 	}
 	return set, rules
 }

@@ -1,7 +1,9 @@
 package configs
 
 import (
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -109,19 +111,29 @@ func (set *RuleSet) Check(compile func(rule.Spec) problem.List, others ...yamlpo
 }
 
 // compileAll calls compile for every rule, on all cores: most of what reading
-// thousands of rules takes is this.
+// thousands of rules takes is this. A panic of compile is one of the caller's
+// goroutine: who serves HTTP recovers there.
 func (set *RuleSet) compileAll(compile func(rule.Spec) problem.List) []problem.List {
 	found := make([]problem.List, len(set.stacks))
 	var next atomic.Int64
+	var panicked atomic.Value
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(set.stacks)) {
 		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					panicked.Store(fmt.Sprintf("%v\n%s", p, debug.Stack()))
+				}
+			}()
 			for i := next.Add(1) - 1; int(i) < len(found); i = next.Add(1) - 1 {
 				found[i] = compile(set.stacks[i].spec())
 			}
 		})
 	}
 	wg.Wait()
+	if p := panicked.Load(); p != nil {
+		panic(p)
+	}
 	return found
 }
 

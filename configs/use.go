@@ -85,6 +85,12 @@ func usedFiles(name, folder string, in Input) ([]string, problem.List) {
 		in.OnPattern(name)
 	}
 	found, problems := globWith([]string{name}, in.Added)
+	if in.Permitted != nil {
+		found = slices.DeleteFunc(found, func(file string) bool { return !in.Permitted(file) })
+		if problems = nil; len(found) == 0 {
+			problems.Add("", "the running rules read no file %s, so a check does not either", name)
+		}
+	}
 	for _, file := range found {
 		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
 			problems.Add("", "%s is not a regular file", file)

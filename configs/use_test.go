@@ -165,6 +165,30 @@ func TestUseStaysWithinTheFolderThatIsGiven(t *testing.T) {
 	}
 }
 
+// Of what a text may not name nobody is told whether it is there.
+func TestUseTellsNothingOfFilesThatAreNotPermitted(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "base.yaml", baseRules)
+	write(t, dir, "secret/token", "hunter2\n")
+	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	base := filepath.Join(dir, "base.yaml")
+	in := configs.Input{Within: dir, Permitted: func(path string) bool { return path == base }}
+	for use, want := range map[string]string{
+		"base.yaml": "", "*.yaml": "",
+		"secret/*": "the running rules read no file", "secret/token": "the running rules read no file",
+		"secret/nope": "the running rules read no file", "link.yaml": "the running rules read no file",
+	} {
+		file := write(t, dir, "x.txt", "use: ['"+use+"']\n")
+		_, mistakes := configs.LoadRules([]string{file}, in, nil)
+		got := strings.ReplaceAll(mistakes.Error(), filepath.Join(dir, use), "USE")
+		if (want == "") != (got == "") || !strings.Contains(got, want) || strings.Contains(got, "token") {
+			t.Errorf("use %s: %q, want %q", use, got, want)
+		}
+	}
+}
+
 func TestUseTakesRegularFilesOnly(t *testing.T) {
 	file := write(t, t.TempDir(), "x.yaml", "use: [/dev/zero, /tmp]\n")
 	_, mistakes := configs.LoadRules([]string{file}, configs.Input{}, nil)

@@ -61,6 +61,7 @@ func (r *reading) rulesInput(w world) configs.Input {
 	in := r.input(w)
 	if r.only != nil {
 		in.Within = r.only.within
+		in.Permitted = func(path string) bool { return slices.Contains(r.only.files, path) }
 		in.Environ = slices.DeleteFunc(slices.Clone(in.Environ), func(entry string) bool {
 			name, _, _ := strings.Cut(entry, "=")
 			return !slices.Contains(r.only.variables, name)

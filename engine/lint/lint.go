@@ -37,7 +37,8 @@ type Source struct {
 	Yield      source.Yield
 }
 
-// Linter judges rules by what is known of the world. It belongs to one goroutine.
+// Linter judges rules by what is known of the world. It is safe for concurrent
+// use when World.Seen is.
 type Linter struct {
 	World
 	builtin map[string]bool // the catalog's own metrics

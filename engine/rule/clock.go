@@ -121,11 +121,24 @@ func (c *compiler) noArithmetic(n ast.Node, left, right node) bool {
 	return false
 }
 
-// clockFits refuses to compare a time of day with a bare number.
+// clockFits refuses to compare a time of day with a bare number, and either with
+// what no clock shows: of those who count Sunday as 7, nothing would fire.
 func (c *compiler) clockFits(at ast.Node, left, right node) bool {
 	if left.clock == timeOfDay && right.unit.bare || right.clock == timeOfDay && left.unit.bare {
 		c.fail(at, `write 9h or "09:00"`, "time() compares with a time of day, not with a plain number")
 		return false
+	}
+	for _, pair := range [...][2]node{{left, right}, {right, left}} {
+		clock, constant := pair[0].clock, pair[1].constant
+		switch {
+		case constant == nil:
+		case clock == dayOfWeek && (*constant < 0 || *constant > 6):
+			c.fail(at, `write for example weekday() == "sunday"`, "the days are 0 (Sunday) to 6 (Saturday)")
+			return false
+		case clock == timeOfDay && (*constant < 0 || *constant > 24*60*60):
+			c.fail(at, "", "a time of day is from 0h to 24h")
+			return false
+		}
 	}
 	return true
 }
