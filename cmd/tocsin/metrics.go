@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tocsin-dev/tocsin/configs"
+	"github.com/tocsin-dev/tocsin/internal/yamlpos"
 	"github.com/tocsin-dev/tocsin/source"
 )
 
@@ -19,8 +20,8 @@ func newMetrics(w world) *cobra.Command {
 		Use:   "metrics [--config FILE] [--output FORMAT] [PREFIX]",
 		Short: "List every metric that a rule can name, with its unit",
 		Long: `Lists every metric that a rule can name, with its unit, its labels and what it
-means. With a configuration, the metrics that its sources declare are listed
-too. A prefix such as postgres. limits the list. The manual's page of metrics is
+means. With a configuration, the metrics that its sources declare and those that
+its rule files derive are listed too. A prefix such as postgres. limits the list. The manual's page of metrics is
 what --output markdown prints.`,
 		Args: atMostOne,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -30,12 +31,16 @@ what --output markdown prints.`,
 				if mistakes.Err() != nil {
 					return refuse(mistakes, w)
 				}
-				catalog = loaded.Catalog()
+				var wrong yamlpos.Mistakes
+				_, catalog, wrong = configs.ReadRules(loaded.RuleFiles, configs.Input{Environ: w.environ}).Metrics(loaded.Catalog())
+				if wrong.Err() != nil {
+					return refuse(wrong, w)
+				}
 			}
 			return listMetrics(catalog, strings.Join(args, ""), format, w)
 		},
 	}
-	cmd.Flags().StringVarP(&config, "config", "c", "", "list also the metrics that the sources of this configuration `FILE` declare")
+	cmd.Flags().StringVarP(&config, "config", "c", "", "list also the metrics of this configuration `FILE`: those that its sources declare and its rule files derive")
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT`: text, json or markdown")
 	return cmd
 }
@@ -78,7 +83,7 @@ func metricsPage(metrics []source.Metric) string {
 	var b strings.Builder
 	b.WriteString("# Metrics\n\nEvery metric that a rule can name, by family. This page is what\n" +
 		"`tocsin metrics --output markdown` prints; with `--config FILE` the metrics that\n" +
-		"your sources declare are listed too.\n\n" +
+		"your sources declare and your rule files derive are listed too.\n\n" +
 		"Every metric has the label `source`, the source's name, and the `labels` of the\n" +
 		"source's configuration; the column names those beside them. Rates and ratios\n" +
 		"come ready: no counter needs a `rate()`. A metric without a value at a poll is\n" +
