@@ -485,5 +485,5 @@ func TestAPanicWhileRulesAreCompiledIsTheCallers(t *testing.T) {
 			t.Error(p)
 		}
 	}()
-	configs.LoadRules([]string{file}, configs.Input{}, func(rule.Spec) problem.List { panic("odd") })
+	_, _ = configs.LoadRules([]string{file}, configs.Input{}, func(rule.Spec) problem.List { panic("odd") })
 }

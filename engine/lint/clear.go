@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"slices"
+
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/source"
@@ -30,7 +32,7 @@ func (j *judgement) clear() {
 	case j.neverClears(ways, levels):
 		j.warn(problem.ClearNever, 0, "it must hold where they do not: on the good side of the threshold",
 			"this holds only while a condition does: the alert would stay for ever", paths...)
-	case j.rule.Spec.ClearMargin.Value == 0 && j.clearsAtOnce(ways, levels):
+	case j.rule.Spec.ClearMargin.Value == 0 && !kept(levels) && j.clearsAtOnce(ways, levels):
 		hint := "write it with a threshold that lies beyond theirs, on the good side"
 		if j.rule.Metric.Kind == source.State {
 			hint = "leave it out; keep_firing_for keeps the alert for a while"
@@ -38,6 +40,12 @@ func (j *judgement) clear() {
 		j.warn(problem.ClearUseless, 0, hint,
 			"this holds as soon as no condition does: the alert comes and goes with every change", paths...)
 	}
+}
+
+// kept says whether every severity goes on for a while when its condition ends,
+// which is what clear is for.
+func kept(levels []*rule.Part) bool {
+	return !slices.ContainsFunc(levels, func(l *rule.Part) bool { return l.Keep == 0 })
 }
 
 // neverClears says that clear holds in no way in which the conditions fail. A

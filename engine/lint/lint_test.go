@@ -76,6 +76,8 @@ func TestConditions(t *testing.T) {
 		{"cache.hit_rate", "warning: value < 85; clear: value >= 87", ""},
 		{"cache.hit_rate", "warning: value < 85; clear: value >= 85", "clear clear-without-effect"},
 		{"cache.hit_rate", "warning: value < 85; clear: value >= 60", "clear clear-without-effect"},
+		{"cache.hit_rate", "keep: 5m; warning: value < 85; clear: value >= 85", ""},
+		{"cache.hit_rate", "keep: 5m; critical: value < 70; warning: value < 85; clear: value >= 85", "clear clear-without-effect"},
 		{"cache.hit_rate", "margin: 2; warning: value < 85; clear: value >= 60", ""},
 		{"cache.hit_rate", "warning: value < 85; clear: avg(1m) >= 60", ""},
 		{"cache.hit_rate", "critical: value < 70; warning: value < 85; clear: value > 75", "clear clear-without-effect"},
