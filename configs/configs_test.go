@@ -380,11 +380,11 @@ func TestRulesOfSeveralFiles(t *testing.T) {
 	set, mistakes := configs.LoadRules([]string{a, b, "-", filepath.Join(dir, "c.yaml")}, in, compile)
 	got := strings.ReplaceAll(mistakes.Error(), dir+"/", "")
 	want := `a.yaml:3:31: rules[1].warning.when: bad
-b.yaml:2:9: rules[0].id: id "one" is taken by the rule at a.yaml:2
+b.yaml:2:9: rules[0].id: id "one" is taken by the rule at a.yaml:2; give it another id, or let this file ` + "`use`" + ` that one to change its rule
 b.yaml:3:5: rules[0].fro: unknown field; did you mean "for"?
 b.yaml:4:4: rules[1]: want a mapping, not nothing
 b.yaml:5:28: rules[2].critical: bad
-standard input:1:14: rules[0].id: id "two" is taken by the rule at a.yaml:3
+standard input:1:14: rules[0].id: id "two" is taken by the rule at a.yaml:3; give it another id, or let this file ` + "`use`" + ` that one to change its rule
 c.yaml: cannot read the file: no such file or directory`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -131,6 +131,8 @@ func takenTwice(first, second *stack) yamlpos.Mistakes {
 		message, hint = "rule %q is changed in another way at %s", "change it in one place"
 	case first.top().file.pack && len(second.entries) == 1:
 		hint = "to change that rule, write use: [" + first.top().file.Name + "] in this file"
+	case first.top().file != second.top().file && len(second.entries) == 1:
+		hint = "give it another id, or let this file `use` that one to change its rule"
 	}
 	var problems problem.List
 	problems.AddHint(problem.Join(e.at, "id"), hint, message, second.id(), first.top().place()).As(problem.DuplicateName)

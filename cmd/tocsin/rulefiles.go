@@ -70,6 +70,9 @@ func (v ruleFiles) WriteRuleFile(ctx context.Context, w api.RuleWrite) (api.Rule
 	if err := w.Allow(now); err != nil {
 		return api.RuleWritten{}, err
 	}
+	if err := refusal(d.plan.newVariables(path, w.Text)); err != nil {
+		return api.RuleWritten{}, err
+	}
 	f := d.files
 	f.reading = readingInstead(now, w.Text)
 	p, mistakes := load(f, d.world)
@@ -280,6 +283,26 @@ func (p *plan) variables() []string {
 		}
 	}
 	return names
+}
+
+// newVariables refuses a text with variables that no rule file has: what a rule
+// says is shown to whoever may read, and the environment holds secrets.
+func (p *plan) newVariables(path string, text []byte) yamlpos.Mistakes {
+	doc, _ := yamlpos.Parse(path, text) // its mistakes are found where it is loaded
+	if doc == nil {
+		return nil
+	}
+	var mistakes yamlpos.Mistakes
+	known := p.variables()
+	for _, name := range doc.Variables("") {
+		if !slices.Contains(known, name) {
+			mistakes = append(mistakes, yamlpos.Mistake{
+				File: path, Message: fmt.Sprintf("no rule file uses the variable %s yet, and one that is written over HTTP may not begin to", name),
+				Hint: "edit the file on the disk",
+			})
+		}
+	}
+	return mistakes
 }
 
 // reasonOf is an error of the file system with no path but the caller's.

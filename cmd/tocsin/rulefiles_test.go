@@ -160,6 +160,25 @@ func TestAnEditIsCheckedWithEverythingElse(t *testing.T) {
 	}
 }
 
+// Whoever may read sees what a rule says; a variable of the environment that no
+// rule file has may be a secret.
+func TestAnEditBringsNoNewVariable(t *testing.T) {
+	e := newEditable(t)
+	e.world.environ = []string{"DATABASE_URL=postgres://app:hunter2@db/app", "TEAM=web"}
+	leak := "rules: [{id: a, metric: host.load1, info: value > 1, message: '${DATABASE_URL}'}]\n"
+	err := e.put(t, "a.yaml", leak)
+	if err == nil || !strings.Contains(err.Error(), "no rule file uses the variable DATABASE_URL yet") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("got %v", err)
+	}
+	if got := e.read(t, "rules/a.yaml"); got != ruleNamed("a") {
+		t.Errorf("the file was written: %s", got)
+	}
+	e.write(t, "rules/b.yaml", "rules: [{id: b, metric: host.load1, info: value > 1, labels: {team: '${TEAM}'}}]\n")
+	if err := e.put(t, "a.yaml", "rules: [{id: a, metric: host.load1, info: value > 2, labels: {team: '${TEAM}'}}]\n"); err != nil {
+		t.Errorf("a variable that another rule file has: %v", err)
+	}
+}
+
 func TestOneTextIsCheckedAtATime(t *testing.T) {
 	e := newEditable(t)
 	e.checking <- struct{}{}
