@@ -107,7 +107,7 @@ func sampleAlert(k incident, round int, state alert.State, at time.Time) alert.A
 	a.ID = alert.NewID(a.Fingerprint, a.PendingAt)
 	if state == alert.Resolved {
 		a.Value, a.EndsAt, a.UpdatedAt = alert.Number(k.calm), at, at
-		a.Reason = "clear has held"
+		a.Reason = ordinaryEnd
 	}
 	return a
 }

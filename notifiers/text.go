@@ -98,13 +98,21 @@ func commonRule(n *alert.Notification) string {
 }
 
 // Message is the alert's message, or what can be said without one; with a word
-// where the alert changes too often to be told of each time.
+// where the alert changes too often to be told of each time, and where it ended and
+// did not recover.
 func Message(a *alert.Alert) string {
-	if a.Active() && a.Flapping() {
+	switch {
+	case a.Active() && a.Flapping():
 		return message(a) + " (flapping; told again when it settles)"
+	case !a.Active() && a.Reason != "" && !strings.HasPrefix(a.Reason, ordinaryEnd):
+		return message(a) + " (" + a.Reason + ")"
 	}
 	return message(a)
 }
+
+// ordinaryEnd begins the reason of a recovery. What ends in another way, for its
+// rule was removed or its data is gone, must not look like one.
+const ordinaryEnd = "no condition holds any more"
 
 func message(a *alert.Alert) string {
 	if a.Message != "" {

@@ -125,3 +125,19 @@ func TestSampleIsWellFormed(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEndThatIsNoRecoveryDoesNotLookLikeOne(t *testing.T) {
+	a := alert.Alert{State: alert.Resolved, Message: "Queue above 100", Reason: "the rule was removed"}
+	if got, want := Message(&a), "Queue above 100 (the rule was removed)"; got != want {
+		t.Errorf("got %s", got)
+	}
+	a.Reason = "no condition holds any more, and value < 80"
+	if got := Message(&a); got != "Queue above 100" {
+		t.Errorf("a recovery: %s", got)
+	}
+	a.State, a.Reason = alert.Firing, "value > 100 holds"
+	a.Flap = &alert.Flap{Since: time.Unix(1, 0)}
+	if got := Message(&a); got != "Queue above 100 (flapping; told again when it settles)" {
+		t.Errorf("flapping: %s", got)
+	}
+}

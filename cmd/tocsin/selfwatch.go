@@ -74,7 +74,7 @@ func firstMistake(err error) string {
 		case text != "":
 			more++
 		case m.Line > 0:
-			text = fmt.Sprintf("%s:%d:%d: %s", m.File, m.Line, m.Column, m.Message)
+			text = fmt.Sprintf("%s:%d:%d: %s", m.File, m.Line, m.Column, strings.TrimPrefix(m.Path+": "+m.Message, ": "))
 		default:
 			text = strings.TrimPrefix(m.File+": "+m.Message, ": ")
 		}

@@ -44,7 +44,10 @@ func (r *Rule) setBy(spec Spec, problems *problem.List) {
 		match[i] = r.Match[i].String()
 	}
 	slices.Sort(match)
-	name := fmt.Sprintf("%s of %s by (%s) {%s}", how, r.Metric.Name, strings.Join(by, ","), strings.Join(match, ","))
+	name := fmt.Sprintf("%s of %s by (%s)", how, r.Metric.Name, strings.Join(by, ","))
+	if len(match) > 0 {
+		name += " {" + strings.Join(match, ",") + "}"
+	}
 	r.family = name
 	r.combined = &derivation{name: name, inputs: []string{r.Metric.Name}, keep: by, match: r.Match, value: combining(how)}
 }

@@ -91,13 +91,23 @@ func (c *compiler) clockText(at ast.Node, of clockKind, t node) (node, bool) {
 	return node{}, false
 }
 
+// dayNamed finds a day by its name or the first three letters of it.
+func dayNamed(name string) (time.Weekday, bool) {
+	for d := time.Sunday; d <= time.Saturday; d++ {
+		if strings.EqualFold(name, d.String()) || strings.EqualFold(name, d.String()[:3]) {
+			return d, true
+		}
+	}
+	return 0, false
+}
+
 func (c *compiler) weekdayText(at ast.Node, name string) (node, bool) {
+	if d, ok := dayNamed(name); ok {
+		return constant(float64(d), bareUnit()), true
+	}
 	var names []string
 	for d := time.Sunday; d <= time.Saturday; d++ {
 		long := strings.ToLower(d.String())
-		if strings.ToLower(name) == long || strings.ToLower(name) == long[:3] {
-			return constant(float64(d), bareUnit()), true
-		}
 		names = append(names, long, long[:3])
 	}
 	hint := problem.DidYouMean(name, names)

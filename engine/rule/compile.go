@@ -90,9 +90,10 @@ type node struct {
 type origin uint8
 
 const (
-	originOther  origin = iota
-	originSeries        // the series' value, or a window function in its unit
-	originChange        // a change of the series against a baseline
+	originOther    origin = iota
+	originSeries          // the series' value, or a window function in its unit
+	originChange          // a change of the series against a baseline
+	originForecast        // where the series is heading
 )
 
 // compiler turns expr-lang's tree into closures. expr-lang parses; its own VM
@@ -233,6 +234,9 @@ func (c *compiler) identifier(n *ast.IdentifierNode) node {
 		return c.fail(n, "", "labels is a mapping; write labels.NAME or labels[\"NAME\"]")
 	}
 	hint := problem.DidYouMean(n.Value, append(functionNames(), "value", "age", "labels"))
+	if _, isDay := dayNamed(n.Value); isDay {
+		hint = "a day stands in quotes: " + quote(n.Value)
+	}
 	if _, ok := c.catalog.Lookup(n.Value); ok && hint == "" {
 		hint = fmt.Sprintf("another metric is read with metric(%q)", n.Value)
 	}

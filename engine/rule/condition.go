@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/conf"
@@ -98,7 +99,11 @@ func parseProblem(text string, prepared scanned, err error) problem.Problem {
 	if !errors.As(err, &fe) {
 		return problem.Problem{Message: err.Error()}
 	}
-	message, hint := conditionMessage(fe.Message)
+	said := fe.Message
+	if lit, ok := prepared.literals[fe.From]; ok { // the parser saw its stand-in
+		said = strings.Replace(said, strings.Repeat("_", utf8.RuneCountInString(lit.text)), lit.text, 1)
+	}
+	message, hint := conditionMessage(said)
 	return problem.Problem{Message: message, Hint: hint, Offset: prepared.byteOffset(text, fe.From)}
 }
 
@@ -143,8 +148,14 @@ func (t *term) finding(f *frame) finding {
 		}
 		return out
 	}
+	if t.left.from == originForecast { // the value is what it is, and not what it may become
+		return finding{value: lastValue(f), threshold: t.threshold(f), verb: heading + verbOf(t.op)}
+	}
 	return finding{value: t.left.num(f), threshold: t.threshold(f), verb: verbOf(t.op)}
 }
+
+// heading begins the verb of a forecast.
+const heading = "heading "
 
 func verbOf(op string) string {
 	switch op {

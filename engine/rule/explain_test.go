@@ -263,7 +263,7 @@ func TestExplainSaysWhyNothingIsJudged(t *testing.T) {
 	}{
 		{"disabled", "", with(func(s *Spec) { s.Disabled = true }), sample, "the rule is disabled"},
 		{"no sample", "", spec, nothing, "no sample of cache.hit_rate has come since the start: does a source yield it, and is that source up?"},
-		{"no member", "", with(func(s *Spec) { s.By = []string{"source"} }), nothing, "no series of min of cache.hit_rate by (source) {} has been made yet: it is made of cache.hit_rate, of which there are no samples since the start, or none with the labels that it wants"},
+		{"no member", "", with(func(s *Spec) { s.By = []string{"source"} }), nothing, "no series of min of cache.hit_rate by (source) has been made yet: it is made of cache.hit_rate, of which there are no samples since the start, or none with the labels that it wants"},
 		{"match fits none", "", with(func(s *Spec) { s.Match = []string{"source = db"} }), sample, `there is {source="cache"}, and the rule's match {source="db"} does not fit it`},
 		{"labels fit none", "source=db", spec, sample, `no series matches; the rule judges {source="cache"}`},
 		{"labels fit none of none", "source=x", with(func(s *Spec) { s.Match = []string{"source = db"} }), sample, `no series of cache.hit_rate matches, and the rule judges none`},
@@ -300,7 +300,7 @@ func TestExplainTellsWhatAValueIsMadeOf(t *testing.T) {
 	p.wait(time.Second)
 	if diff := cmp.Diff(strings.Join([]string{
 		`{service="shop"} firing critical`, "critical true: in force",
-		"the value is made of 2 series: min of cache.hit_rate by (service) {}",
+		"the value is made of 2 series: min of cache.hit_rate by (service)",
 	}, "\n"), p.explain()); diff != "" {
 		t.Error(diff)
 	}

@@ -175,7 +175,7 @@ func (c *compiler) metricArgument(n *ast.CallNode) (source.Metric, func(*frame) 
 	}
 	found, ok := c.catalog.Lookup(name.Value)
 	if !ok {
-		c.failAs(problem.UnknownMetric, name, problem.DidYouMean(name.Value, c.catalog.Names()), "unknown metric %s", quote(name.Value))
+		c.failAs(problem.UnknownMetric, name, suggestMetric(name.Value, c.catalog), "unknown metric %s", quote(name.Value))
 		return source.Metric{}, nil, false
 	}
 	c.needs.window(found.Name, 0, 0)

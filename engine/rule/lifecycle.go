@@ -3,6 +3,7 @@ package rule
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -334,7 +335,7 @@ func worse(verb string, peak, value alert.Number) alert.Number {
 		return peak
 	case !peak.Known():
 		return value
-	case verb == "below" || verb == "at or below" || verb == "decreased to":
+	case strings.HasSuffix(verb, "below") || verb == "decreased to":
 		return alert.Number(math.Min(float64(peak), float64(value)))
 	}
 	return alert.Number(math.Max(float64(peak), float64(value)))

@@ -131,6 +131,9 @@ func (r *Rule) defaultMessage(a *alert.Alert, data *MessageData) string {
 		b.WriteString(": " + a.Reason)
 	case !a.Threshold.Known() || data.Verb == "":
 		b.WriteString(" is " + data.ValueText)
+		if a.Severity != alert.OK && r.levels[a.Severity-1].when != nil {
+			b.WriteString(", and " + strings.Join(strings.Fields(r.levels[a.Severity-1].when.Text), " "))
+		}
 	case strings.HasSuffix(data.Verb, "to"):
 		fmt.Fprintf(&b, " %s %s from %s", data.Verb, data.ValueText, data.ThresholdText)
 	default:

@@ -25,6 +25,15 @@ func checkID(id string, problems *problem.List) {
 	}
 }
 
+// suggestMetric says what an unknown name may be: without a dot, one of the
+// application's own.
+func suggestMetric(name string, catalog source.Catalog) string {
+	if hint := problem.DidYouMean(name, catalog.Names()); hint != "" && strings.Contains(name, ".") {
+		return hint
+	}
+	return "`tocsin metrics` lists them; names of your own need --config with a source of type prometheus, json or push"
+}
+
 func (r *Rule) setMetric(spec Spec, catalog source.Catalog, problems *problem.List) bool {
 	if spec.Metric == "" {
 		problems.AddHint("metric", "`tocsin metrics` lists them", "a rule needs a metric")
@@ -32,10 +41,7 @@ func (r *Rule) setMetric(spec Spec, catalog source.Catalog, problems *problem.Li
 	}
 	m, ok := catalog.Lookup(spec.Metric)
 	if !ok {
-		hint := problem.DidYouMean(spec.Metric, catalog.Names())
-		if hint == "" {
-			hint = "`tocsin metrics` lists them; names of your own need a source of type prometheus, json or push in the configuration"
-		}
+		hint := suggestMetric(spec.Metric, catalog)
 		problems.AddHint("metric", hint, "unknown metric %q", spec.Metric).As(problem.UnknownMetric)
 	}
 	r.Metric = m

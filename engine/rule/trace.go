@@ -2,6 +2,7 @@ package rule
 
 import (
 	"math"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -65,6 +66,11 @@ func (c *Condition) Trace(f *frame) Trace {
 }
 
 func (b *branch) trace(f *frame) Trace {
+	if b.op == "not" && len(b.parts) == 1 && b.parts[0].op == "in" && strings.Contains(b.parts[0].text+b.text, " not in ") {
+		out := b.parts[0].trace(f) // `x not in y` is one comparison to whoever wrote it
+		out.Op, out.Holds = "not in", b.cond(f).String()
+		return out
+	}
 	out := Trace{Text: b.text, Op: b.op, Holds: b.cond(f).String(), Left: b.left.trace(f), Right: b.right.trace(f)}
 	for _, part := range b.joined() {
 		out.Parts = append(out.Parts, part.trace(f))

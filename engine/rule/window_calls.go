@@ -172,7 +172,7 @@ func (c *compiler) forecast(n *ast.CallNode, of subject, arguments []ast.Node) n
 			"a window is longer than 0 and at most %s", units.Duration(maxWindow))
 	}
 	c.needs.window(of.metric.Name, length, 0)
-	out := windowNode(window{compute: forecast(horizon), unit: sameUnit, from: originSeries, ofNothing: math.NaN()}, of, length)
+	out := windowNode(window{compute: forecast(horizon), unit: sameUnit, from: originForecast, ofNothing: math.NaN()}, of, length)
 	out.why = of.why(func(*Series, int64) string {
 		return fmt.Sprintf("less than %s of history of %s", units.Duration(length/2), of.metric.Name)
 	})

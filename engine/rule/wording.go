@@ -34,6 +34,10 @@ func conditionMessage(parsers string) (message, hint string) {
 		return "the condition ends too early", ""
 	case found[2] == "=":
 		hint = "write == to compare"
+	case found[2] == "for":
+		hint = "the time stands beside it: {when: value > 80, for: 5m}"
+	case found[2] == ":":
+		hint = `a time of day stands in quotes: "09:00"`
 	case found[1] == "Identifier":
 		hint = problem.DidYouMean(found[2], []string{"and", "or", "not", "in", "matches", "contains", "startsWith", "endsWith"})
 	}

@@ -37,6 +37,8 @@ func (p *parser) explain(err error) {
 			strings.Replace(load.Message, "did not find expected", "want", 1), began.Line)
 	case strings.HasPrefix(load.Message, "block sequence entries are not allowed"):
 		p.add(line, column, "", "begin the list on a line of its own", `"- " cannot stand here`)
+	case strings.HasPrefix(load.ContextMsg, "while scanning a block scalar"):
+		p.add(began.Line, began.Column, "", "put the text in quotes", "a text cannot begin with > or |")
 	case load.ContextMsg != "":
 		p.add(line, column, "", "", "%s: %s", load.ContextMsg, load.Message)
 	default:
