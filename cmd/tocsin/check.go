@@ -77,7 +77,7 @@ not be read. Warnings fail only with --strict. The file - is standard input.`,
 
 func check(ctx context.Context, f files, j judgement, w world) error {
 	// All that is read is garbage at the end, when the process ends too.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	if f.config == "" && len(f.rules) == 0 {
 		return &exitError{exitUnread, "nothing to check: give --config FILE or --rules FILE"}
 	}
