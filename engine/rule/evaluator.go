@@ -219,7 +219,7 @@ func (e *Evaluator) lookUp(samples []alert.Sample, now time.Time) bool {
 // observe takes samples, each with its series in found.
 func (e *Evaluator) observe(samples []alert.Sample, f *inlet, now time.Time, out []Transition) []Transition {
 	e.latest = now
-	e.touched = e.touched[:0]
+	e.touched = e.found[:0] // in its place: it never grows past what was looked at
 	moment := now.UnixNano()
 	for i, t := range e.found {
 		if t == nil {

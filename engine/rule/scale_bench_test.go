@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ func BenchmarkPairs(b *testing.B) {
 		{100, 10_000, "value < 85"},
 		{1000, 1000, "value < 85"},
 		{1, 1_000_000, "avg(5m) < 85"},
+		{2, 500_000, "avg(5m) < 85"},
+		{100, 10_000, "avg(5m) < 85"},
 	} {
 		b.Run(fmt.Sprintf("%d_rules_%d_series/%s", shape.rules, shape.series, shape.condition), func(b *testing.B) {
 			before := heapBytes()
@@ -63,7 +66,7 @@ func condition(text string, i int) string {
 	if i == 0 {
 		return text
 	}
-	return fmt.Sprintf("value < %v", 85-float64(i)/1000)
+	return strings.Replace(text, "85", fmt.Sprint(85-float64(i)/1000), 1)
 }
 
 func heapBytes() uint64 {
