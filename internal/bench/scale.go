@@ -27,8 +27,10 @@ func judging(ctx context.Context, _ string) error {
 	for _, shape := range [...]struct{ key, name string }{
 		{"1_rules_1000000_series/value_<_85", "1 rule, 1,000,000 series, value < 85"},
 		{"1_rules_1000000_series/avg(5m)_<_85", "1 rule, 1,000,000 series, avg(5m) < 85"},
-		{"100_rules_10000_series/value_<_85", "100 rules, 10,000 series each"},
-		{"1000_rules_1000_series/value_<_85", "1,000 rules, 1,000 series each"},
+		{"2_rules_500000_series/avg(5m)_<_85", "2 rules, 500,000 series each, avg(5m) < 85"},
+		{"100_rules_10000_series/value_<_85", "100 rules, 10,000 series each, value < 85"},
+		{"100_rules_10000_series/avg(5m)_<_85", "100 rules, 10,000 series each, avg(5m) < 85"},
+		{"1000_rules_1000_series/value_<_85", "1,000 rules, 1,000 series each, value < 85"},
 	} {
 		f, ok := pairs["Pairs/"+shape.key]
 		if !ok {
