@@ -173,6 +173,18 @@ type Alert struct {
 
 	// Levels are the timers of its severities, for a restart to go on from.
 	Levels [3]Level `json:"levels"`
+
+	// Outside is what is known beside of an alert that was posted from outside;
+	// nil for one of our own rules. It is never changed in place.
+	Outside *Outside `json:"outside,omitempty"`
+}
+
+// Outside is what an alert has that was posted from outside. Its Labels hold
+// what was posted, severity included, and its Rule is the alertname.
+type Outside struct {
+	GeneratorURL string `json:"generator_url,omitempty"`
+	// ExpiresAt is when it resolves unless it is posted again.
+	ExpiresAt time.Time `json:"expires_at"`
 }
 
 // MaxSamples is how many samples travel with an alert.
@@ -216,6 +228,9 @@ func NewID(fp Fingerprint, began time.Time) string {
 
 // AllLabels returns the identity's labels and severity.
 func (a *Alert) AllLabels() Labels {
+	if a.Outside != nil {
+		return a.Labels
+	}
 	return a.Labels.With(LabelSeverity, a.Severity.String())
 }
 

@@ -21,6 +21,16 @@ const (
 	EventFailed   EventKind = "failed" // an attempt failed, another follows
 	EventDead     EventKind = "dead"   // given up
 	EventUnrouted EventKind = "unrouted"
+
+	EventSilenced     EventKind = "silenced"     // a silence holds back what is told
+	EventInhibited    EventKind = "inhibited"    // another alert does
+	EventMuted        EventKind = "muted"        // the route's time intervals or a maintenance window do
+	EventReleased     EventKind = "released"     // nothing holds it back any more
+	EventAcknowledged EventKind = "acknowledged" // repeats and escalation stop
+	EventSnoozed      EventKind = "snoozed"      // nothing is told for a while
+	EventReopened     EventKind = "reopened"     // the acknowledgement or the snooze is over
+	EventEscalated    EventKind = "escalated"    // a step's receivers are told
+	EventFellBack     EventKind = "fell_back"    // the fallback is told, for the receivers fail
 )
 
 // Event is one entry of an alert's history. Reason says why, in words.
@@ -64,6 +74,18 @@ type Notification struct {
 	// StillFiring counts the group's firing alerts that are not listed, because
 	// the receiver knows of them.
 	StillFiring int `json:"still_firing"`
+	// Opened is when its group came to be: a group that ended and begins anew
+	// has the same key and another Opened.
+	Opened time.Time `json:"opened,omitzero"`
+	// Digest is set when many groups are told of in one notification, because
+	// the receiver's cap was reached.
+	Digest *Digest `json:"digest,omitempty"`
+	// Kind is empty for a notification of alerts.
+	Kind NotificationKind `json:"kind,omitempty"`
+	// Reference is what the receiver called its last message of the group, for
+	// those that update it; empty for none. It is given at each attempt and not
+	// stored.
+	Reference string `json:"-"`
 	// Truncated counts the alerts that were left out of Alerts.
 	Truncated int `json:"truncated"`
 	// ExternalURL is where Tocsin's own pages are reached, without a slash at
@@ -71,6 +93,24 @@ type Notification struct {
 	ExternalURL string    `json:"external_url"`
 	At          time.Time `json:"at"`
 }
+
+// Digest is what is told of many groups at once.
+type Digest struct {
+	Groups int `json:"groups"` // whose news it holds
+	Alerts int `json:"alerts"` // that it tells of, listed or not
+}
+
+// NotificationKind tells a notification of alerts from others, which receivers
+// show as what they are.
+type NotificationKind string
+
+// The kinds of notification.
+const (
+	KindAlerts  NotificationKind = ""
+	KindTest    NotificationKind = "test"    // somebody asked whether the receiver works
+	KindCanary  NotificationKind = "canary"  // the schedule asks
+	KindWarning NotificationKind = "warning" // of something that is about to happen, as the end of a silence
+)
 
 // Severity returns the worst severity among the alerts that fire, or among
 // all when none does.
@@ -165,4 +205,21 @@ type Delivery struct {
 	SettledAt    time.Time     `json:"settled_at"` // sent or dead since
 	LastError    string        `json:"last_error,omitempty"`
 	Reference    string        `json:"reference,omitempty"` // what the receiver calls it
+	// Log has its first and its last attempts, oldest first, MaxAttempts at most.
+	Log []Attempt `json:"log,omitempty"`
+}
+
+// MaxAttempts is how many attempts a delivery remembers.
+const MaxAttempts = 20
+
+// Attempt is one try at a delivery.
+type Attempt struct {
+	At   time.Time     `json:"at"`
+	Took time.Duration `json:"took"` // nanoseconds in JSON
+	// Status is the answer's HTTP status; 0 where none came or HTTP is not
+	// spoken.
+	Status int `json:"status,omitempty"`
+	// Answer is the beginning of what was answered, or the error, without
+	// secrets; may be empty.
+	Answer string `json:"answer,omitempty"`
 }

@@ -170,3 +170,41 @@ type ReceiverStatus struct {
 	LastErrorAt         time.Time
 	ConsecutiveFailures int
 }
+
+// Router is what the API reads of the alerts that fire, our own and those from
+// outside, and of how they stand with the router.
+type Router interface {
+	// Standings calls yield with each alert that the query selects until it
+	// returns false. What it is given is valid during the call only. It may be
+	// slow: nothing waits for it.
+	Standings(q alert.StandingQuery, yield func(*alert.Standing) bool)
+	// Standing finds one alert by its id or fingerprint; false when none fires.
+	Standing(id string) (alert.Standing, bool)
+	// StandingGroups returns the groups that hold any alert of the query.
+	StandingGroups(q alert.StandingQuery) []alert.StandingGroup
+}
+
+// Poster takes alerts from outside. When Post returns nil they are on the disk.
+// What it is given may be reused after it has returned.
+type Poster interface {
+	Post(ctx context.Context, alerts []alert.Posted) error
+}
+
+// Operator is how people hold alerts back and take them up. What it changes is
+// on the disk when it returns nil. An unknown id is an error that wraps
+// store.ErrNotFound; what the client asks wrongly is a BadRequest.
+type Operator interface {
+	// Silences returns them all, those that ended lately included, by their end.
+	Silences() []alert.Silence
+	// PutSilence creates a silence without an ID, or changes the one with it.
+	// One that changes what it matches while it is active ends the old one and
+	// makes another, as Alertmanager does. The silence comes back as it is kept.
+	PutSilence(ctx context.Context, s alert.Silence) (alert.Silence, error)
+	// ExpireSilence ends a silence now.
+	ExpireSilence(ctx context.Context, id, by string) (alert.Silence, error)
+	// Acknowledge takes alerts up, or snoozes them; it returns them as they
+	// stand then. AlertID and Severity of the ack are filled in.
+	Acknowledge(ctx context.Context, ids []string, ack alert.Ack) ([]alert.Standing, error)
+	// Unacknowledge takes that back.
+	Unacknowledge(ctx context.Context, ids []string, by string) ([]alert.Standing, error)
+}

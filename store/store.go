@@ -37,12 +37,33 @@ type Change struct {
 	// DropMembers are the members of a group that it need not tell of any more.
 	DropMembers []MemberKey
 	Deliveries  []alert.Delivery // new rows of the outbox
+
+	Silences []alert.Silence // inserted, or replaced by id
+	Acks     []alert.Ack     // inserted, or replaced by alert
+	DropAcks []string        // by the alert's id
+	Marks    []Mark          // inserted, or replaced by name; without a Value dropped
+}
+
+// Mark is a small fact that outlives a restart: when a heartbeat last came,
+// that a receiver is switched off. Its owner alone knows what Value means.
+type Mark struct {
+	Name  string
+	Value string
+}
+
+// Reference is what a receiver called its last message of a group.
+type Reference struct {
+	Group    string    // its key
+	Opened   time.Time // which of its lives; see alert.Notification
+	Receiver string
+	Value    string
 }
 
 // Empty says whether there is nothing to write.
 func (c *Change) Empty() bool {
 	return len(c.Alerts)+len(c.Events)+len(c.Groups)+len(c.DropGroups)+
-		len(c.Members)+len(c.DropMembers)+len(c.Deliveries) == 0
+		len(c.Members)+len(c.DropMembers)+len(c.Deliveries)+
+		len(c.Silences)+len(c.Acks)+len(c.DropAcks)+len(c.Marks) == 0
 }
 
 // Append adds a later change to this one, so that writing the sum has the
@@ -71,6 +92,13 @@ func (c *Change) Append(later Change) {
 	c.Members = append(c.Members, later.Members...)
 	c.DropMembers = append(c.DropMembers, later.DropMembers...)
 	c.Deliveries = append(c.Deliveries, later.Deliveries...)
+	c.Silences = append(c.Silences, later.Silences...)
+	if len(later.DropAcks) > 0 {
+		c.Acks = slices.DeleteFunc(c.Acks, func(a alert.Ack) bool { return slices.Contains(later.DropAcks, a.AlertID) })
+	}
+	c.Acks = append(c.Acks, later.Acks...)
+	c.DropAcks = append(c.DropAcks, later.DropAcks...)
+	c.Marks = append(c.Marks, later.Marks...)
 }
 
 // Group is one notification group's memory. Times that have not come are zero.
@@ -112,6 +140,12 @@ type Snapshot struct {
 	Groups     []Group
 	Members    []Member
 	Deliveries []alert.Delivery // the pending ones, oldest first
+	// References are the newest of each group's life and receiver, of groups
+	// that are there or have a pending delivery.
+	References []Reference
+	Silences   []alert.Silence // those that have not ended
+	Acks       []alert.Ack     // of the alerts above
+	Marks      []Mark
 }
 
 // Settlement is the outcome of one attempt at a delivery.
@@ -123,6 +157,13 @@ type Settlement struct {
 	SettledAt time.Time // when it does not
 	LastError string
 	Reference string
+	// Attempt is what is noted of it; zero for none.
+	Attempt alert.Attempt
+	// Group and Opened say to which life of a group Reference belongs.
+	Group  string
+	Opened time.Time
+	// Receiver that was told.
+	Receiver string
 	// Events are the history entries of the attempt, one for each alert that
 	// the notification carried.
 	Events []alert.Event
