@@ -48,6 +48,11 @@ func (c *Config) Validate() problem.List {
 	ps = append(ps, c.validateSources()...)
 	ps = append(ps, c.validateReceivers()...)
 	ps = append(ps, c.validateRouting()...)
+	if c.SilenceWarning < 0 {
+		ps.AddHint("silence_warning", "to be told of no silence's end, write 0", "want 0s or more")
+	}
+	ps.Under("external", c.External.validate())
+	ps = append(ps, c.validateHeartbeats()...)
 	ps.Under("reload", c.Reload.validate())
 	ps.Under("log", c.Log.validate())
 	return ps
@@ -230,6 +235,7 @@ func (c *Config) validateReceivers() problem.List {
 		if r.Timeout <= 0 || r.Timeout > maxTimeout {
 			ps.Add(problem.Join(at, "timeout"), "want more than 0s and at most %s", units.Duration(maxTimeout))
 		}
+		ps.Under(problem.Join(at, "cap"), r.Cap.validate())
 	}
 	return ps
 }

@@ -119,12 +119,8 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 
 func (d *daemon) setup(p *plan) engine.Setup {
 	options := route.Options{
-		Root: p.routes, Inhibitions: p.inhibit, ExternalURL: p.config.ExternalURL(), NewID: newMessageID,
-	}
-	for _, r := range p.config.Receivers {
-		options.Receivers = append(options.Receivers, route.Receiver{
-			Name: r.Name, SkipResolved: r.SendResolved != nil && !*r.SendResolved,
-		})
+		Root: p.routing.Root, Inhibitions: p.routing.Inhibitions, Maintenance: p.routing.Maintenance, Receivers: p.routing.Receivers,
+		ExternalURL: p.config.ExternalURL(), NewID: newMessageID,
 	}
 	names := map[string]bool{ownSource: true}
 	for _, s := range p.config.Sources {

@@ -15,12 +15,16 @@ type Receiver struct {
 	Name string
 	// SkipResolved leaves out resolutions (send_resolved: false).
 	SkipResolved bool
+	// Cap is how many notifications it gets in CapPer at most; 0 is no cap.
+	Cap    int
+	CapPer time.Duration
 }
 
 // Options are what a dispatcher works by. They are not changed after New.
 type Options struct {
 	Root        *Route
 	Inhibitions []Inhibition
+	Maintenance []Maintenance
 	// DependsOn has, by rule, the rules that hold its alerts back while they
 	// fire. Covers says whether a rule judges anything of a source; nil is no.
 	DependsOn   map[string][]Dependency
