@@ -48,19 +48,6 @@ func CompileInhibitions(specs []InhibitSpec) ([]Inhibition, problem.List) {
 	return out, problems
 }
 
-func matchers(texts []string, path string, problems *problem.List) alert.Matchers {
-	var ms alert.Matchers
-	for i, text := range texts {
-		m, err := alert.ParseMatcher(text)
-		if err != nil {
-			problems.Add(fmt.Sprintf("%s[%d]", path, i), "%v", err).As(problem.BadMatcher)
-			continue
-		}
-		ms = append(ms, m)
-	}
-	return ms
-}
-
 // holds says whether a firing source holds back the target. An alert that
 // matches both sides holds back none that does so too, itself included.
 func (in *Inhibition) holds(source, target alert.Labels) bool {

@@ -15,7 +15,7 @@ type MaintenanceSpec struct {
 	// Name is the reason that the history tells.
 	Name string `yaml:"name"`
 	// Match are matchers; every one must hold.
-	Match []string `yaml:"match"`
+	Match MatchSpec `yaml:"match"`
 	// From and To are the work's beginning and end: 2026-12-01T22:00:00Z, or
 	// 2026-12-01 22:00 in the time zone of Location.
 	From string `yaml:"from"`
