@@ -111,8 +111,19 @@ func TestSetsAreReadAsAlertmanagerDoes(t *testing.T) {
 		{`{foo="\xf0\x9f"}`, `{foo="\\xf0\\x9f"}`},
 		{`{foo=~"\bweb\b"}`, `{foo=~"\\bweb\\b"}`},
 		// Neither does.
-		{`,`, `-`}, {`{,}`, `-`}, {`{`, `{}`}, {`}`, `{}`}, {`foo`, `-`}, {`{foo!bar}`, `-`}, {`foo=bar,,a=b`, `-`},
-		{`{"foo"="bar\w"}`, `-`}, {`{"foo"="\xf0\x9f"}`, `-`}, {`{foo=:"bar"}`, `-`}, {`foo="a`, `-`}, {`{"foo"=bar`, `-`}, {`"foo"=bar}`, `-`},
+		{`,`, `-`},
+		{`{,}`, `-`},
+		{`{`, `{}`},
+		{`}`, `{}`},
+		{`foo`, `-`},
+		{`{foo!bar}`, `-`},
+		{`foo=bar,,a=b`, `-`},
+		{`{"foo"="bar\w"}`, `-`},
+		{`{"foo"="\xf0\x9f"}`, `-`},
+		{`{foo=:"bar"}`, `-`},
+		{`foo="a`, `-`},
+		{`{"foo"=bar`, `-`},
+		{`"foo"=bar}`, `-`},
 		{`foo=~"("`, `-`},
 	} {
 		got := "-"
