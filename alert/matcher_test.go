@@ -105,6 +105,7 @@ func TestSetsAreReadAsAlertmanagerDoes(t *testing.T) {
 		{`{foo=bar`, `{foo="bar"}`},
 		{`foo=two words`, `{foo="two words"}`},
 		{`instance=~"web-\d+"`, `{instance=~"web-\\d+"}`},
+		{`{foo=~"\d\",x",a=b}`, `{foo=~"\\d\",x",a="b"}`},
 		{`{foo=bar\w}`, `{foo="bar\\w"}`},
 		{`{foo=:b}`, `{foo=":b"}`},
 		// Both do, and the older one is meant.
