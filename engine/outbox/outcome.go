@@ -252,4 +252,3 @@ func events(d *alert.Delivery, kind alert.EventKind, reason string, now time.Tim
 	}
 	return out
 }
-
