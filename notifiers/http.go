@@ -67,6 +67,9 @@ func (e *AnswerError) Error() string {
 	return strings.TrimSpace(s)
 }
 
+// HTTPStatus is what StatusOf returns.
+func (e *AnswerError) HTTPStatus() int { return e.Status }
+
 // Post sends one message and sorts the answer; ctx carries the deadline. One
 // policy for every receiver:
 //
@@ -89,6 +92,9 @@ func Post(ctx context.Context, client *http.Client, req Request) (Receipt, error
 	}
 	noRedirects := *client
 	noRedirects.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if _, bounded := ctx.Deadline(); bounded {
+		noRedirects.Timeout = 0 // a second timer for each message would tell nothing new
+	}
 	resp, err := noRedirects.Do(hr)
 	if err != nil {
 		return Receipt{}, req.networkError(err)
@@ -97,13 +103,14 @@ func Post(ctx context.Context, client *http.Client, req Request) (Receipt, error
 	receipt := Receipt{Status: resp.StatusCode}
 	// A body that breaks off changes nothing: the status was the answer.
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
+	receipt.Answer = req.clean(string(answer))
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return receipt, nil
 	}
 	return receipt, sortAnswer(&AnswerError{
 		Host:   req.URL.Redacted(),
 		Status: resp.StatusCode,
-		Text:   req.clean(string(answer)),
+		Text:   receipt.Answer,
 	}, resp.Header.Get("Retry-After"), time.Now())
 }
 

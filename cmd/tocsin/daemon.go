@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -100,7 +101,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	}
 	policy := outbox.DefaultPolicy()
 	policy.Drain = p.config.Server.ShutdownTimeout
-	d.outbox = outbox.New(d.store, policy, log)
+	d.outbox = outbox.New(outbox.Options{Store: d.store, Policy: policy, Log: log})
 	d.outbox.SetReceivers(receivers)
 	d.engine = engine.New(engine.Options{
 		Setup: d.setup(p), Store: d.store, Outbox: d.outbox, Log: log,
@@ -141,7 +142,10 @@ func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
 		if err != nil {
 			return nil, fail(fmt.Sprintf("receiver %q", r.Name), err)
 		}
-		out = append(out, outbox.Receiver{Name: r.Name, Type: r.Type, Notifier: n, Timeout: r.Timeout})
+		out = append(out, outbox.Receiver{
+			Name: r.Name, Type: r.Type, Notifier: n, Timeout: r.Timeout, GiveUp: r.GiveUpAfter, Rate: r.RateLimit,
+			Concurrency: cmp.Or(r.Concurrency, d.world.kinds.receivers[r.Type].concurrency), Settings: digestOf(r.Settings),
+		})
 	}
 	return out, nil
 }

@@ -32,6 +32,9 @@ type sourceKind struct {
 type receiverKind struct {
 	settings func() any
 	build    func(settings any, timeout time.Duration, stdout io.Writer) (notifiers.Notifier, error)
+	// concurrency is how many notifications are on their way at a time where the
+	// configuration does not say; 0 is the outbox's own.
+	concurrency int
 }
 
 // typePush is the one source that is not polled.
@@ -90,7 +93,8 @@ func sourceKinds() map[string]sourceKind {
 func receiverKinds() map[string]receiverKind {
 	return map[string]receiverKind{
 		"slack": {
-			settings: settingsOf(slack.Default),
+			settings:    settingsOf(slack.Default),
+			concurrency: 4, // Slack takes about one message a second for a channel
 			build: func(settings any, timeout time.Duration, _ io.Writer) (notifiers.Notifier, error) {
 				c, err := as[slack.Config](settings)
 				if err != nil {
