@@ -23,7 +23,9 @@ import (
 	"github.com/tocsin-dev/tocsin/engine"
 	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/engine/route"
+	"github.com/tocsin-dev/tocsin/internal/signed"
 	"github.com/tocsin-dev/tocsin/internal/watch"
+	"github.com/tocsin-dev/tocsin/notifiers"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/source/push"
 	"github.com/tocsin-dev/tocsin/store/sqlite"
@@ -45,6 +47,8 @@ type daemon struct {
 	board  *source.Board
 	engine *engine.Engine
 	outbox *outbox.Outbox
+	// linkKey signs the links of messages.
+	linkKey []byte
 
 	mu      sync.Mutex // guards what a reload changes
 	plan    *plan
@@ -81,7 +85,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	d := &daemon{
 		files: f, world: w, log: log, plan: p, started: p.config, board: source.NewBoard(), sources: map[string]*running{},
 		registry: prometheus.NewRegistry(), watcher: watch.New(watch.Default(log)), retell: make(chan struct{}, 1),
-		checking: make(chan struct{}, 1),
+		checking: make(chan struct{}, 1), linkKey: signed.NewKey(),
 	}
 	d.reload.Store(&reloadState{at: time.Now(), succeededAt: time.Now()})
 	receivers, err := d.buildReceivers(p.config)
@@ -138,7 +142,7 @@ func (d *daemon) setup(p *plan) engine.Setup {
 func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
 	out := make([]outbox.Receiver, 0, len(c.Receivers))
 	for _, r := range c.Receivers {
-		n, err := d.world.kinds.receivers[r.Type].build(r.Settings, r.Timeout, d.world.stdout)
+		n, err := d.world.kinds.receivers[r.Type].build(r.Settings, receiverNeeds{timeout: r.Timeout, stdout: d.world.stdout, links: notifiers.NewLinks(d.linkKey)})
 		if err != nil {
 			return nil, fail(fmt.Sprintf("receiver %q", r.Name), err)
 		}
