@@ -174,9 +174,9 @@ type ReceiverStatus struct {
 // Router is what the API reads of the alerts that fire, our own and those from
 // outside, and of how they stand with the router.
 type Router interface {
-	// Standings calls yield with each alert that the query selects until it
-	// returns false. What it is given is valid during the call only. It may be
-	// slow: nothing waits for it.
+	// Standings calls yield with each alert that the query selects, in the order
+	// of their fingerprints, until it returns false. What it is given is valid
+	// during the call only. It may be slow: nothing waits for it.
 	Standings(q alert.StandingQuery, yield func(*alert.Standing) bool)
 	// Standing finds one alert by its id or fingerprint; false when none fires.
 	Standing(id string) (alert.Standing, bool)
@@ -185,7 +185,8 @@ type Router interface {
 }
 
 // Poster takes alerts from outside. When Post returns nil they are on the disk.
-// What it is given may be reused after it has returned.
+// The alerts and their label sets may be reused after it has returned, and their
+// strings share memory with all of the request: what is kept is copied.
 type Poster interface {
 	Post(ctx context.Context, alerts []alert.Posted) error
 }
