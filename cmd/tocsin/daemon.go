@@ -21,6 +21,7 @@ import (
 	"github.com/tocsin-dev/tocsin/api"
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine"
+	"github.com/tocsin-dev/tocsin/engine/external"
 	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/internal/signed"
@@ -136,7 +137,18 @@ func (d *daemon) setup(p *plan) engine.Setup {
 		names[s.Name] = true
 	}
 	watched := func(ls alert.Labels) bool { return names[ls.Get(alert.LabelSource)] }
-	return engine.Setup{Rules: p.rules, Route: options, Watched: watched}
+	return engine.Setup{Rules: p.rules, Route: options, Watched: watched, External: d.external(p.config)}
+}
+
+// external says how alerts are taken that are posted from outside.
+func (d *daemon) external(*configs.Config) external.Options {
+	return external.Options{ResolveTimeout: 5 * time.Minute, Severity: func(label string) alert.Severity {
+		severity, err := alert.ParseSeverity(label)
+		if err != nil || severity == alert.OK {
+			return alert.Warning
+		}
+		return severity
+	}}
 }
 
 func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
