@@ -9,9 +9,19 @@ import (
 // DeliveryQuery selects deliveries of the outbox, newest first. Zero fields
 // select everything.
 type DeliveryQuery struct {
-	States   []alert.DeliveryState
-	Receiver string
-	Limit    int // 1 to 1000
+	States       []alert.DeliveryState
+	Receiver     string
+	AlertID      string    // that the notification lists
+	Group        string    // its key
+	Since, Until time.Time // created in [Since, Until)
+	Limit        int       // 1 to 1000
+	Cursor       string    // of the page before
+}
+
+// DeliveryPage is one page of deliveries. Next is empty on the last page.
+type DeliveryPage struct {
+	Deliveries []alert.Delivery
+	Next       string
 }
 
 // MaxPage is the largest page of a history or of deliveries that a driver

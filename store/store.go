@@ -18,6 +18,9 @@ var ErrNotFound = errors.New("not found")
 // ErrBadCursor is returned for a cursor that no page of this store gave out.
 var ErrBadCursor = errors.New("bad cursor")
 
+// ErrPending is returned for a delivery that is on its way already.
+var ErrPending = errors.New("the delivery is pending")
+
 // ErrInvalid is returned for a change that contradicts what is stored: an
 // event of an alert that nobody knows, an id that is taken. The same change is
 // refused again however often it is tried.

@@ -106,7 +106,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	}
 	policy := outbox.DefaultPolicy()
 	policy.Drain = p.config.Server.ShutdownTimeout
-	d.outbox = outbox.New(outbox.Options{Store: d.store, Policy: policy, Log: log})
+	d.outbox = outbox.New(outbox.Options{Store: d.store, Policy: policy, Log: log, OnHealth: d.receiverHealth})
 	d.outbox.SetReceivers(receivers)
 	d.engine = engine.New(engine.Options{
 		Setup: d.setup(p), Store: d.store, Outbox: d.outbox, Log: log,
