@@ -42,6 +42,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt route) int {
 	case http.Handler:
 		v.ServeHTTP(w, r)
 		return http.StatusOK
+	case page:
+		return writePage(w, v)
 	case answer:
 		for _, h := range v.header {
 			w.Header().Set(h[0], h[1])

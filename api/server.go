@@ -28,6 +28,11 @@ type Options struct {
 	// went. It is asked for every readiness check and must not wait.
 	RuleFiles  RuleFiles
 	LastReload func() ReloadStatus
+	// Router, Poster and Operator may be nil: nothing stands with a router, no
+	// alerts are taken from outside, nobody can silence.
+	Router   Router
+	Poster   Poster
+	Operator Operator
 	// Ready returns why the daemon is not ready; nil, or a nil Ready, is ready.
 	// The reason is shown to whoever asks and must hold nothing of the inside.
 	Ready      func(ctx context.Context) error
@@ -49,6 +54,11 @@ type Options struct {
 	// not listed.
 	Services map[string]string
 	Limits   Limits // zero fields are those of DefaultLimits
+
+	// Buttons are the receivers whose messages have buttons, by name.
+	Buttons map[string]Buttons
+	// LinkKey is what the links of messages are signed with; without it none work.
+	LinkKey []byte
 }
 
 // Limits bound what one client can take.
@@ -104,6 +114,8 @@ type Server struct {
 	views  cached[viewKey, *view]
 	alerts cached[uint64, *document]
 	static staticDocuments
+
+	presses presses
 }
 
 // New makes a server.
