@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/notifiers"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/store"
 )
@@ -248,4 +250,11 @@ type Operator interface {
 	Acknowledge(ctx context.Context, ids []string, ack alert.Ack) ([]alert.Standing, error)
 	// Unacknowledge takes that back.
 	Unacknowledge(ctx context.Context, ids []string, by string) ([]alert.Standing, error)
+}
+
+// Buttons is a receiver whose messages have buttons. ReadPress reads what its
+// service says of a pressed one; the error is notifiers.ErrNotSigned unless the
+// receiver's own service signed it, and otherwise one that the client may read.
+type Buttons interface {
+	ReadPress(header http.Header, body []byte) (notifiers.Press, error)
 }

@@ -60,6 +60,11 @@ type Options struct {
 	// not listed.
 	Services map[string]string
 	Limits   Limits // zero fields are those of DefaultLimits
+
+	// Buttons are the receivers whose messages have buttons, by name.
+	Buttons map[string]Buttons
+	// LinkKey is what the links of messages are signed with; without it none work.
+	LinkKey []byte
 }
 
 // Limits bound what one client can take.
@@ -120,6 +125,8 @@ type Server struct {
 	alerts cached[uint64, *document]
 	static staticDocuments
 	amv2   standIn
+
+	presses presses
 }
 
 // DefaultResolveTimeout is Alertmanager's.

@@ -48,8 +48,10 @@ type daemon struct {
 	board  *source.Board
 	engine *engine.Engine
 	outbox *outbox.Outbox
-	// linkKey signs the links of messages.
+	// linkKey signs the links of messages; buttons are the receivers whose
+	// messages have some.
 	linkKey []byte
+	buttons map[string]api.Buttons
 
 	mu      sync.Mutex // guards what a reload changes
 	plan    *plan
@@ -108,6 +110,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	policy.Drain = p.config.Server.ShutdownTimeout
 	d.outbox = outbox.New(outbox.Options{Store: d.store, Policy: policy, Log: log, OnHealth: d.receiverHealth})
 	d.outbox.SetReceivers(receivers)
+	d.buttons = buttonsOf(receivers)
 	d.engine = engine.New(engine.Options{
 		Setup: d.setup(p), Store: d.store, Outbox: d.outbox, Log: log,
 		HistoryRetention: p.config.Store.Retention.History, SamplesRetention: p.config.Store.Retention.Samples,
@@ -164,6 +167,17 @@ func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
 		})
 	}
 	return out, nil
+}
+
+// buttonsOf returns the receivers whose messages have buttons.
+func buttonsOf(receivers []outbox.Receiver) map[string]api.Buttons {
+	out := map[string]api.Buttons{}
+	for _, r := range receivers {
+		if b, ok := r.Notifier.(api.Buttons); ok {
+			out[r.Name] = b
+		}
+	}
+	return out
 }
 
 // buildSources brings the sources in line with the configuration: those that

@@ -23,6 +23,7 @@ func (d *daemon) newAPI() *api.Server {
 		Reloader: d, RuleFiles: ruleFiles{d}, LastReload: d.lastReload, Ready: d.ready, Gatherer: d.registry, Registerer: d.registry, Log: d.log,
 		Limits: api.Limits{ReadTimeout: c.Server.ReadTimeout},
 		Listen: d.listener.Addr().String(), ExternalURL: c.ExternalURL(), Version: version.String(), Services: map[string]string{},
+		Buttons: d.buttons, LinkKey: d.linkKey,
 	}
 	if l := d.ledgerOf(); l != nil {
 		options.Deliveries = l
