@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -248,9 +247,6 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
 	started := time.Now()
 	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	err := e.store.Commit(write, e.backlog)
-	if errors.Is(err, store.ErrInvalid) {
-		err = e.salvage(write)
-	}
 	cancel()
 	e.noteCommit(err, time.Since(started))
 	if err != nil {
@@ -376,7 +372,10 @@ func (e *Engine) tidy(now time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
-	n, err := e.store.Prune(ctx, before(e.retention.history), before(e.retention.samples), pruneRows)
+	n, err := e.store.Prune(ctx, store.Retention{
+		HistoryBefore: before(e.retention.history), DeliveriesBefore: before(e.retention.deliveries),
+		SamplesBefore: before(e.retention.samples), MaxBytes: e.retention.maxBytes,
+	}, pruneRows)
 	if err != nil {
 		e.log.Warn("old history was not removed", "error", err)
 	} else if n > 0 {

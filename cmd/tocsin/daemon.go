@@ -105,6 +105,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	d.engine = engine.New(engine.Options{
 		Setup: d.setup(p), Store: d.store, Outbox: d.outbox, Log: log,
 		HistoryRetention: p.config.Store.Retention.History, SamplesRetention: p.config.Store.Retention.Samples,
+		DeliveriesRetention: min(p.config.Store.Retention.Deliveries, p.config.Store.Retention.History), MaxStoreBytes: int64(p.config.Store.Retention.Size),
 	})
 	if err := d.buildSources(p.config); err != nil {
 		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
