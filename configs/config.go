@@ -13,6 +13,7 @@ import (
 	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/internal/secret"
+	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/source"
 )
 
@@ -90,11 +91,17 @@ type Store struct {
 	Retention Retention  `yaml:"retention"`
 }
 
-// Retention is how long things are kept.
+// Retention is how long things are kept, and how much of them.
 type Retention struct {
-	// History is how long alerts are kept, Samples how long samples are.
-	History time.Duration `yaml:"history"`
-	Samples time.Duration `yaml:"samples"`
+	// History is how long alerts are kept, Deliveries how long notifications
+	// are that were sent or given up (no longer than History), Samples how long
+	// samples are.
+	History    time.Duration `yaml:"history"`
+	Deliveries time.Duration `yaml:"deliveries"`
+	Samples    time.Duration `yaml:"samples"`
+	// Size bounds all of it: beyond it the oldest goes before its time. Zero
+	// sets no bound.
+	Size units.ByteSize `yaml:"size"`
 }
 
 // Redis carries wake-ups between replicas.

@@ -152,9 +152,16 @@ func (s *Store) validate() problem.List {
 		oneOf(&ps, "driver", s.Driver, "sqlite", "postgres")
 	}
 	positive(&ps, "retention.history", s.Retention.History)
+	positive(&ps, "retention.deliveries", s.Retention.Deliveries)
 	positive(&ps, "retention.samples", s.Retention.Samples)
+	if size := s.Retention.Size; size < 0 || size > 0 && size < minStoreBytes {
+		ps.AddHint("retention.size", "at least 16MB, or 0 for no bound", "%d bytes are too few", size)
+	}
 	return ps
 }
+
+// minStoreBytes is what an empty store and a little history take.
+const minStoreBytes = 16 << 20
 
 func (r *Reload) validate() problem.List {
 	var ps problem.List

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -100,6 +99,8 @@ func (e *Engine) load(ctx context.Context) error {
 	}, now)
 	change := e.record(ended, now)
 	e.mu.Unlock()
+	e.outbox.SetMarks(snapshot.Marks)
+	e.outbox.SetReferences(snapshot.References)
 	e.outbox.Enqueue(snapshot.Deliveries)
 	_ = e.commit(ctx, change, now) // it is logged, and tried again
 	if n := len(snapshot.Alerts); n > 0 || len(snapshot.Deliveries) > 0 {
@@ -281,9 +282,6 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) erro
 	started := time.Now()
 	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	err := e.store.Commit(write, e.backlog)
-	if errors.Is(err, store.ErrInvalid) {
-		err = e.salvage(write)
-	}
 	cancel()
 	e.noteCommit(err, time.Since(started))
 	if err != nil {
@@ -410,7 +408,10 @@ func (e *Engine) tidy(now time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
-	n, err := e.store.Prune(ctx, before(e.retention.history), before(e.retention.samples), pruneRows)
+	n, err := e.store.Prune(ctx, store.Retention{
+		HistoryBefore: before(e.retention.history), DeliveriesBefore: before(e.retention.deliveries),
+		SamplesBefore: before(e.retention.samples), MaxBytes: e.retention.maxBytes,
+	}, pruneRows)
 	if err != nil {
 		e.log.Warn("old history was not removed", "error", err)
 	} else if n > 0 {
