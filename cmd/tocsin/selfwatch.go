@@ -17,9 +17,9 @@ import (
 const (
 	// ownSource is the source of the daemon's own samples. No configured source
 	// can have a name that begins like this.
-	ownSource      = "_tocsin"
-	configOK       = "tocsin.config_ok"
-	refusedID      = "config-refused"
+	ownSource = "_tocsin"
+	configOK  = "tocsin.config_ok"
+	refusedID = "config-refused"
 
 	receiverDisabled = "tocsin.receiver_disabled"
 	receiverWaiting  = "tocsin.receiver_waiting"
