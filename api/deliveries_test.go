@@ -137,7 +137,9 @@ func TestATestOfAReceiver(t *testing.T) {
 	l.test = errors.New("http://h: connection refused")
 	w = do(t, h, "POST", "/api/v1/receivers/ops/test", http.NoBody)
 	wantBody(t, w, 502, `"ok":false,"status":null,"took_ms":2000,"answer":"http://h: connection refused"`)
-	var body struct{ Error struct{ Code, Message string } }
+	var body struct {
+		Error struct{ Code, Message string }
+	}
 	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.Error.Code != "test_failed" {
 		t.Errorf("%v: %s", err, w.Body)
 	}

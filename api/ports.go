@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/notifiers"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/store"
 )
@@ -214,9 +216,9 @@ type TestResult struct {
 // Router is what the API reads of the alerts that fire, our own and those from
 // outside, and of how they stand with the router.
 type Router interface {
-	// Standings calls yield with each alert that the query selects until it
-	// returns false. What it is given is valid during the call only. It may be
-	// slow: nothing waits for it.
+	// Standings calls yield with each alert that the query selects, in the order
+	// of their fingerprints, until it returns false. What it is given is valid
+	// during the call only. It may be slow: nothing waits for it.
 	Standings(q alert.StandingQuery, yield func(*alert.Standing) bool)
 	// Standing finds one alert by its id or fingerprint; false when none fires.
 	Standing(id string) (alert.Standing, bool)
@@ -225,7 +227,8 @@ type Router interface {
 }
 
 // Poster takes alerts from outside. When Post returns nil they are on the disk.
-// What it is given may be reused after it has returned.
+// The alerts and their label sets may be reused after it has returned, and their
+// strings share memory with all of the request: what is kept is copied.
 type Poster interface {
 	Post(ctx context.Context, alerts []alert.Posted) error
 }
@@ -247,4 +250,11 @@ type Operator interface {
 	Acknowledge(ctx context.Context, ids []string, ack alert.Ack) ([]alert.Standing, error)
 	// Unacknowledge takes that back.
 	Unacknowledge(ctx context.Context, ids []string, by string) ([]alert.Standing, error)
+}
+
+// Buttons is a receiver whose messages have buttons. ReadPress reads what its
+// service says of a pressed one; the error is notifiers.ErrNotSigned unless the
+// receiver's own service signed it, and otherwise one that the client may read.
+type Buttons interface {
+	ReadPress(header http.Header, body []byte) (notifiers.Press, error)
 }

@@ -43,6 +43,9 @@ type Request struct {
 	// UserAgent is used when the operator's headers give none; empty is
 	// "tocsin".
 	UserAgent string
+	// MaxAnswerBytes is how much of a success's body Exchange returns; 0 is
+	// 16 KiB.
+	MaxAnswerBytes int64
 }
 
 // AnswerError is an answer that is not a success. It wraps nothing; Post
@@ -86,9 +89,16 @@ func (e *AnswerError) HTTPStatus() int { return e.Status }
 // No error holds the URL beyond its host, nor a credential, even when the
 // receiver echoes them. client is not changed and may be shared.
 func Post(ctx context.Context, client *http.Client, req Request) (Receipt, error) {
+	receipt, _, err := Exchange(ctx, client, req)
+	return receipt, err
+}
+
+// Exchange is Post for a receiver that says in the body of its success what
+// came of it. The body may have broken off: that is for the caller to see.
+func Exchange(ctx context.Context, client *http.Client, req Request) (Receipt, []byte, error) {
 	hr, err := req.build(ctx)
 	if err != nil {
-		return Receipt{}, Permanent(err)
+		return Receipt{}, nil, Permanent(err)
 	}
 	noRedirects := *client
 	noRedirects.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -97,17 +107,20 @@ func Post(ctx context.Context, client *http.Client, req Request) (Receipt, error
 	}
 	resp, err := noRedirects.Do(hr)
 	if err != nil {
-		return Receipt{}, req.networkError(err)
+		return Receipt{}, nil, req.networkError(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	receipt := Receipt{Status: resp.StatusCode}
-	// A body that breaks off changes nothing: the status was the answer.
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
-	receipt.Answer = req.clean(string(answer))
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		return receipt, nil
+	receipt, success, limit := Receipt{Status: resp.StatusCode}, resp.StatusCode >= 200 && resp.StatusCode < 300, int64(maxAnswerBytes)
+	if success && req.MaxAnswerBytes > 0 {
+		limit = req.MaxAnswerBytes
 	}
-	return receipt, sortAnswer(&AnswerError{
+	// A body that breaks off changes nothing: the status was the answer.
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, limit))
+	receipt.Answer = req.clean(string(answer))
+	if success {
+		return receipt, answer, nil
+	}
+	return receipt, nil, sortAnswer(&AnswerError{
 		Host:   req.URL.Redacted(),
 		Status: resp.StatusCode,
 		Text:   receipt.Answer,

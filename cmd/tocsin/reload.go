@@ -64,6 +64,7 @@ func (d *daemon) apply(ctx context.Context, p *plan) error {
 		return err
 	}
 	d.outbox.SetReceivers(receivers)
+	d.buttons = buttonsOf(receivers)
 	// From here on it goes through, whatever becomes of who asked for it.
 	if err := d.engine.Reload(context.WithoutCancel(ctx), d.setup(p)); err != nil {
 		return fail("rules", err)
