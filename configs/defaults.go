@@ -37,5 +37,5 @@ func defaultSource() Source {
 }
 
 func defaultReceiver() Receiver {
-	return Receiver{Timeout: 10 * time.Second, Enabled: true}
+	return Receiver{Timeout: 10 * time.Second, GiveUpAfter: 72 * time.Hour, Enabled: true}
 }

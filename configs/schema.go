@@ -173,7 +173,9 @@ func (Source) JSONSchema() schema.Schema {
 
 // JSONSchema says what reflection cannot of what all receivers share.
 func (Receiver) JSONSchema() schema.Schema {
-	return schema.Object(schema.Schema{"name": nameSchema(), "timeout": schema.MoreThanZero()}, "name", "type")
+	return schema.Object(schema.Schema{
+		"name": nameSchema(), "timeout": schema.MoreThanZero(), "concurrency": schema.Between(0, maxConcurrency), "give_up_after": schema.MoreThanZero(),
+	}, "name", "type")
 }
 
 func nameSchema() schema.Schema {

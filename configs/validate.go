@@ -21,6 +21,7 @@ import (
 const (
 	minInterval     = 100 * time.Millisecond
 	maxTimeout      = 5 * time.Minute
+	maxConcurrency  = 256 // as many connections to a host are kept open
 	minTokenBytes   = 16
 	maxNameBytes    = 64
 	namePattern     = `^[A-Za-z0-9][A-Za-z0-9_.-]*$`
@@ -230,6 +231,10 @@ func (c *Config) validateReceivers() problem.List {
 		if r.Timeout <= 0 || r.Timeout > maxTimeout {
 			ps.Add(problem.Join(at, "timeout"), "want more than 0s and at most %s", units.Duration(maxTimeout))
 		}
+		if r.Concurrency < 0 || r.Concurrency > maxConcurrency {
+			ps.Add(problem.Join(at, "concurrency"), "want 1 to %d; 0 is what suits the type", maxConcurrency)
+		}
+		positive(&ps, problem.Join(at, "give_up_after"), r.GiveUpAfter)
 	}
 	return ps
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/engine/external"
 	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/source"
@@ -49,6 +50,8 @@ type Outbox interface {
 type Setup struct {
 	Rules []*rule.Rule
 	Route route.Options
+	// External says how alerts that are posted from outside are taken.
+	External external.Options
 	// Watched says of a series' labels whether anything yields it; nil is yes.
 	// Alerts about what nobody watches any more end.
 	Watched func(alert.Labels) bool
@@ -74,12 +77,15 @@ type Engine struct {
 
 	watched func(alert.Labels) bool // of the setup that the start is made with
 	batches chan source.Batch
+	posts   chan *post
+	orders  chan *order
 	reloads chan reload
 	ready   chan struct{} // closed when the state is loaded
 	stopped chan struct{} // closed when Run has returned
 
 	mu         sync.Mutex // guards what follows
 	evaluator  *rule.Evaluator
+	outside    *external.Registry
 	dispatcher *route.Dispatcher
 	seen       snapshot
 	stats      Stats
@@ -119,17 +125,18 @@ type Stats struct {
 func New(o Options) *Engine {
 	e := &Engine{
 		store: o.Store, outbox: o.Outbox, log: o.Log, watched: o.Watched,
-		batches: make(chan source.Batch, 64), reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
+		batches: make(chan source.Batch, 64), posts: make(chan *post, 64), orders: make(chan *order, 64), reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
 		evaluator: rule.NewEvaluator(o.Rules), evaluated: map[string]time.Time{},
 	}
-	e.dispatcher = e.newDispatcher(o.Setup)
+	e.outside = external.New(o.External)
+	e.dispatcher = route.New(e.routing(o.Setup))
 	e.retention.history, e.retention.samples = o.HistoryRetention, o.SamplesRetention
 	return e
 }
 
-// newDispatcher makes the dispatcher of a setup: what rules depend on is theirs
-// to say.
-func (e *Engine) newDispatcher(s Setup) *route.Dispatcher {
+// routing returns what a dispatcher works by: what rules depend on is theirs to
+// say.
+func (e *Engine) routing(s Setup) route.Options {
 	options := s.Route
 	options.Covers, options.DependsOn = e.covers, map[string][]route.Dependency{}
 	for _, r := range s.Rules {
@@ -137,7 +144,7 @@ func (e *Engine) newDispatcher(s Setup) *route.Dispatcher {
 			options.DependsOn[r.ID] = append(options.DependsOn[r.ID], route.Dependency{Rule: d.Rule, Equal: d.Equal})
 		}
 	}
-	return route.New(options)
+	return options
 }
 
 // ErrStopped is returned for what is handed to an engine that has stopped.

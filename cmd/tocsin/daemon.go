@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -20,9 +21,12 @@ import (
 	"github.com/tocsin-dev/tocsin/api"
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine"
+	"github.com/tocsin-dev/tocsin/engine/external"
 	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/engine/route"
+	"github.com/tocsin-dev/tocsin/internal/signed"
 	"github.com/tocsin-dev/tocsin/internal/watch"
+	"github.com/tocsin-dev/tocsin/notifiers"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/source/push"
 	"github.com/tocsin-dev/tocsin/store/sqlite"
@@ -44,6 +48,8 @@ type daemon struct {
 	board  *source.Board
 	engine *engine.Engine
 	outbox *outbox.Outbox
+	// linkKey signs the links of messages.
+	linkKey []byte
 
 	mu      sync.Mutex // guards what a reload changes
 	plan    *plan
@@ -80,7 +86,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	d := &daemon{
 		files: f, world: w, log: log, plan: p, started: p.config, board: source.NewBoard(), sources: map[string]*running{},
 		registry: prometheus.NewRegistry(), watcher: watch.New(watch.Default(log)), retell: make(chan struct{}, 1),
-		checking: make(chan struct{}, 1),
+		checking: make(chan struct{}, 1), linkKey: signed.NewKey(),
 	}
 	d.reload.Store(&reloadState{at: time.Now(), succeededAt: time.Now()})
 	receivers, err := d.buildReceivers(p.config)
@@ -100,7 +106,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	}
 	policy := outbox.DefaultPolicy()
 	policy.Drain = p.config.Server.ShutdownTimeout
-	d.outbox = outbox.New(d.store, policy, log)
+	d.outbox = outbox.New(outbox.Options{Store: d.store, Policy: policy, Log: log})
 	d.outbox.SetReceivers(receivers)
 	d.engine = engine.New(engine.Options{
 		Setup: d.setup(p), Store: d.store, Outbox: d.outbox, Log: log,
@@ -131,17 +137,31 @@ func (d *daemon) setup(p *plan) engine.Setup {
 		names[s.Name] = true
 	}
 	watched := func(ls alert.Labels) bool { return names[ls.Get(alert.LabelSource)] }
-	return engine.Setup{Rules: p.rules, Route: options, Watched: watched}
+	return engine.Setup{Rules: p.rules, Route: options, Watched: watched, External: d.external(p.config)}
+}
+
+// external says how alerts are taken that are posted from outside.
+func (d *daemon) external(*configs.Config) external.Options {
+	return external.Options{ResolveTimeout: 5 * time.Minute, Severity: func(label string) alert.Severity {
+		severity, err := alert.ParseSeverity(label)
+		if err != nil || severity == alert.OK {
+			return alert.Warning
+		}
+		return severity
+	}}
 }
 
 func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
 	out := make([]outbox.Receiver, 0, len(c.Receivers))
 	for _, r := range c.Receivers {
-		n, err := d.world.kinds.receivers[r.Type].build(r.Settings, r.Timeout, d.world.stdout)
+		n, err := d.world.kinds.receivers[r.Type].build(r.Settings, receiverNeeds{timeout: r.Timeout, stdout: d.world.stdout, links: notifiers.NewLinks(d.linkKey)})
 		if err != nil {
 			return nil, fail(fmt.Sprintf("receiver %q", r.Name), err)
 		}
-		out = append(out, outbox.Receiver{Name: r.Name, Type: r.Type, Notifier: n, Timeout: r.Timeout})
+		out = append(out, outbox.Receiver{
+			Name: r.Name, Type: r.Type, Notifier: n, Timeout: r.Timeout, GiveUp: r.GiveUpAfter, Rate: r.RateLimit,
+			Concurrency: cmp.Or(r.Concurrency, d.world.kinds.receivers[r.Type].concurrency), Settings: digestOf(r.Settings),
+		})
 	}
 	return out, nil
 }
