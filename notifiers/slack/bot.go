@@ -178,9 +178,8 @@ func (b *bot) message(n *alert.Notification, c content) message {
 // content is how the group's message looks now: with buttons where a press is
 // believed, else with links.
 func (b *bot) content(n *alert.Notification, others []alert.Alert) content {
-	c := compose(n, others...)
 	if b.cfg.SigningSecret.Empty() {
-		return c.withLinks(n, b.links)
+		return compose(n, linksOf(n, b.links), others...)
 	}
-	return c.withButtons(n)
+	return compose(n, buttonsOf(n), others...)
 }

@@ -534,3 +534,24 @@ func TestSlackTakesEverySize(t *testing.T) {
 		}
 	}
 }
+
+func TestWithAllThereIsAMessageStaysWithinTheLimits(t *testing.T) {
+	n := notifiertest.Hostile()
+	n.Alerts = append(n.Alerts, notifiertest.Sample(alert.Firing, 40).Alerts...)
+	n.Alerts[0].Annotations["runbook_url"] = "https://example.com/" + strings.Repeat("x", 2900)
+	others := notifiertest.Hostile().Alerts
+	for len(others) < maxRoster {
+		others = append(others, others[0])
+	}
+	n.StillFiring = len(others)
+	for _, b := range []*bot{
+		{cfg: Config{SigningSecret: secret.New("s")}},
+		{links: notifiers.NewLinks([]byte("key"))},
+	} {
+		for _, c := range []content{b.content(&n, others), newsOf(&n)} {
+			if s := measure(t, webhookMessage(c)); s.blocks > 50 || s.chars > 13_200 {
+				t.Errorf("%d blocks of %d characters", s.blocks, s.chars)
+			}
+		}
+	}
+}

@@ -43,21 +43,25 @@ type content struct {
 	attachments []slack.Attachment
 }
 
-// compose renders a notification, and below its news the others of its group
-// that still fire where those are known. It is pure: the same arguments give
+// compose renders a notification: what can be done, its news, and the others of
+// its group that still fire where those are known. It is pure: the same arguments give
 // the same content, whenever it is retried.
 //
 // The header stands at the top, so that Slack takes the text for notifications
 // only; the alerts stand in attachments because nothing else has a colour.
-func compose(n *alert.Notification, others ...alert.Alert) content {
+func compose(n *alert.Notification, actions []slack.Block, others ...alert.Alert) content {
 	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, escape(title(n, others), maxHeader), true, false))
-	attachments, shown := alertAttachments(n)
+	budget := maxBlocks - jsonSize(actions)
+	var still []slack.Attachment
 	if len(others) > 0 {
-		attachments = append(attachments, stillFiring(n, others))
+		still = append(still, stillFiring(n, others))
+		budget -= jsonSize(still[0].Blocks.BlockSet)
 	}
+	attachments, shown := alertAttachments(n, budget)
+	attachments = append(attachments, still...)
 	return content{
 		text:        fallback(n),
-		blocks:      []slack.Block{header},
+		blocks:      append([]slack.Block{header}, actions...),
 		attachments: append(attachments, footer(n, total(n)-shown)),
 	}
 }
@@ -115,10 +119,9 @@ func total(n *alert.Notification) int {
 	return listed
 }
 
-// alertAttachments renders the first alerts, as many as fit, those of one
-// colour together. It returns how many.
-func alertAttachments(n *alert.Notification) (out []slack.Attachment, shown int) {
-	budget := maxBlocks
+// alertAttachments renders the first alerts, as many as fit into so many
+// characters, those of one colour together. It returns how many.
+func alertAttachments(n *alert.Notification, budget int) (out []slack.Attachment, shown int) {
 	for i := range n.Alerts {
 		a := &n.Alerts[i]
 		blocks := alertBlocks(n, a)
