@@ -21,7 +21,7 @@ func Default() Config {
 		Store: Store{
 			Driver:    "sqlite",
 			Path:      "data/tocsin.db",
-			Retention: Retention{History: 90 * 24 * time.Hour, Samples: 30 * 24 * time.Hour},
+			Retention: Retention{History: 90 * 24 * time.Hour, Deliveries: 30 * 24 * time.Hour, Samples: 30 * 24 * time.Hour},
 		},
 		Route:  route.Defaults(),
 		Reload: Reload{Watch: true, Interval: 15 * time.Second, AlertAfter: 30 * time.Second},
@@ -37,5 +37,5 @@ func defaultSource() Source {
 }
 
 func defaultReceiver() Receiver {
-	return Receiver{Timeout: 10 * time.Second, Enabled: true}
+	return Receiver{Timeout: 10 * time.Second, GiveUpAfter: 72 * time.Hour, Enabled: true}
 }

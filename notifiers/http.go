@@ -70,6 +70,9 @@ func (e *AnswerError) Error() string {
 	return strings.TrimSpace(s)
 }
 
+// HTTPStatus is what StatusOf returns.
+func (e *AnswerError) HTTPStatus() int { return e.Status }
+
 // Post sends one message and sorts the answer; ctx carries the deadline. One
 // policy for every receiver:
 //
@@ -99,6 +102,9 @@ func Exchange(ctx context.Context, client *http.Client, req Request) (Receipt, [
 	}
 	noRedirects := *client
 	noRedirects.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if _, bounded := ctx.Deadline(); bounded {
+		noRedirects.Timeout = 0 // a second timer for each message would tell nothing new
+	}
 	resp, err := noRedirects.Do(hr)
 	if err != nil {
 		return Receipt{}, nil, req.networkError(err)
@@ -110,13 +116,14 @@ func Exchange(ctx context.Context, client *http.Client, req Request) (Receipt, [
 	}
 	// A body that breaks off changes nothing: the status was the answer.
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, limit))
+	receipt.Answer = req.clean(string(answer))
 	if success {
 		return receipt, answer, nil
 	}
 	return receipt, nil, sortAnswer(&AnswerError{
 		Host:   req.URL.Redacted(),
 		Status: resp.StatusCode,
-		Text:   req.clean(string(answer)),
+		Text:   receipt.Answer,
 	}, resp.Header.Get("Retry-After"), time.Now())
 }
 

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +22,7 @@ import (
 	"github.com/tocsin-dev/tocsin/api"
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine"
+	"github.com/tocsin-dev/tocsin/engine/external"
 	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/internal/signed"
@@ -27,6 +30,7 @@ import (
 	"github.com/tocsin-dev/tocsin/notifiers"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/source/push"
+	"github.com/tocsin-dev/tocsin/store"
 	"github.com/tocsin-dev/tocsin/store/sqlite"
 )
 
@@ -86,13 +90,10 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	d := &daemon{
 		files: f, world: w, log: log, plan: p, started: p.config, board: source.NewBoard(), sources: map[string]*running{},
 		registry: prometheus.NewRegistry(), watcher: watch.New(watch.Default(log)), retell: make(chan struct{}, 1),
-		checking: make(chan struct{}, 1), linkKey: signed.NewKey(),
+		checking: make(chan struct{}, 1),
 	}
 	d.reload.Store(&reloadState{at: time.Now(), succeededAt: time.Now()})
-	receivers, err := d.buildReceivers(p.config)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Server.Listen)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -104,14 +105,19 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	if err != nil {
 		return nil, errors.Join(fail("store", err), d.listener.Close())
 	}
+	receivers, err := d.keyedReceivers(ctx, p.config)
+	if err != nil {
+		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
+	}
 	policy := outbox.DefaultPolicy()
 	policy.Drain = p.config.Server.ShutdownTimeout
-	d.outbox = outbox.New(d.store, policy, log)
+	d.outbox = outbox.New(outbox.Options{Store: d.store, Policy: policy, Log: log, OnHealth: d.receiverHealth})
 	d.outbox.SetReceivers(receivers)
 	d.buttons = buttonsOf(receivers)
 	d.engine = engine.New(engine.Options{
 		Setup: d.setup(p), Store: d.store, Outbox: d.outbox, Log: log,
 		HistoryRetention: p.config.Store.Retention.History, SamplesRetention: p.config.Store.Retention.Samples,
+		DeliveriesRetention: min(p.config.Store.Retention.Deliveries, p.config.Store.Retention.History), MaxStoreBytes: int64(p.config.Store.Retention.Size),
 	})
 	if err := d.buildSources(p.config); err != nil {
 		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
@@ -138,7 +144,44 @@ func (d *daemon) setup(p *plan) engine.Setup {
 		names[s.Name] = true
 	}
 	watched := func(ls alert.Labels) bool { return names[ls.Get(alert.LabelSource)] }
-	return engine.Setup{Rules: p.rules, Route: options, Watched: watched}
+	return engine.Setup{Rules: p.rules, Route: options, Watched: watched, External: d.external(p.config)}
+}
+
+// external says how alerts are taken that are posted from outside.
+func (d *daemon) external(*configs.Config) external.Options {
+	return external.Options{ResolveTimeout: 5 * time.Minute, Severity: func(label string) alert.Severity {
+		severity, err := alert.ParseSeverity(label)
+		if err != nil || severity == alert.OK {
+			return alert.Warning
+		}
+		return severity
+	}}
+}
+
+// markLinkKey is the mark that keeps the key of signed links, so that a restart
+// does not make those invalid that were sent.
+const markLinkKey = "links/key"
+
+// keyedReceivers builds the receivers, and finds or makes the key that signs
+// the links in what they send.
+func (d *daemon) keyedReceivers(ctx context.Context, c *configs.Config) ([]outbox.Receiver, error) {
+	marks, err := d.store.Marks(ctx)
+	if err != nil {
+		return nil, fail("store", err)
+	}
+	for _, m := range marks {
+		if key, err := hex.DecodeString(m.Value); m.Name == markLinkKey && err == nil && len(key) == signed.KeyBytes {
+			d.linkKey = key
+		}
+	}
+	if d.linkKey == nil {
+		d.linkKey = signed.NewKey()
+		err := d.store.Commit(ctx, store.Change{Marks: []store.Mark{{Name: markLinkKey, Value: hex.EncodeToString(d.linkKey)}}})
+		if err != nil {
+			return nil, fail("store", err)
+		}
+	}
+	return d.buildReceivers(c)
 }
 
 func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
@@ -148,7 +191,10 @@ func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
 		if err != nil {
 			return nil, fail(fmt.Sprintf("receiver %q", r.Name), err)
 		}
-		out = append(out, outbox.Receiver{Name: r.Name, Type: r.Type, Notifier: n, Timeout: r.Timeout})
+		out = append(out, outbox.Receiver{
+			Name: r.Name, Type: r.Type, Notifier: n, Timeout: r.Timeout, GiveUp: r.GiveUpAfter, Rate: r.RateLimit,
+			Concurrency: cmp.Or(r.Concurrency, d.world.kinds.receivers[r.Type].concurrency), Settings: digestOf(r.Settings),
+		})
 	}
 	return out, nil
 }

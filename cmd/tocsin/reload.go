@@ -88,10 +88,7 @@ func (d *daemon) conclude(ctx context.Context, read *reading, err error) {
 		d.nameRefusal(ctx, err)
 	}
 	d.reload.Store(state)
-	select {
-	case d.retell <- struct{}{}:
-	default: // it is about to be told
-	}
+	d.tellSoon()
 }
 
 // watchFiles has the watcher watch what the plan was made of.

@@ -32,6 +32,9 @@ type sourceKind struct {
 type receiverKind struct {
 	settings func() any
 	build    func(settings any, with receiverNeeds) (notifiers.Notifier, error)
+	// concurrency is how many notifications are on their way at a time where the
+	// configuration does not say; 0 is the outbox's own.
+	concurrency int
 }
 
 // receiverNeeds is what a receiver is given beside its settings.
@@ -97,7 +100,8 @@ func sourceKinds() map[string]sourceKind {
 func receiverKinds() map[string]receiverKind {
 	return map[string]receiverKind{
 		"slack": {
-			settings: settingsOf(slack.Default),
+			settings:    settingsOf(slack.Default),
+			concurrency: 4, // Slack takes about one message a second for a channel
 			build: func(settings any, with receiverNeeds) (notifiers.Notifier, error) {
 				c, err := as[slack.Config](settings)
 				if err != nil {

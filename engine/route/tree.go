@@ -27,6 +27,9 @@ type Route struct {
 	RepeatInterval time.Duration
 	Continue       bool
 	Routes         []*Route
+	Mute, ActiveIn []*Interval
+	Escalate       []Step
+	Fallback       []string
 }
 
 // Defaults are the root's settings where it gives none.
