@@ -30,6 +30,8 @@ type Config struct {
 	Route   route.Spec `yaml:"route"`
 	// Inhibit holds alerts back while others fire.
 	Inhibit []route.InhibitSpec `yaml:"inhibit"`
+	Canary  Canary              `yaml:"canary"`
+	Deadman Deadman             `yaml:"deadman"`
 	Reload  Reload              `yaml:"reload"`
 	Log     Log                 `yaml:"log"`
 

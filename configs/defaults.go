@@ -23,9 +23,10 @@ func Default() Config {
 			Path:      "data/tocsin.db",
 			Retention: Retention{History: 90 * 24 * time.Hour, Samples: 30 * 24 * time.Hour},
 		},
-		Route:  route.Defaults(),
-		Reload: Reload{Watch: true, Interval: 15 * time.Second, AlertAfter: 30 * time.Second},
-		Log:    Log{Level: "info", Format: "text"},
+		Route:   route.Defaults(),
+		Deadman: defaultDeadman(),
+		Reload:  Reload{Watch: true, Interval: 15 * time.Second, AlertAfter: 30 * time.Second},
+		Log:     Log{Level: "info", Format: "text"},
 	}
 }
 

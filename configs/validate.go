@@ -49,6 +49,8 @@ func (c *Config) Validate() problem.List {
 	ps = append(ps, c.validateSources()...)
 	ps = append(ps, c.validateReceivers()...)
 	ps = append(ps, c.validateRouting()...)
+	ps.Under("canary", c.validateCanary())
+	ps.Under("deadman", c.Deadman.validate())
 	ps.Under("reload", c.Reload.validate())
 	ps.Under("log", c.Log.validate())
 	return ps
