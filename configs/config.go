@@ -31,8 +31,19 @@ type Config struct {
 	Route   route.Spec `yaml:"route"`
 	// Inhibit holds alerts back while others fire.
 	Inhibit []route.InhibitSpec `yaml:"inhibit"`
-	Reload  Reload              `yaml:"reload"`
-	Log     Log                 `yaml:"log"`
+	// TimeIntervals are times by name, for routes and maintenance.
+	TimeIntervals []route.IntervalSpec `yaml:"time_intervals"`
+	// Maintenance is planned work, during which alerts are held back.
+	Maintenance []route.MaintenanceSpec `yaml:"maintenance"`
+	// SilenceWarning is how long before a silence ends that is told to those
+	// whom its alerts would be told to; 0 is never.
+	SilenceWarning time.Duration `yaml:"silence_warning"`
+	External       External      `yaml:"external"`
+	// Heartbeats are signs of life that others send: one that is late is an
+	// alert.
+	Heartbeats []Heartbeat `yaml:"heartbeats"`
+	Reload     Reload      `yaml:"reload"`
+	Log        Log         `yaml:"log"`
 
 	// RuleFiles are the files that Rules names, sorted, each once.
 	RuleFiles []string `yaml:"-"`
@@ -173,6 +184,9 @@ type Receiver struct {
 	// GiveUpAfter is the age at which a notification that could not be sent is
 	// given up.
 	GiveUpAfter time.Duration `yaml:"give_up_after"`
+	// Cap merges what comes beyond so many notifications in a time into a
+	// digest.
+	Cap Cap `yaml:"cap"`
 	// Enabled is on; off leaves the receiver out.
 	Enabled  bool `yaml:"enabled"`
 	Optional bool `yaml:"optional"` // leave it out while its URL is empty

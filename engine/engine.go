@@ -88,8 +88,12 @@ type Engine struct {
 	posts   chan *post
 	orders  chan *order
 	reloads chan reload
+	nudge   chan struct{} // 1 deep: a receiver's health has changed
 	ready   chan struct{} // closed when the state is loaded
 	stopped chan struct{} // closed when Run has returned
+
+	healthMu sync.Mutex
+	health   map[string]string // by receiver, why it fails; not heeded yet
 
 	mu         sync.Mutex // guards what follows
 	evaluator  *rule.Evaluator
@@ -133,7 +137,8 @@ type Stats struct {
 func New(o Options) *Engine {
 	e := &Engine{
 		store: o.Store, outbox: o.Outbox, log: o.Log, watched: o.Watched,
-		batches: make(chan source.Batch, 64), posts: make(chan *post, 64), orders: make(chan *order, 64), reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
+		batches: make(chan source.Batch, 64), posts: make(chan *post, 64), orders: make(chan *order, 64), nudge: make(chan struct{}, 1), health: map[string]string{},
+		reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
 		evaluator: rule.NewEvaluator(o.Rules), evaluated: map[string]time.Time{},
 	}
 	e.outside = external.New(o.External)

@@ -61,6 +61,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.take(ctx, first)
 		case first := <-e.orders:
 			e.obey(ctx, first)
+		case <-e.nudge:
+			e.step(ctx, nil)
 		case r := <-e.reloads:
 			e.reload(ctx, r)
 		case <-timer.C:
@@ -186,6 +188,7 @@ func (e *Engine) gather(first source.Batch) []source.Batch {
 func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 	now := time.Now()
 	e.mu.Lock()
+	e.heed(now)
 	transitions := e.evaluator.Tick(now)
 	for _, b := range batches {
 		from := rule.Context{Source: b.Source, Interval: b.Interval, StartedAt: b.StartedAt, Failed: b.Failed}

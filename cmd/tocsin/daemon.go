@@ -132,29 +132,16 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 
 func (d *daemon) setup(p *plan) engine.Setup {
 	options := route.Options{
-		Root: p.routes, Inhibitions: p.inhibit, ExternalURL: p.config.ExternalURL(), NewID: newMessageID,
-	}
-	for _, r := range p.config.Receivers {
-		options.Receivers = append(options.Receivers, route.Receiver{
-			Name: r.Name, SkipResolved: r.SendResolved != nil && !*r.SendResolved,
-		})
+		Root: p.routing.Root, Inhibitions: p.routing.Inhibitions, Maintenance: p.routing.Maintenance, Receivers: p.routing.Receivers,
+		ExternalURL: p.config.ExternalURL(), NewID: newMessageID, SilenceWarning: p.config.SilenceWarning,
 	}
 	names := map[string]bool{ownSource: true}
 	for _, s := range p.config.Sources {
 		names[s.Name] = true
 	}
 	watched := func(ls alert.Labels) bool { return names[ls.Get(alert.LabelSource)] }
-	return engine.Setup{Rules: p.rules, Route: options, Watched: watched, External: d.external(p.config)}
-}
-
-// external says how alerts are taken that are posted from outside.
-func (d *daemon) external(*configs.Config) external.Options {
-	return external.Options{ResolveTimeout: 5 * time.Minute, Severity: func(label string) alert.Severity {
-		severity, err := alert.ParseSeverity(label)
-		if err != nil || severity == alert.OK {
-			return alert.Warning
-		}
-		return severity
+	return engine.Setup{Rules: p.rules, Route: options, Watched: watched, External: external.Options{
+		ResolveTimeout: p.config.External.ResolveTimeout, Severity: p.config.External.Severity,
 	}}
 }
 

@@ -65,7 +65,13 @@ func noReceiver(err error, name string) error {
 
 // receiverHealth is told when a receiver begins to fail and when it is well
 // again.
-func (d *daemon) receiverHealth(string, bool, string) { d.tellSoon() }
+func (d *daemon) receiverHealth(receiver string, failing bool, reason string) {
+	if !failing {
+		reason = ""
+	}
+	d.engine.SetFailing(receiver, reason)
+	d.tellSoon()
+}
 
 // tellSoon has the daemon's own samples told now.
 func (d *daemon) tellSoon() {

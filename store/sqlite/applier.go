@@ -22,10 +22,12 @@ const (
 	restTimes = 4
 	// backlogBytes is the size of the journal from which on it does not rest.
 	backlogBytes = 64 << 20
-	// hugeBytes is the size from which on it works longLongFor at a time, so
-	// that the journal ceases to grow.
+	// longFor is how long a transaction works at most while nobody comes, who
+	// would find it ended within stepsAtOnce; and in any case once the journal
+	// is as large as hugeBytes, so that it ceases to grow. A large transaction
+	// writes each page of an index once for many rows.
+	longFor   = 12 * time.Millisecond
 	hugeBytes = 512 << 20
-	longFor   = 20 * time.Millisecond
 	// retryFirst and retryLast bound the pause after a failure.
 	retryFirst = 100 * time.Millisecond
 	retryLast  = 5 * time.Second
@@ -165,7 +167,7 @@ func (a *applier) run() {
 		if idle, _, _, _ := a.state(); idle {
 			return
 		}
-		if _, err := a.slice(sliceFor); err != nil {
+		if _, err := a.slice(false); err != nil {
 			return // it stays in the journal
 		}
 	}
@@ -214,11 +216,7 @@ func (a *applier) work() bool {
 		if idle {
 			return true
 		}
-		work := sliceFor
-		if bytes > hugeBytes {
-			work = longFor
-		}
-		took, err := a.slice(work)
+		took, err := a.slice(bytes > hugeBytes)
 		switch {
 		case errors.Is(err, ErrClosed):
 			return false
@@ -252,10 +250,14 @@ func (a *applier) sleep(d time.Duration) bool {
 	}
 }
 
-// slice applies as much as fits into one transaction.
-func (a *applier) slice(work time.Duration) (took time.Duration, err error) {
+// slice applies as much as fits into one transaction: for sliceFor, and while
+// nobody waits or it is stubborn up to longFor.
+func (a *applier) slice(stubborn bool) (took time.Duration, err error) {
 	began := time.Now()
-	err = a.queue.doSlice(func(w *writer) error { return w.applySlice(work) })
+	goOn := func(worked time.Duration) bool {
+		return worked < sliceFor || worked < longFor && (stubborn || !a.queue.awaited())
+	}
+	err = a.queue.doSlice(func(w *writer) error { return w.applySlice(goOn) })
 	took = time.Since(began)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -289,13 +291,13 @@ type move struct {
 // stepsAtOnce are done between two looks at the clock.
 const stepsAtOnce = 16
 
-// applySlice works on the journal for so long, and notes how far it came.
-func (w *writer) applySlice(work time.Duration) error {
+// applySlice works on the journal while it may go on, and notes how far it came.
+func (w *writer) applySlice(goOn func(worked time.Duration) bool) error {
 	if err := w.readProgress(); err != nil {
 		return err
 	}
 	m := &move{left: true}
-	for began := time.Now(); m.left && time.Since(began) < work; {
+	for began := time.Now(); m.left && goOn(time.Since(began)); {
 		if err := w.applySome(m); err != nil {
 			return err
 		}

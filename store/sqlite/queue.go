@@ -87,6 +87,13 @@ func (q *queue) doSlice(apply func(*writer) error) error {
 	return <-r.done
 }
 
+// awaited says whether a change waits for its turn.
+func (q *queue) awaited() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.front) > 0
+}
+
 func (q *queue) push(r *request, hurry bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -9,7 +9,6 @@ import (
 // statements are the writer's, prepared once on its connection.
 type statements struct {
 	begin, commit, rollback *sql.Stmt
-	syncFull, syncNormal    *sql.Stmt
 	usedBytes               *sql.Stmt
 
 	journal, nextEntry, dropEntry, progress, saveProgress *sql.Stmt
@@ -118,8 +117,6 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&s.begin, "BEGIN IMMEDIATE"},
 		{&s.commit, "COMMIT"},
 		{&s.rollback, "ROLLBACK"},
-		{&s.syncFull, "PRAGMA synchronous = FULL"},
-		{&s.syncNormal, "PRAGMA synchronous = NORMAL"},
 		{&s.usedBytes, selectUsed},
 		{&s.journal, insertJournal},
 		{&s.nextEntry, firstJournal},

@@ -99,10 +99,10 @@ func (w *writer) transaction(group []*request, inBackground bool) (err error) {
 	// A background transaction need not reach the disk by itself: the next
 	// change's fsync takes it along, since both lie in one log.
 	if inBackground {
-		if err := w.run1(w.stmts.syncNormal); err != nil {
+		if err := w.synchronous("NORMAL"); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, w.run1(w.stmts.syncFull)) }()
+		defer func() { err = errors.Join(err, w.synchronous("FULL")) }()
 	}
 	if err := w.run1(w.stmts.begin); err != nil {
 		return err
@@ -143,6 +143,13 @@ func (w *writer) committed(rows int) {
 		w.log.Error("store: a row that contradicts what is stored is dropped", slog.String("row", d[0]), slog.String("error", d[1]))
 	}
 	w.wrote(rows)
+}
+
+// synchronous says how the transactions to come reach the disk. It must not be
+// a prepared statement: this pragma takes effect when it is compiled.
+func (w *writer) synchronous(mode string) error {
+	_, err := w.conn.ExecContext(context.Background(), "PRAGMA synchronous = "+mode)
+	return err
 }
 
 func (w *writer) rollback() {
