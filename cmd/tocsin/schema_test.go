@@ -190,7 +190,6 @@ func excuses() []excuse {
 		{`^longer than the interval of `, "", names},
 		{`^want (at least 100ms|more than 0s and at most 5m)$`, "", "a pattern does not compute"},
 		{`^without tokens only this machine may connect$`, "", "tokens may come from the environment"},
-		{`^only one of webhook_url and token can be used$|^a webhook's messages have no buttons`, "", "one may be a variable that is empty"},
 		{`^every receiver here is left out$`, "", world},
 		{`^variable \w+ is not set$`, "", world},
 		{`^cannot read `, "", world},
