@@ -49,6 +49,12 @@ func TestBatchesHoldEveryAlertOnceAndGroupsTogether(t *testing.T) {
 	}
 }
 
+func TestAnAlertWithoutABeginningHasNone(t *testing.T) {
+	if text := alertList(0, 1, 1, time.Time{}, time.Now()); strings.Contains(text, "startsAt") || !json.Valid([]byte(text)) {
+		t.Error(text)
+	}
+}
+
 func numbered(n, perGroup int) string {
 	return count(n) + " g" + count(n/perGroup)
 }

@@ -19,11 +19,15 @@ const (
 	connections = 4
 )
 
-// appendAlert writes one alert of some 350 bytes as Prometheus would.
+// appendAlert writes one alert of some 350 bytes as Prometheus would, without
+// startsAt where that is zero: it begins when it is taken.
 func appendAlert(b *bytes.Buffer, n, perGroup int, starts, ends time.Time) {
 	fmt.Fprintf(b, `{"labels":{"alertname":"Bench","group":"g%d","instance":"10.0.%d.%d:9100","n":"%d","severity":"warning"},`, n/perGroup, n/256%256, n%256, n)
 	fmt.Fprintf(b, `"annotations":{"description":"The latency of instance %d is above a tenth of a second","summary":"Latency is high"},`, n)
-	fmt.Fprintf(b, `"startsAt":"%s","endsAt":"%s",`, starts.UTC().Format(time.RFC3339Nano), ends.UTC().Format(time.RFC3339Nano))
+	if !starts.IsZero() {
+		fmt.Fprintf(b, `"startsAt":"%s",`, starts.UTC().Format(time.RFC3339Nano))
+	}
+	fmt.Fprintf(b, `"endsAt":"%s",`, ends.UTC().Format(time.RFC3339Nano))
 	b.WriteString(`"generatorURL":"http://prometheus:9090/graph?g0.expr=latency+%3E+0.1\u0026g0.tab=1"}`)
 }
 
