@@ -11,8 +11,8 @@ import (
 type DeliveryQuery struct {
 	States       []alert.DeliveryState
 	Receiver     string
-	AlertID      string    // that the notification lists
 	Group        string    // its key
+	AlertID      string    // told of in it
 	Since, Until time.Time // created in [Since, Until)
 	Limit        int       // 1 to 1000
 	Cursor       string    // of the page before
@@ -22,6 +22,16 @@ type DeliveryQuery struct {
 type DeliveryPage struct {
 	Deliveries []alert.Delivery
 	Next       string
+}
+
+// Retention is what Prune goes by. A zero time keeps everything of its kind.
+type Retention struct {
+	HistoryBefore    time.Time // alerts that ended before, their events, silences, references
+	DeliveriesBefore time.Time // deliveries that were settled before
+	SamplesBefore    time.Time
+	// MaxBytes bounds the store: while it is larger, the oldest that is ended
+	// or settled goes, whatever its age. 0 sets no bound.
+	MaxBytes int64
 }
 
 // MaxPage is the largest page of a history or of deliveries that a driver

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -119,6 +120,58 @@ func TestAReceiverThatIsDownIsAskedWithOneNotificationAtATime(t *testing.T) {
 	})
 }
 
+func TestOneSuccessBringsEverythingAfterALongTimeDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := false
+		p := &phone{answer: func(context.Context, alert.Notification, int) error {
+			if up {
+				return nil
+			}
+			return down(503)
+		}}
+		b := start(t, Receiver{Notifier: p})
+		b.enqueue(10)
+		time.Sleep(6 * time.Hour) // each would wait for up to 5 minutes by itself
+		up = true
+		time.Sleep(time.Minute + time.Second)
+		if s := b.Status()["ops"]; s.Sent != 10 {
+			t.Errorf("%+v", s)
+		}
+		b.stop()
+	})
+}
+
+func TestABreakerOpensByFailuresOfSeveralGroupsInARow(t *testing.T) {
+	p := DefaultPolicy()
+	now := time.Now()
+	for _, tt := range []struct {
+		attempts string // a, b: a group's failure; A, B: its timeout; -: a success
+		open     bool
+	}{
+		{"aaaaaaaaaa", false},
+		{"AAAAAAAAAA", false},
+		{"aaab", false},
+		{"aaaab", true},
+		{"ab-abab", false},
+		{"AB", true},
+		{"aB", false},
+		{"aBA", true},
+		{"A-B", false},
+	} {
+		b := breaker{}
+		for _, c := range tt.attempts {
+			if c == '-' {
+				b.reset()
+				continue
+			}
+			b.failed(&p, strings.ToLower(string(c)), c < 'a', false, 0, now)
+		}
+		if b.open != tt.open {
+			t.Errorf("%s: open is %t", tt.attempts, b.open)
+		}
+	}
+}
+
 func distinct(ids []string) int {
 	slices.Sort(ids)
 	return len(slices.Compact(ids))
@@ -161,6 +214,13 @@ func TestAHangingReceiverOpensItsBreakerSoon(t *testing.T) {
 		time.Sleep(11 * time.Second)
 		if s := b.Status()["ops"]; s.Breaker == BreakerClosed || s.Failed > 3 {
 			t.Errorf("%+v", s)
+		}
+		time.Sleep(20 * time.Second) // what had begun before it opened ends
+		for range 300 {              // a probe that hangs is followed by no other
+			time.Sleep(time.Second)
+			if s := b.Status()["ops"]; s.InFlight > 1 {
+				t.Fatalf("%+v", s)
+			}
 		}
 		b.stop()
 	})

@@ -141,7 +141,7 @@ func TestACanaryWaitsForTheStore(t *testing.T) {
 			l.mu.Lock()
 			l.refuse = false
 			l.mu.Unlock()
-			time.Sleep(time.Minute)
+			time.Sleep(retryEvery + time.Second)
 			if n := l.sent(); n != 1 {
 				t.Errorf("%d canaries", n)
 			}

@@ -146,6 +146,9 @@ func (d *Dispatcher) adopt(m *store.Member) {
 		d.out.drop(m.MemberKey)
 		return
 	}
+	if m.ToldFiring() {
+		e.toldAt = earlier(e.toldAt, m.At)
+	}
 	e.put(g, &member{receiver: m.Receiver, told: m.Told, severity: m.Severity, at: m.At})
 }
 

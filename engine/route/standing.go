@@ -117,14 +117,27 @@ func (e *entry) receivers(shared map[*Route][]string) []string {
 	return out
 }
 
+// mutedBy are the names of the time intervals that keep the group from being
+// told of.
 func (g *group) mutedBy(now time.Time) []string {
-	if g.route == nil || len(g.route.Mute)+len(g.route.ActiveIn) == 0 {
+	if g.route == nil {
 		return nil
 	}
-	if name, _ := g.route.mutedBy(now); name != "" {
-		return []string{name}
+	if _, muted := g.route.Muted(now); !muted {
+		return nil
 	}
-	return nil
+	var names []string
+	for i := range g.route.Mute {
+		if g.route.Mute[i].Contains(now) {
+			names = append(names, g.route.Mute[i].Name)
+		}
+	}
+	if len(names) == 0 { // it is outside of all that it is active in
+		for i := range g.route.Active {
+			names = append(names, g.route.Active[i].Name)
+		}
+	}
+	return names
 }
 
 // StanceGroup is a group as one receiver is told of it.
