@@ -95,10 +95,12 @@ func TestACanaryGoesThroughEveryReceiverOnItsSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &ledger{}
 		during(t, canary(l, "ops", "hooks").Run, func() {
-			if diff := cmp.Diff([]string{"ops", "hooks"}, l.queued); diff != "" {
+			l.mu.Lock()
+			queued, n := slices.Clone(l.queued), l.rows[0].Notification
+			l.mu.Unlock()
+			if diff := cmp.Diff([]string{"ops", "hooks"}, queued); diff != "" {
 				t.Error(diff)
 			}
-			n := l.rows[0].Notification
 			if n.Kind != alert.KindCanary || n.GroupKey != "canary:hooks" || !strings.Contains(n.Alerts[0].Message, "canary") {
 				t.Errorf("%+v", n)
 			}
