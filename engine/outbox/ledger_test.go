@@ -80,7 +80,9 @@ func TestAGroupsMessageIsFoundAgainWithinItsLife(t *testing.T) {
 			t.Errorf("settled %+v", first)
 		}
 		stop()
-		<-done
+		if err := <-done; err == nil {
+			t.Error("run ended without a stop")
+		}
 	})
 }
 
@@ -206,6 +208,8 @@ func TestOutcomesAreWrittenTogether(t *testing.T) {
 			t.Errorf("%d writes for 500 outcomes", n)
 		}
 		stop()
-		<-done
+		if err := <-done; err == nil {
+			t.Error("run ended without a stop")
+		}
 	})
 }
