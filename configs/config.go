@@ -31,8 +31,6 @@ type Config struct {
 	Route   route.Spec `yaml:"route"`
 	// Inhibit holds alerts back while others fire.
 	Inhibit []route.InhibitSpec `yaml:"inhibit"`
-	Canary  Canary              `yaml:"canary"`
-	Deadman Deadman             `yaml:"deadman"`
 	// TimeIntervals are times by name, for routes and maintenance.
 	TimeIntervals []route.IntervalSpec `yaml:"time_intervals"`
 	// Maintenance is planned work, during which alerts are held back.
@@ -46,6 +44,8 @@ type Config struct {
 	Heartbeats []Heartbeat `yaml:"heartbeats"`
 	Reload     Reload      `yaml:"reload"`
 	Log        Log         `yaml:"log"`
+	Canary     Canary      `yaml:"canary"`
+	Deadman    Deadman     `yaml:"deadman"`
 
 	// RuleFiles are the files that Rules names, sorted, each once.
 	RuleFiles []string `yaml:"-"`

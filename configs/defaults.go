@@ -24,12 +24,12 @@ func Default() Config {
 			Path:      "data/tocsin.db",
 			Retention: Retention{History: 90 * 24 * time.Hour, Deliveries: 30 * 24 * time.Hour, Samples: 30 * 24 * time.Hour},
 		},
-		Deadman:        defaultDeadman(),
 		Route:          route.Defaults(),
 		SilenceWarning: time.Hour,
 		External:       External{ResolveTimeout: 5 * time.Minute, DefaultSeverity: alert.Warning.String()},
 		Reload:         Reload{Watch: true, Interval: 15 * time.Second, AlertAfter: 30 * time.Second},
 		Log:            Log{Level: "info", Format: "text"},
+		Deadman:        defaultDeadman(),
 	}
 }
 

@@ -49,13 +49,13 @@ func (c *Config) Validate() problem.List {
 	ps = append(ps, c.validateSources()...)
 	ps = append(ps, c.validateReceivers()...)
 	ps = append(ps, c.validateRouting()...)
-	ps.Under("canary", c.validateCanary())
-	ps.Under("deadman", c.Deadman.validate())
 	if c.SilenceWarning < 0 {
 		ps.AddHint("silence_warning", "to be told of no silence's end, write 0", "want 0s or more")
 	}
 	ps.Under("external", c.External.validate())
 	ps = append(ps, c.validateHeartbeats()...)
+	ps.Under("canary", c.validateCanary())
+	ps.Under("deadman", c.Deadman.validate())
 	ps.Under("reload", c.Reload.validate())
 	ps.Under("log", c.Log.validate())
 	return ps

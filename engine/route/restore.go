@@ -77,6 +77,7 @@ func (d *Dispatcher) Exchange(o Options, now time.Time) {
 // rebuild indexes and routes all that there is.
 func (d *Dispatcher) rebuild(now time.Time) {
 	d.version++
+	d.byLabel = newLabelIndex()
 	for _, id := range sortedKeys(d.alerts) {
 		e := d.alerts[id]
 		switch {
