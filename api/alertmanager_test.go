@@ -95,6 +95,18 @@ func names(t testing.TB, h http.Handler, path string) []string {
 	return out
 }
 
+func TestAnAlertWithoutAnEndEndsAfterTheResolveTimeout(t *testing.T) {
+	o := newRouter().options()
+	o.ResolveTimeout = time.Hour
+	h := api.New(o).Handler()
+	for ahead, answer := range map[time.Duration]string{59 * time.Minute: ``, 61 * time.Minute: `"start time must be before end time"`} {
+		w := postJSON(t, h, "/api/v2/alerts", `[{"labels":{"a":"x"},"startsAt":"`+time.Now().Add(ahead).Format(time.RFC3339)+`"}]`)
+		if got := strings.TrimSpace(w.Body.String()); got != answer {
+			t.Errorf("it begins in %s: %s, want %s", ahead, got, answer)
+		}
+	}
+}
+
 func TestABodyMustSayThatItIsJSON(t *testing.T) {
 	h := api.New(newRouter().options()).Handler()
 	for contentType, answer := range map[string]string{
