@@ -83,6 +83,8 @@ func fullWorld() api.Options {
 	o := w.options()
 	o.Keys = map[string]api.KeyScanner{"cache": &keyList{}}
 	o.Ingester, o.Reloader = accept{}, accept{}
+	l := newLedger()
+	o.Deliveries, o.Sender = l, l
 	o.RuleFiles, o.LastReload = newEditor(), func() api.ReloadStatus {
 		return api.ReloadStatus{At: tenOClock(), Mistakes: []api.Mistake{{File: "rules.yaml", Line: 1, Column: 2, Message: "wrong"}}}
 	}
@@ -107,7 +109,10 @@ func TestEveryAnswerIsWhatTheOpenAPIDocumentSays(t *testing.T) {
 		"GET /api/performance/alerts/history?limit=5&state=firing,resolved&severity=critical&since=1h",
 		"GET /api/performance/cache/keys?pattern=user:*", "GET /api/performance/cache/keys?details=1", "GET /api/health",
 		"GET /api/v1/alerts", "GET /api/v1/alerts?match=a%3Db", "GET /api/v1/alerts/" + id, "GET /api/v1/alerts/none",
-		"GET /api/v1/rules", "GET /api/v1/explain?rule=a", "GET /api/v1/explain?rule=b&match=strategy%3DA", "GET /api/v1/explain?rule=a&match=strategy%3DC", "GET /api/v1/explain", "GET /api/v1/sources", "GET /api/v1/series?metric=x&match=a%3Db&limit=5", "GET /api/v1/series", "GET /api/v1/receivers", "POST /api/v1/ingest", "GET /api/v1/rulefiles",
+		"GET /api/v1/rules", "GET /api/v1/explain?rule=a", "GET /api/v1/explain?rule=b&match=strategy%3DA", "GET /api/v1/explain?rule=a&match=strategy%3DC", "GET /api/v1/explain", "GET /api/v1/sources", "GET /api/v1/series?metric=x&match=a%3Db&limit=5", "GET /api/v1/series", "GET /api/v1/receivers",
+		"GET /api/v1/deliveries", "GET /api/v1/deliveries?state=dead&limit=2&since=1h", "GET /api/v1/deliveries?limit=0", "GET /api/v1/deliveries/msg_sent", "GET /api/v1/deliveries/none",
+		"POST /api/v1/deliveries/msg_sent/redeliver", "POST /api/v1/deliveries/msg_pending/redeliver", "POST /api/v1/deliveries/none/redeliver",
+		"POST /api/v1/receivers/ops/test", "POST /api/v1/receivers/none/test", "POST /api/v1/receivers/ops/enable", "POST /api/v1/receivers/none/enable", "POST /api/v1/ingest", "GET /api/v1/rulefiles",
 		"GET /api/v1/rules/a.yaml", "GET /api/v1/rules/none.yaml", "PUT /api/v1/rules/a.yaml", "POST /api/v1/rules/check",
 		"POST /api/v1/rules/check?file=none.yaml", "GET /api/openapi.yaml",
 		"GET /metrics", "GET /-/healthy", "GET /-/ready", "POST /-/reload",

@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/notifiers"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/store"
 )
@@ -169,6 +171,46 @@ type ReceiverStatus struct {
 	LastError           string // holds no secret
 	LastErrorAt         time.Time
 	ConsecutiveFailures int
+
+	InFlight   int
+	Sent, Dead uint64 // since the start
+	// Breaker is closed, open or probing; empty is closed. The times are zero
+	// where it is closed.
+	Breaker                              string
+	BreakerSince, NextProbe, PausedUntil time.Time
+	Failing                              bool // its fallback is told in its place
+	Disabled                             bool // it answered that it is gone
+	DisabledReason                       string
+	DisabledAt                           time.Time
+	Rate                                 string // as it is written; empty for none
+	Concurrency                          int
+}
+
+// Deliveries is what the API reads of the outbox's rows. Delivery returns an
+// error that wraps store.ErrNotFound for an unknown id, Deliveries one that
+// wraps store.ErrBadCursor.
+type Deliveries interface {
+	Deliveries(ctx context.Context, q store.DeliveryQuery) (store.DeliveryPage, error)
+	Delivery(ctx context.Context, id string) (alert.Delivery, error)
+}
+
+// Sender is what people may have sent. A receiver or a delivery that is not
+// there is an error that wraps store.ErrNotFound.
+type Sender interface {
+	// Redeliver sends a delivery once more that was sent or given up; for one
+	// that is pending the error wraps store.ErrPending.
+	Redeliver(ctx context.Context, id string) (alert.Delivery, error)
+	// TestReceiver sends a test and waits for the answer. The result tells of it
+	// where there is an error, too, which holds no secret.
+	TestReceiver(ctx context.Context, name string) (TestResult, error)
+	// EnableReceiver lets a receiver be told again that was disabled.
+	EnableReceiver(ctx context.Context, name string) error
+}
+
+// TestResult is how a test of a receiver went.
+type TestResult struct {
+	Attempt   alert.Attempt
+	Reference string // what the receiver calls the message
 }
 
 // Router is what the API reads of the alerts that fire, our own and those from
@@ -216,12 +258,6 @@ type AlertExplainer interface {
 	ExplainAlert(id string) (alert.Outlook, bool)
 }
 
-// DeliveryLog finds a row of the outbox, sent ones included, or returns an error
-// that wraps store.ErrNotFound.
-type DeliveryLog interface {
-	Delivery(ctx context.Context, id string) (alert.Delivery, error)
-}
-
 // Heart is where signs of life come in.
 type Heart interface {
 	// Beat notes that one came. The error wraps store.ErrNotFound for a name that
@@ -240,4 +276,11 @@ type HeartbeatStatus struct {
 	// LateAt is when it is late, or was late since.
 	LateAt time.Time
 	Late   bool
+}
+
+// Buttons is a receiver whose messages have buttons. ReadPress reads what its
+// service says of a pressed one; the error is notifiers.ErrNotSigned unless the
+// receiver's own service signed it, and otherwise one that the client may read.
+type Buttons interface {
+	ReadPress(header http.Header, body []byte) (notifiers.Press, error)
 }

@@ -44,6 +44,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt route) int {
 		return http.StatusOK
 	case plain:
 		return s.writePlain(w, r, v)
+	case page:
+		return writePage(w, v)
 	case answer:
 		for _, h := range v.header {
 			w.Header().Set(h[0], h[1])

@@ -21,9 +21,12 @@ type Options struct {
 	// Explainer may be nil.
 	Explainer Explainer
 	History   History
-	Keys      map[string]KeyScanner // by the name of their source
-	Ingester  Ingester
-	Reloader  Reloader
+	// Deliveries and Sender may be nil.
+	Deliveries Deliveries
+	Sender     Sender
+	Keys       map[string]KeyScanner // by the name of their source
+	Ingester   Ingester
+	Reloader   Reloader
 	// RuleFiles may be nil, and LastReload: how the last reading of the files
 	// went. It is asked for every readiness check and must not wait.
 	RuleFiles  RuleFiles
@@ -33,9 +36,8 @@ type Options struct {
 	Router   Router
 	Poster   Poster
 	Operator Operator
-	// AlertExplainer, DeliveryLog and Heart may be nil.
+	// AlertExplainer and Heart may be nil.
 	AlertExplainer AlertExplainer
-	DeliveryLog    DeliveryLog
 	Heart          Heart
 	// ResolveTimeout is how long an alert from outside fires that has no end and
 	// is not posted again; 0 is DefaultResolveTimeout.
@@ -61,6 +63,11 @@ type Options struct {
 	// not listed.
 	Services map[string]string
 	Limits   Limits // zero fields are those of DefaultLimits
+
+	// Buttons are the receivers whose messages have buttons, by name.
+	Buttons map[string]Buttons
+	// LinkKey is what the links of messages are signed with; without it none work.
+	LinkKey []byte
 }
 
 // Limits bound what one client can take.
@@ -70,8 +77,9 @@ type Limits struct {
 	MaxQueryBytes  int            // of the part of the URL after ?
 	MaxHeaderBytes int
 	// AskTimeout bounds what a handler waits for: the store, a scan of keys,
-	// the ingest. ReloadTimeout bounds the reload.
-	AskTimeout, ReloadTimeout                                 time.Duration
+	// the ingest. ReloadTimeout bounds the reload, TestTimeout the test of a
+	// receiver.
+	AskTimeout, ReloadTimeout, TestTimeout                    time.Duration
 	ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
 }
 
@@ -79,7 +87,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		MaxBodyBytes: 1 << 20, MaxAlertsBytes: 32 << 20, MaxQueryBytes: 4 << 10, MaxHeaderBytes: 16 << 10,
-		AskTimeout: 10 * time.Second, ReloadTimeout: 30 * time.Second,
+		AskTimeout: 10 * time.Second, ReloadTimeout: 30 * time.Second, TestTimeout: 40 * time.Second,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: 45 * time.Second, IdleTimeout: 2 * time.Minute,
 	}
@@ -93,6 +101,7 @@ func (l Limits) orDefault() Limits {
 	orElse(&l.MaxHeaderBytes, d.MaxHeaderBytes)
 	orElse(&l.AskTimeout, d.AskTimeout)
 	orElse(&l.ReloadTimeout, d.ReloadTimeout)
+	orElse(&l.TestTimeout, d.TestTimeout)
 	orElse(&l.ReadHeaderTimeout, d.ReadHeaderTimeout)
 	orElse(&l.ReadTimeout, d.ReadTimeout)
 	orElse(&l.WriteTimeout, d.WriteTimeout)
@@ -119,6 +128,8 @@ type Server struct {
 	alerts cached[uint64, *document]
 	static staticDocuments
 	amv2   standIn
+
+	presses presses
 }
 
 // DefaultResolveTimeout is Alertmanager's.

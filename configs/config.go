@@ -13,6 +13,7 @@ import (
 	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/internal/secret"
+	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/source"
 )
 
@@ -30,8 +31,19 @@ type Config struct {
 	Route   route.Spec `yaml:"route"`
 	// Inhibit holds alerts back while others fire.
 	Inhibit []route.InhibitSpec `yaml:"inhibit"`
-	Reload  Reload              `yaml:"reload"`
-	Log     Log                 `yaml:"log"`
+	// TimeIntervals are times by name, for routes and maintenance.
+	TimeIntervals []route.IntervalSpec `yaml:"time_intervals"`
+	// Maintenance is planned work, during which alerts are held back.
+	Maintenance []route.MaintenanceSpec `yaml:"maintenance"`
+	// SilenceWarning is how long before a silence ends that is told to those
+	// whom its alerts would be told to; 0 is never.
+	SilenceWarning time.Duration `yaml:"silence_warning"`
+	External       External      `yaml:"external"`
+	// Heartbeats are signs of life that others send: one that is late is an
+	// alert.
+	Heartbeats []Heartbeat `yaml:"heartbeats"`
+	Reload     Reload      `yaml:"reload"`
+	Log        Log         `yaml:"log"`
 
 	// RuleFiles are the files that Rules names, sorted, each once.
 	RuleFiles []string `yaml:"-"`
@@ -90,11 +102,17 @@ type Store struct {
 	Retention Retention  `yaml:"retention"`
 }
 
-// Retention is how long things are kept.
+// Retention is how long things are kept, and how much of them.
 type Retention struct {
-	// History is how long alerts are kept, Samples how long samples are.
-	History time.Duration `yaml:"history"`
-	Samples time.Duration `yaml:"samples"`
+	// History is how long alerts are kept, Deliveries how long notifications
+	// are that were sent or given up (no longer than History), Samples how long
+	// samples are.
+	History    time.Duration `yaml:"history"`
+	Deliveries time.Duration `yaml:"deliveries"`
+	Samples    time.Duration `yaml:"samples"`
+	// Size bounds all of it: beyond it the oldest goes before its time. Zero
+	// sets no bound.
+	Size units.ByteSize `yaml:"size"`
 }
 
 // Redis carries wake-ups between replicas.
@@ -166,6 +184,9 @@ type Receiver struct {
 	// GiveUpAfter is the age at which a notification that could not be sent is
 	// given up.
 	GiveUpAfter time.Duration `yaml:"give_up_after"`
+	// Cap merges what comes beyond so many notifications in a time into a
+	// digest.
+	Cap Cap `yaml:"cap"`
 	// Enabled is on; off leaves the receiver out.
 	Enabled  bool `yaml:"enabled"`
 	Optional bool `yaml:"optional"` // leave it out while its URL is empty

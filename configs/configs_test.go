@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tocsin-dev/tocsin/configs"
+	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/secret"
@@ -189,7 +191,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("got %+v %+v", c.Server, c.Store)
 	}
 	r := c.Route
-	if *r.GroupWait != 10*time.Second || *r.GroupInterval != time.Minute || *r.RepeatInterval != 4*time.Hour || !cmp.Equal(r.GroupBy, []string{"category"}) {
+	if *r.GroupWait != 10*time.Second || *r.GroupInterval != time.Minute || !reflect.DeepEqual(r.RepeatInterval, route.Every(4*time.Hour)) || !cmp.Equal(r.GroupBy, []string{"category"}) {
 		t.Errorf("got %+v", r)
 	}
 	for i, want := range [][2]time.Duration{{10 * time.Second, 5 * time.Second}, {2 * time.Second, 2 * time.Second}, {time.Minute, 5 * time.Second}} {

@@ -3,6 +3,7 @@ package configs
 import (
 	"time"
 
+	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/engine/route"
 )
 
@@ -21,11 +22,13 @@ func Default() Config {
 		Store: Store{
 			Driver:    "sqlite",
 			Path:      "data/tocsin.db",
-			Retention: Retention{History: 90 * 24 * time.Hour, Samples: 30 * 24 * time.Hour},
+			Retention: Retention{History: 90 * 24 * time.Hour, Deliveries: 30 * 24 * time.Hour, Samples: 30 * 24 * time.Hour},
 		},
-		Route:  route.Defaults(),
-		Reload: Reload{Watch: true, Interval: 15 * time.Second, AlertAfter: 30 * time.Second},
-		Log:    Log{Level: "info", Format: "text"},
+		Route:          route.Defaults(),
+		SilenceWarning: time.Hour,
+		External:       External{ResolveTimeout: 5 * time.Minute, DefaultSeverity: alert.Warning.String()},
+		Reload:         Reload{Watch: true, Interval: 15 * time.Second, AlertAfter: 30 * time.Second},
+		Log:            Log{Level: "info", Format: "text"},
 	}
 }
 

@@ -149,7 +149,9 @@ func (Store) JSONSchema() schema.Schema {
 
 // JSONSchema says what reflection cannot of the retention.
 func (Retention) JSONSchema() schema.Schema {
-	return schema.Object(schema.Schema{"history": schema.MoreThanZero(), "samples": schema.MoreThanZero()})
+	return schema.Object(schema.Schema{
+		"history": schema.MoreThanZero(), "deliveries": schema.MoreThanZero(), "samples": schema.MoreThanZero(),
+	})
 }
 
 // JSONSchema says what reflection cannot of the reload's settings.

@@ -49,6 +49,11 @@ func (c *Config) Validate() problem.List {
 	ps = append(ps, c.validateSources()...)
 	ps = append(ps, c.validateReceivers()...)
 	ps = append(ps, c.validateRouting()...)
+	if c.SilenceWarning < 0 {
+		ps.AddHint("silence_warning", "to be told of no silence's end, write 0", "want 0s or more")
+	}
+	ps.Under("external", c.External.validate())
+	ps = append(ps, c.validateHeartbeats()...)
 	ps.Under("reload", c.Reload.validate())
 	ps.Under("log", c.Log.validate())
 	return ps
@@ -152,9 +157,16 @@ func (s *Store) validate() problem.List {
 		oneOf(&ps, "driver", s.Driver, "sqlite", "postgres")
 	}
 	positive(&ps, "retention.history", s.Retention.History)
+	positive(&ps, "retention.deliveries", s.Retention.Deliveries)
 	positive(&ps, "retention.samples", s.Retention.Samples)
+	if size := s.Retention.Size; size < 0 || size > 0 && size < minStoreBytes {
+		ps.AddHint("retention.size", "at least 16MB, or 0 for no bound", "%d bytes are too few", size)
+	}
 	return ps
 }
+
+// minStoreBytes is what an empty store and a little history take.
+const minStoreBytes = 16 << 20
 
 func (r *Reload) validate() problem.List {
 	var ps problem.List
@@ -235,6 +247,7 @@ func (c *Config) validateReceivers() problem.List {
 			ps.Add(problem.Join(at, "concurrency"), "want 1 to %d; 0 is what suits the type", maxConcurrency)
 		}
 		positive(&ps, problem.Join(at, "give_up_after"), r.GiveUpAfter)
+		ps.Under(problem.Join(at, "cap"), r.Cap.validate())
 	}
 	return ps
 }

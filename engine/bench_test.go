@@ -17,9 +17,12 @@ import (
 // blackHole takes every change and every delivery.
 type blackHole struct{ *memory }
 
-func (blackHole) Commit(context.Context, store.Change) error         { return nil }
-func (blackHole) Enqueue([]alert.Delivery)                           {}
+func (blackHole) Commit(context.Context, store.Change) error        { return nil }
+func (blackHole) Enqueue([]alert.Delivery)                          {}
 func (blackHole) EnqueueUnstored([]alert.Delivery, <-chan struct{}) {}
+
+func (blackHole) SetMarks([]store.Mark)           {}
+func (blackHole) SetReferences([]store.Reference) {}
 
 // BenchmarkPost is what an alert from outside costs from the call of Post to
 // the change that is handed to the store: posted for the first time, and again.

@@ -33,8 +33,8 @@ type Store interface {
 	AppendSamples(ctx context.Context, samples []alert.Sample) error
 	// LoadSamples gives the kept samples of a metric, oldest first.
 	LoadSamples(ctx context.Context, metric string, since time.Time, fn func(alert.Sample) error) error
-	// Prune forgets what ended before the moments; it returns how many rows.
-	Prune(ctx context.Context, historyBefore, samplesBefore time.Time, maxRows int) (int64, error)
+	// Prune forgets what is too old or too much; it returns how many rows.
+	Prune(ctx context.Context, r store.Retention, maxRows int) (int64, error)
 }
 
 // Outbox is what the engine needs of the outbox.
@@ -44,6 +44,9 @@ type Outbox interface {
 	// EnqueueUnstored takes deliveries that the store refuses for now: they are
 	// sent all the same, and their outcomes wait until stored is closed.
 	EnqueueUnstored(deliveries []alert.Delivery, stored <-chan struct{})
+	// SetMarks and SetReferences bring back what it knew before the restart.
+	SetMarks(marks []store.Mark)
+	SetReferences(references []store.Reference)
 }
 
 // Setup is what can be replaced while the engine runs.
@@ -64,7 +67,9 @@ type Options struct {
 	Outbox Outbox
 	Log    *slog.Logger
 	// Retention bounds what the store keeps; zero keeps for ever.
-	HistoryRetention, SamplesRetention time.Duration
+	HistoryRetention, DeliveriesRetention, SamplesRetention time.Duration
+	// MaxStoreBytes bounds its size; zero sets no bound.
+	MaxStoreBytes int64
 }
 
 // Engine is the loop and its state. Run owns the state; the other methods are
@@ -73,15 +78,22 @@ type Engine struct {
 	store     Store
 	outbox    Outbox
 	log       *slog.Logger
-	retention struct{ history, samples time.Duration }
+	retention struct {
+		history, deliveries, samples time.Duration
+		maxBytes                     int64
+	}
 
 	watched func(alert.Labels) bool // of the setup that the start is made with
 	batches chan source.Batch
 	posts   chan *post
 	orders  chan *order
 	reloads chan reload
+	nudge   chan struct{} // 1 deep: a receiver's health has changed
 	ready   chan struct{} // closed when the state is loaded
 	stopped chan struct{} // closed when Run has returned
+
+	healthMu sync.Mutex
+	health   map[string]string // by receiver, why it fails; not heeded yet
 
 	mu         sync.Mutex // guards what follows
 	evaluator  *rule.Evaluator
@@ -125,12 +137,14 @@ type Stats struct {
 func New(o Options) *Engine {
 	e := &Engine{
 		store: o.Store, outbox: o.Outbox, log: o.Log, watched: o.Watched,
-		batches: make(chan source.Batch, 64), posts: make(chan *post, 64), orders: make(chan *order, 64), reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
+		batches: make(chan source.Batch, 64), posts: make(chan *post, 64), orders: make(chan *order, 64), nudge: make(chan struct{}, 1), health: map[string]string{},
+		reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
 		evaluator: rule.NewEvaluator(o.Rules), evaluated: map[string]time.Time{},
 	}
 	e.outside = external.New(o.External)
 	e.dispatcher = route.New(e.routing(o.Setup))
 	e.retention.history, e.retention.samples = o.HistoryRetention, o.SamplesRetention
+	e.retention.deliveries, e.retention.maxBytes = o.DeliveriesRetention, o.MaxStoreBytes
 	return e
 }
 

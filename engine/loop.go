@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -62,6 +61,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.take(ctx, first)
 		case first := <-e.orders:
 			e.obey(ctx, first)
+		case <-e.nudge:
+			e.step(ctx, nil)
 		case r := <-e.reloads:
 			e.reload(ctx, r)
 		case <-timer.C:
@@ -100,6 +101,8 @@ func (e *Engine) load(ctx context.Context) error {
 	}, now)
 	change := e.record(ended, now)
 	e.mu.Unlock()
+	e.outbox.SetMarks(snapshot.Marks)
+	e.outbox.SetReferences(snapshot.References)
 	e.outbox.Enqueue(snapshot.Deliveries)
 	_ = e.commit(ctx, change, now) // it is logged, and tried again
 	if n := len(snapshot.Alerts); n > 0 || len(snapshot.Deliveries) > 0 {
@@ -185,6 +188,7 @@ func (e *Engine) gather(first source.Batch) []source.Batch {
 func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 	now := time.Now()
 	e.mu.Lock()
+	e.heed(now)
 	transitions := e.evaluator.Tick(now)
 	for _, b := range batches {
 		from := rule.Context{Source: b.Source, Interval: b.Interval, StartedAt: b.StartedAt, Failed: b.Failed}
@@ -281,9 +285,6 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) erro
 	started := time.Now()
 	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	err := e.store.Commit(write, e.backlog)
-	if errors.Is(err, store.ErrInvalid) {
-		err = e.salvage(write)
-	}
 	cancel()
 	e.noteCommit(err, time.Since(started))
 	if err != nil {
@@ -410,7 +411,10 @@ func (e *Engine) tidy(now time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
-	n, err := e.store.Prune(ctx, before(e.retention.history), before(e.retention.samples), pruneRows)
+	n, err := e.store.Prune(ctx, store.Retention{
+		HistoryBefore: before(e.retention.history), DeliveriesBefore: before(e.retention.deliveries),
+		SamplesBefore: before(e.retention.samples), MaxBytes: e.retention.maxBytes,
+	}, pruneRows)
 	if err != nil {
 		e.log.Warn("old history was not removed", "error", err)
 	} else if n > 0 {

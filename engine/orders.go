@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -109,10 +111,24 @@ func (e *Engine) each(ctx context.Context, ids []string, do func(id string, now 
 }
 
 // SetFailing says that a receiver does not take what is sent, and why; an empty
-// reason says that it does again.
-func (e *Engine) SetFailing(ctx context.Context, receiver, reason string) error {
-	return e.order(ctx, func(now time.Time) error {
-		e.dispatcher.SetFailing(receiver, reason, now)
-		return nil
-	})
+// reason says that it does again. It does not wait.
+func (e *Engine) SetFailing(receiver, reason string) {
+	e.healthMu.Lock()
+	e.health[receiver] = reason
+	e.healthMu.Unlock()
+	select {
+	case e.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// heed takes what is known of the receivers' health.
+func (e *Engine) heed(now time.Time) {
+	e.healthMu.Lock()
+	health := e.health
+	e.health = map[string]string{}
+	e.healthMu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(health)) {
+		e.dispatcher.SetFailing(name, health[name], now)
+	}
 }

@@ -15,9 +15,6 @@ func (e *Engine) Standings(q alert.StandingQuery, yield func(*alert.Standing) bo
 	stances := e.dispatcher.Stances(&q, time.Now())
 	e.mu.Unlock()
 	for i := range stances {
-		if !stances[i].Matches(q.Matchers) {
-			continue
-		}
 		if s := stances[i].Standing(); !yield(&s) {
 			return
 		}

@@ -23,7 +23,6 @@ type Decoder struct {
 // are valid until the next call. The error is a *Refusal, and then nothing of
 // the body counts.
 func (d *Decoder) Decode(body string) ([]alert.Posted, error) {
-	d.alerts = d.alerts[:0]
 	if d.fast(body) {
 		return d.alerts, nil
 	}
@@ -45,6 +44,7 @@ func (d *Decoder) Forget() {
 
 // fast fills d.alerts; false when it does not know what stands there.
 func (d *Decoder) fast(body string) bool {
+	d.alerts = d.alerts[:0]
 	if !utf8.ValidString(body) {
 		return false
 	}

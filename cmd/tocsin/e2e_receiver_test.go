@@ -5,7 +5,10 @@ package main_test
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestReceiverDownForAWhileIsToldAllOfItInOrder(t *testing.T) {
@@ -67,4 +70,30 @@ func TestTwoHundredLabelSets(t *testing.T) {
 			d.stop()
 		})
 	}
+}
+
+func TestAReceiverThatIsGoneIsAnAlertToTheOthers(t *testing.T) {
+	t.Parallel()
+	w, p, slack, hook := newPageWorld(t, "route: {receivers: [ops, hooks], group_by: ['...'], group_wait: 0s, group_interval: 100ms}\n")
+	hook.set(func(int) (int, time.Duration) { return http.StatusGone, 0 })
+	p.set("mail", 500)
+	d := w.start()
+	slack.awaitTold("queue-depth", "critical firing")
+	slack.awaitTold("receiver-disabled", "critical firing")
+	wantText(t, d.get("/api/v1/receivers", nil), `"disabled":true`, `answered 410 Gone`)
+	if status, body := d.post("/api/v1/receivers/hooks/test", ""); status != http.StatusBadGateway {
+		t.Errorf("a test of it answers %d: %s", status, body)
+	}
+	if got := hook.told("queue-depth"); len(got) != 0 {
+		t.Errorf("it took %q", got)
+	}
+
+	hook.set(nil)
+	if code, out := w.run("receivers", "test", "hooks", "--url", d.base); code != 0 || !strings.Contains(out, "answered 200") {
+		t.Errorf("the test of one that is back: %d, %s", code, out)
+	}
+	hook.awaitTold("queue-depth", "critical firing")
+	hook.awaitTold("TocsinTest", "info firing")
+	slack.awaitTold("receiver-disabled", "critical firing", "critical resolved")
+	d.stop()
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/configs/packs"
-	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/yamlpos"
@@ -47,8 +46,7 @@ type plan struct {
 	rules   []*rule.Rule
 	places  map[string]configs.Rule // where each rule is written, by id
 	tests   *ruleTests              // nil unless they were asked for
-	routes  *route.Route
-	inhibit []route.Inhibition
+	routing configs.Routing
 	read    *reading // what it was made of
 }
 
@@ -114,15 +112,14 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 	}
 	p.rules = append(p.rules, builtinRules(config, p.rules)...)
 	// configs has told of everything that these could find.
-	p.routes, _ = route.Compile(config.Route, receiverNames(config))
-	p.inhibit, _ = route.CompileInhibitions(config.Inhibit)
+	p.routing = config.Routing()
 	return p, mistakes
 }
 
 func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *linter) ([]*rule.Rule, map[string]configs.Rule, *ruleTests, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
 	set := configs.ReadRules(paths, in)
-	set.Others = []string{sourceDown, sourceBlind, refusedID}
+	set.Others = []string{sourceDown, sourceBlind, refusedID, disabledID, failingID}
 	metrics, catalog, wrong := set.Metrics(catalog)
 	var mu sync.Mutex // guards compiled and what warn remembers
 	mistakes := set.Check(func(spec rule.Spec) problem.List {
@@ -144,14 +141,6 @@ func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *l
 		}
 	}
 	return rules, places, newRuleTests(set.Tests, rules, compiled, catalog, metrics), mistakes
-}
-
-func receiverNames(c *configs.Config) []string {
-	names := make([]string, 0, len(c.Receivers))
-	for _, r := range c.Receivers {
-		names = append(names, r.Name)
-	}
-	return names
 }
 
 // The ids of the rules that no rule file needs to have.
@@ -190,6 +179,7 @@ func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
 		},
 	}
 	specs = append(specs, refusedRule(c.Reload.AlertAfter, ""))
+	specs = append(specs, receiverRules()...)
 	var out []*rule.Rule
 	for _, spec := range specs {
 		if named[spec.Metric] || named[spec.ID] {

@@ -91,10 +91,15 @@ on the console.
 	root.SetErr(w.stderr)
 	root.SetVersionTemplate("{{ .Version }}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newSchema(w), newDemo(w), newVersion(w))
-	root.DisableFlagsInUseLine = true
-	for _, cmd := range root.Commands() {
-		cmd.DisableFlagsInUseLine = true
-	}
+	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newDeliveries(w), newReceivers(w), newSchema(w), newDemo(w), newVersion(w))
+	plainUsage(root)
 	return root
+}
+
+// plainUsage takes what cobra adds to each usage line: ours name their flags.
+func plainUsage(cmd *cobra.Command) {
+	cmd.DisableFlagsInUseLine = true
+	for _, below := range cmd.Commands() {
+		plainUsage(below)
+	}
 }

@@ -11,6 +11,8 @@ func TestSchemasTakeEveryForm(t *testing.T) {
 	schemas := validators(t)
 	const (
 		aRule   = "rules:\n  - {id: a, metric: http.up, "
+		aRoute  = "receivers: [{name: c, type: console}, {name: d, type: console}]\nroute: {receivers: [c], "
+		nights  = "\ntime_intervals: [{name: nights, time_intervals: [{"
 		aSource = "receivers: [{name: c, type: console}]\nroute: {receivers: [c]}\nsources:\n  - {name: a, "
 	)
 	for _, row := range []struct {
@@ -82,6 +84,46 @@ func TestSchemasTakeEveryForm(t *testing.T) {
 		{true, aSource + "type: host}\nplugins: [{anything: goes}, 1, ]"},
 		{false, aSource + "type: host}\nlog: {level: loud}"},
 		{true, aSource + "type: host}\nlog: {level: \"${LEVEL:-info}\"}\nserver: \nstore: {retention: {history: 2w}}"},
+		{true, aRoute + "repeat_interval: 4h}"},
+		{true, aRoute + "repeat_interval: {critical: 1h, info: 3d}}"},
+		{false, aRoute + "repeat_interval: 0}"},
+		{false, aRoute + "repeat_interval: often}"},
+		{false, aRoute + "repeat_interval: {criticl: 1h}}"},
+		{false, aRoute + "repeat_interval: {critical: 0s}}"},
+		{true, aRoute + "escalate: [{after: 15m, receivers: [d]}], fallback: []}"},
+		{false, aRoute + "escalate: [{after: 15m}]}"},
+		{false, aRoute + "escalate: [{receivers: [d]}]}"},
+		{false, aRoute + "fallback: d}"},
+		{false, aRoute + "mute_time_intervals: [nights]}"},
+		{true, aRoute + "routes: [{mute_time_intervals: [nights]}]}" + nights + "times: [22:00-24:00]}]}]"},
+		{true, aRoute + "}" + nights + "times: [{start_time: '22:00', end_time: '24:00'}], weekdays: ['Monday:friday', sat], location: Europe/Berlin}]}]"},
+		{true, aRoute + "}" + nights + "days_of_month: [1, '-3:-1'], months: [1, 'june:8', december], years: [2026, '2027:2030']}]}]"},
+		{false, aRoute + "}" + nights + "times: [{start_time: '22:00'}]}]}]"},
+		{false, aRoute + "}" + nights + "times: [22:00]}]}]"},
+		{false, aRoute + "}" + nights + "weekdays: [someday]}]}]"},
+		{false, aRoute + "}" + nights + "days_of_month: [32]}]}]"},
+		{false, aRoute + "}" + nights + "months: [0]}]}]"},
+		{false, aRoute + "}" + nights + "years: [soon]}]}]"},
+		{false, aRoute + "}\ntime_intervals: [{name: nights}]"},
+		{true, aRoute + "}\nmaintenance: [{name: a, match: ['a = b'], from: 2026-12-01T22:00:00Z, to: 2026-12-02 02:00}]"},
+		{true, aRoute + "}\nmaintenance: [{name: a, match: ['a = b'], location: Europe/Berlin, time_intervals: [nights, {weekdays: [sunday]}]}]" + nights + "times: [22:00-24:00]}]}]"},
+		{false, aRoute + "}\nmaintenance: [{name: a, match: ['a = b'], from: 2026-12-01T22:00:00Z}]"},
+		{false, aRoute + "}\nmaintenance: [{name: a, match: ['a = b'], to: tomorrow}]"},
+		{false, aRoute + "}\nmaintenance: [{name: a, match: [], to: 2026-12-02}]"},
+		{false, aRoute + "}\nmaintenance: [{match: ['a = b'], to: 2026-12-02}]"},
+		{true, aRoute + "}\nsilence_warning: 0\nexternal: {resolve_timeout: 5m, severities: {page: critical}, default_severity: info}"},
+		{false, aRoute + "}\nexternal: {severities: {page: urgent}}"},
+		{false, aRoute + "}\nexternal: {default_severity: none}"},
+		{false, aRoute + "}\nexternal: {resolve_timeout: 0s}"},
+		{true, aRoute + "}\nheartbeats: [{name: night-job, every: 24h, grace: 30m, severity: warning, labels: {team: web}, message: late}]"},
+		{false, aRoute + "}\nheartbeats: [{name: Night, every: 24h}]"},
+		{false, aRoute + "}\nheartbeats: [{name: night}]"},
+		{false, aRoute + "}\nheartbeats: [{name: night, every: 24h, severity: ok}]"},
+		{false, aRoute + "}\nheartbeats: [{name: night, every: 24h, labels: {severity: info}}]"},
+		{true, "route: {receivers: [c]}\nreceivers: [{name: c, type: console, cap: 20 in 1m}, {name: d, type: console, cap: {notifications: 5, per: 1h}}, {name: e, type: console, cap: off}]"},
+		{false, "route: {receivers: [c]}\nreceivers: [{name: c, type: console, cap: 20}]"},
+		{false, "route: {receivers: [c]}\nreceivers: [{name: c, type: console, cap: {per: 1m}}]"},
+		{false, "route: {receivers: [c]}\nreceivers: [{name: c, type: console, cap: {notifications: -1}}]"},
 	} {
 		dir := t.TempDir()
 		environ := []string{"FOR=5m", "NO_DATA=ok", "REDIS_URL=redis://h"}

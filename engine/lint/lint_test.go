@@ -283,8 +283,11 @@ func TestRoutes(t *testing.T) {
 	if got := warned(lint.Inhibitions(inhibit, nil)) + warned(lint.Inhibitions(inhibit, lint.NewAlerts(nil))); got != "" {
 		t.Errorf("of rules that are not known: %s", got)
 	}
-	tree := route.Spec{Receivers: []string{"a"}, Routes: []route.Spec{{Receivers: []string{"b"}}}}
-	if got := warned(lint.Receivers([]string{"a", "b", "c", ""}, tree)); got != "[2].name unused-receiver" {
+	tree := route.Spec{
+		Receivers: []string{"a"}, Fallback: []string{"d"},
+		Routes: []route.Spec{{Receivers: []string{"b"}, Escalate: []route.StepSpec{{Receivers: []string{"e"}}}}},
+	}
+	if got := warned(lint.Receivers([]string{"a", "b", "c", "", "d", "e"}, tree)); got != "[2].name unused-receiver" {
 		t.Errorf("receivers: %s", got)
 	}
 }

@@ -10,13 +10,17 @@ import (
 	"github.com/tocsin-dev/tocsin/internal/problem"
 )
 
-// Receivers warns of the receivers that no route names, with paths below
-// receivers.
+// Receivers warns of the receivers that no route names, be it as a step of an
+// escalation or a fallback, with paths below receivers.
 func Receivers(names []string, tree route.Spec) problem.List {
 	used := map[string]bool{}
 	var walk func(r route.Spec)
 	walk = func(r route.Spec) {
-		for _, name := range r.Receivers {
+		named := slices.Concat(r.Receivers, r.Fallback)
+		for _, step := range r.Escalate {
+			named = append(named, step.Receivers...)
+		}
+		for _, name := range named {
 			used[name] = true
 		}
 		for _, below := range r.Routes {

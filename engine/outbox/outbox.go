@@ -19,7 +19,7 @@ import (
 // Store is what the outbox needs of a store.
 type Store interface {
 	// Settle records outcomes of attempts, durably, all or none. Settling twice
-	// is no error. One that the store can never take is a store.ErrInvalid.
+	// is no error.
 	Settle(ctx context.Context, s []store.Settlement) error
 	// Commit is called with marks only.
 	Commit(ctx context.Context, c store.Change) error

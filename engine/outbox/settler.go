@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -180,7 +179,7 @@ func (s *settler) write(batch []store.Settlement, marks []store.Mark) error {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()
 	if len(batch) > 0 {
-		if err := s.settle(ctx, batch); err != nil {
+		if err := s.store.Settle(ctx, batch); err != nil {
 			return err
 		}
 	}
@@ -188,27 +187,4 @@ func (s *settler) write(batch []store.Settlement, marks []store.Mark) error {
 		return nil
 	}
 	return s.store.Commit(ctx, store.Change{Marks: marks})
-}
-
-// settle parts a batch that the store can never take until it has found the
-// outcome that it cannot: one must not hold up all others.
-func (s *settler) settle(ctx context.Context, batch []store.Settlement) error {
-	err := s.store.Settle(ctx, batch)
-	switch {
-	case err == nil || !errors.Is(err, store.ErrInvalid):
-		return err
-	case len(batch) > 1:
-		half := len(batch) / 2
-		if err := s.settle(ctx, batch[:half]); err != nil {
-			return err
-		}
-		return s.settle(ctx, batch[half:])
-	case len(batch[0].Events) > 0: // that it is sent counts more than its history
-		bare := batch[0]
-		bare.Events = nil
-		s.log.Error("the history of a notification cannot be stored", "delivery", bare.ID, "error", err)
-		return s.settle(ctx, []store.Settlement{bare})
-	}
-	s.log.Error("the outcome of a notification cannot be stored", "delivery", batch[0].ID, "error", err)
-	return nil
 }

@@ -46,7 +46,7 @@ func (l *lane) notifyOrLeave(ctx context.Context, r *Receiver, n alert.Notificat
 		return a.receipt, a.err
 	case <-ctx.Done():
 	}
-	patience := time.NewTimer(grace(r.Timeout))
+	patience := time.NewTimer(min(grace(r.Timeout), 3*time.Second)) // somebody waits
 	defer patience.Stop()
 	select {
 	case a := <-answered:

@@ -55,6 +55,7 @@ type Dispatcher struct {
 	// depended has the alerts that fire of each rule that another depends on.
 	depended   map[string]map[*entry]bool
 	inhibitors []inhibitor
+	byLabel    labelIndex
 	silences   silences
 	// failing has the receivers that do not take what is sent, with the reason.
 	failing map[string]string
@@ -78,7 +79,7 @@ const MaxAlerts = 1000
 func New(o Options) *Dispatcher {
 	d := &Dispatcher{
 		alerts: map[string]*entry{}, groups: map[string]*group{}, ended: map[alert.Fingerprint]map[*entry]bool{},
-		fires: map[alert.Fingerprint]*entry{}, silences: newSilences(), failing: map[string]string{}, out: newChanges(),
+		fires: map[alert.Fingerprint]*entry{}, silences: newSilences(), byLabel: newLabelIndex(), failing: map[string]string{}, out: newChanges(),
 	}
 	d.set(o)
 	return d
@@ -172,6 +173,7 @@ func (d *Dispatcher) fill(e *entry, a *alert.Alert, body Body) {
 func (d *Dispatcher) Refresh(a alert.Alert) { d.RefreshBody(a.ID, &whole{a}) }
 
 // RefreshBody is Refresh for an alert whose body is kept by somebody else.
+// Its labels are the same.
 func (d *Dispatcher) RefreshBody(id string, body Body) {
 	if e := d.alerts[id]; e != nil && e.active {
 		e.body = body
@@ -195,11 +197,13 @@ func (d *Dispatcher) index(e *entry, labels alert.Labels) {
 		of[e] = true
 	}
 	d.inhibit(e, labels)
+	d.byLabel.add(e)
 }
 
 func (d *Dispatcher) unindex(e *entry) {
 	delete(d.depended[e.rule], e)
 	d.uninhibit(e)
+	d.byLabel.remove(e)
 }
 
 // end notes that the alert fires no more.

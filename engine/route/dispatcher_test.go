@@ -114,7 +114,7 @@ func (w *world) want(lines ...string) {
 }
 
 func simple() Spec {
-	return Spec{Receivers: []string{"ops"}, GroupWait: seconds(10), GroupInterval: seconds(60), RepeatInterval: seconds(3600)}
+	return Spec{Receivers: []string{"ops"}, GroupWait: seconds(10), GroupInterval: seconds(60), RepeatInterval: Every(time.Hour)}
 }
 
 func TestGroupIsSentOnceWithItsResolution(t *testing.T) {
@@ -296,7 +296,7 @@ func TestAShorterRepeatIntervalHoldsForGroupsThatStand(t *testing.T) {
 	w.fire("a", alert.Warning)
 	w.pass(20 * time.Second)
 	edited := simple()
-	edited.RepeatInterval = seconds(120)
+	edited.RepeatInterval = Every(2 * time.Minute)
 	snapshot := w.d.Snapshot()
 	w.d = New(w.options(edited))
 	w.d.Restore(snapshot, nil, w.now)

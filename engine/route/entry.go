@@ -46,8 +46,9 @@ type entry struct {
 	flapping bool
 	places   []place
 	ack      *alert.Ack // nil for none
-	// reopenedAt is when an acknowledgement ended; escalation counts from then.
-	reopenedAt time.Time
+	// toldAt is when any receiver was first told, as far as is known, and
+	// reopenedAt when an acknowledgement ended: escalation counts from the later.
+	toldAt, reopenedAt time.Time
 	// inhibits are the places of the entry in the inhibitions' indexes.
 	inhibits []inhibitKey
 }

@@ -339,12 +339,15 @@ func (d *Dispatcher) tell(p plan, id, reason string, now time.Time) {
 	for _, i := range p.tell {
 		if i.step > 0 && i.told == "" {
 			d.out.event(i.e, alert.EventEscalated, p.receiver, "",
-				fmt.Sprintf("step %d of the escalation: not acknowledged for %s", i.step, units.Duration(now.Sub(later(i.e.startsAt, i.e.reopenedAt)))), now)
+				fmt.Sprintf("step %d of the escalation: not acknowledged for %s", i.step, units.Duration(now.Sub(later(i.e.toldAt, i.e.reopenedAt)))), now)
 		}
 		if i.step == stepFallback && i.told == "" {
 			d.out.event(i.e, alert.EventFellBack, p.receiver, "", "the route's receivers fail", now)
 		}
 		i.told, i.severity, i.at, i.again = i.e.toldAs(), i.e.severity, now, false
+		if i.e.toldAt.IsZero() {
+			i.e.toldAt = now
+		}
 		d.out.event(i.e, alert.EventQueued, p.receiver, id, reason, now)
 		if i.e.active {
 			d.out.put(i.e.row(p.group, i.member))

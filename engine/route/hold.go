@@ -27,8 +27,8 @@ func (d *Dispatcher) heldBack(e *entry, g *group, now time.Time) hold {
 		}
 	}
 	if g.route != nil {
-		if by, until := g.route.mutedBy(now); by != "" {
-			return hold{kind: alert.EventMuted, reason: "muted: " + by, until: until}
+		if reason, muted := g.route.Muted(now); muted {
+			return hold{kind: alert.EventMuted, reason: reason, until: g.route.NextMute(now)}
 		}
 	}
 	if e.ack != nil && e.ack.Snooze() && now.Before(e.ack.Until) {
@@ -85,26 +85,6 @@ func (d *Dispatcher) recordHeld(g *group, i item, h hold, now time.Time) {
 	if !known {
 		d.out.event(i.e, h.kind, i.receiver, "", h.reason, now)
 	}
-}
-
-// mutedBy says which of the route's time intervals keeps it from telling, and
-// until when; empty for none.
-func (r *Route) mutedBy(now time.Time) (name string, until time.Time) {
-	for _, in := range r.Mute {
-		if in.Contains(now) {
-			return "time interval " + in.Name, in.Next(now)
-		}
-	}
-	if len(r.ActiveIn) == 0 {
-		return "", time.Time{}
-	}
-	for _, in := range r.ActiveIn {
-		if in.Contains(now) {
-			return "", time.Time{}
-		}
-		until = earlier(until, in.Next(now))
-	}
-	return "outside of its active time intervals", until
 }
 
 // unsent says why a receiver never hears of an alert that has ended; empty when

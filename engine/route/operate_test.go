@@ -184,8 +184,8 @@ func TestEscalationGoesUpItsStepsAndTellsThemTheEnd(t *testing.T) {
 		w.pass(time.Hour)
 	}, escalating,
 		"10s ops: a=critical (1 new)",
-		"15m0s hooks: a=critical (1 escalated)",
-		"1h0m0s quiet: a=critical (1 escalated)",
+		"15m10s hooks: a=critical (1 escalated)",
+		"1h0m10s quiet: a=critical (1 escalated)",
 		"1h30m0s hooks: a=resolved (1 resolved)",
 		"1h30m0s ops: a=resolved (1 resolved)",
 	)
@@ -202,7 +202,7 @@ func TestAnAcknowledgementStopsEscalation(t *testing.T) {
 		w.pass(2 * time.Hour)
 	}, escalating,
 		"10s ops: a=warning (1 new)",
-		"15m0s hooks: a=warning (1 escalated)",
+		"15m10s hooks: a=warning (1 escalated)",
 		"3h20m0s hooks: a=critical (1 severity raised)",
 		"3h20m0s ops: a=critical (1 severity raised)",
 		"4h20m0s quiet: a=critical (1 escalated)",

@@ -145,12 +145,13 @@ func (d *Dispatcher) join(g *group, c call, known []member, e *entry, now time.T
 	return m
 }
 
-// stepDue is when a step of the escalation is due; zero for never.
+// stepDue is when a step of the escalation is due: so long after the route's own
+// receivers were told, or after somebody's acknowledgement ended. Zero for never.
 func (d *Dispatcher) stepDue(g *group, m *member, e *entry) time.Time {
-	if g.route == nil || m.step <= 0 || m.step > len(g.route.Escalate) {
+	if g.route == nil || m.step <= 0 || m.step > len(g.route.Escalate) || e.toldAt.IsZero() {
 		return time.Time{}
 	}
-	return later(e.startsAt, e.reopenedAt).Add(g.route.Escalate[m.step-1].After)
+	return later(e.toldAt, e.reopenedAt).Add(g.route.Escalate[m.step-1].After)
 }
 
 // bring moves the group's next look forward to a moment.

@@ -197,6 +197,7 @@ func (m *model) take(c store.Change) {
 		m.members[member.MemberKey] = member
 	}
 	m.same()
+	m.found()
 	for i := range c.Deliveries {
 		m.judge(&c.Deliveries[i].Notification)
 	}
@@ -219,6 +220,23 @@ func (m *model) same() {
 	for _, g := range s.Groups {
 		if stored := m.groups[g.Key]; !stored.FlushAt.Equal(g.FlushAt) || stored.Seq != g.Seq {
 			m.t.Fatalf("the store has %+v, the dispatcher %+v", stored, g)
+		}
+	}
+}
+
+// found sees that the alerts that fire are found by their labels, and those only.
+func (m *model) found() {
+	for _, label := range []alert.Label{{Name: "alertname", Value: "a"}, {Name: "category", Value: "cache"}, {Name: "severity", Value: "critical"}} {
+		want := 0
+		for _, id := range m.active {
+			a := m.alerts[id]
+			if labels := a.AllLabels(); labels.Get(label.Name) == label.Value {
+				want++
+			}
+		}
+		is := alert.Matcher{Name: label.Name, Op: alert.MatchEqual, Value: label.Value}
+		if got := m.d.Stances(&alert.StandingQuery{Matchers: alert.Matchers{is}}, m.now); len(got) != want {
+			m.t.Fatalf("%d alerts have %s=%s, found %d", want, label.Name, label.Value, len(got))
 		}
 	}
 }

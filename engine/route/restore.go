@@ -77,6 +77,7 @@ func (d *Dispatcher) Exchange(o Options, now time.Time) {
 // rebuild indexes and routes all that there is.
 func (d *Dispatcher) rebuild(now time.Time) {
 	d.version++
+	d.byLabel = newLabelIndex()
 	for _, id := range sortedKeys(d.alerts) {
 		e := d.alerts[id]
 		switch {
@@ -145,6 +146,9 @@ func (d *Dispatcher) adopt(m *store.Member) {
 	if g == nil || e == nil || d.receivers[m.Receiver] == nil {
 		d.out.drop(m.MemberKey)
 		return
+	}
+	if m.ToldFiring() {
+		e.toldAt = earlier(e.toldAt, m.At)
 	}
 	e.put(g, &member{receiver: m.Receiver, told: m.Told, severity: m.Severity, at: m.At})
 }

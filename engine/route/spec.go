@@ -2,20 +2,32 @@ package route
 
 import "time"
 
-// Spec is one node of the routing tree as it is written. The times and
-// GroupBy are inherited from the parent where they are left out; Receivers
-// where they are empty.
+// Spec is one node of the routing tree as it is written. The times,
+// GroupBy, Escalate and Fallback are inherited from the parent where they are
+// left out; Receivers where they are empty.
 type Spec struct {
 	Match []string `yaml:"match"` // every matcher must hold; the root has none
 	// Receivers are told, by name.
 	Receivers []string `yaml:"receivers"`
 	GroupBy   []string `yaml:"group_by"` // label names, or ['...'] for every label
-	// GroupWait is how long a new group waits for more before it is told,
-	// GroupInterval the time between two messages of a group with changes, and
-	// RepeatInterval that between two without.
-	GroupWait      *time.Duration `yaml:"group_wait"`
-	GroupInterval  *time.Duration `yaml:"group_interval"`
-	RepeatInterval *time.Duration `yaml:"repeat_interval"`
+	// GroupWait is how long a new group waits for more before it is told, and
+	// GroupInterval the time between two messages of a group with changes.
+	GroupWait     *time.Duration `yaml:"group_wait"`
+	GroupInterval *time.Duration `yaml:"group_interval"`
+	// RepeatInterval is the time until what still fires is told again, for all
+	// alerts or by severity.
+	RepeatInterval *RepeatSpec `yaml:"repeat_interval"`
+	// MuteTimeIntervals are names of time intervals in which the route tells
+	// nothing; what fires then is told when they end. Children do not inherit
+	// them, and the root has none.
+	MuteTimeIntervals []string `yaml:"mute_time_intervals"`
+	// ActiveTimeIntervals are names of time intervals outside of which the route
+	// tells nothing. Children do not inherit them, and the root has none.
+	ActiveTimeIntervals []string `yaml:"active_time_intervals"`
+	// Escalate tells others when nobody acknowledges, step by step.
+	Escalate []StepSpec `yaml:"escalate"`
+	// Fallback are receivers that are told when none of Receivers can be.
+	Fallback []string `yaml:"fallback"`
 	// Continue lets the siblings after this route see the alert too.
 	Continue bool `yaml:"continue"`
 	// Routes are tried in order: the first that matches takes the alert.

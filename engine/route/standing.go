@@ -25,30 +25,41 @@ func (s *Stance) Standing() alert.Standing {
 	}
 }
 
-// Matches says whether the alert has what a query asks for.
-func (s *Stance) Matches(ms alert.Matchers) bool {
+// matches says whether the alert has what the matchers ask for.
+func (e *entry) matches(ms alert.Matchers) bool {
 	for i := range ms {
-		if !ms[i].MatchesValue(s.body.Label(ms[i].Name)) {
+		if !ms[i].MatchesValue(e.body.Label(ms[i].Name)) {
 			return false
 		}
 	}
 	return true
 }
 
-// Stances returns how the alerts that fire stand, in no order: those that the
-// query selects but for its matchers, which are for the caller to apply, by
-// Stance.Matches, without holding anybody up.
+// Stances returns how the alerts that fire and that the query selects stand, in
+// no order.
 func (d *Dispatcher) Stances(q *alert.StandingQuery, now time.Time) []Stance {
-	out := make([]Stance, 0, len(d.alerts))
+	var out []Stance
 	shared := map[*Route][]string{}
-	for _, e := range d.alerts {
-		if !e.active {
-			continue
+	take := func(e *entry) {
+		if e == nil || !e.active || !e.matches(q.Matchers) {
+			return
 		}
-		s := d.stance(e, shared, now)
-		if selects(q, &s) {
+		if s := d.stance(e, shared, now); selects(q, &s) {
 			out = append(out, s)
 		}
+	}
+	if found, ok := d.candidates(q.Matchers); ok {
+		take(found.one)
+		for _, e := range found.more {
+			take(e)
+		}
+		return out
+	}
+	if len(q.Matchers) == 0 {
+		out = make([]Stance, 0, len(d.alerts))
+	}
+	for _, e := range d.alerts {
+		take(e)
 	}
 	return out
 }
@@ -117,14 +128,27 @@ func (e *entry) receivers(shared map[*Route][]string) []string {
 	return out
 }
 
+// mutedBy are the names of the time intervals that keep the group from being
+// told of.
 func (g *group) mutedBy(now time.Time) []string {
-	if g.route == nil || len(g.route.Mute)+len(g.route.ActiveIn) == 0 {
+	if g.route == nil {
 		return nil
 	}
-	if name, _ := g.route.mutedBy(now); name != "" {
-		return []string{name}
+	if _, muted := g.route.Muted(now); !muted {
+		return nil
 	}
-	return nil
+	var names []string
+	for i := range g.route.Mute {
+		if g.route.Mute[i].Contains(now) {
+			names = append(names, g.route.Mute[i].Name)
+		}
+	}
+	if len(names) == 0 { // it is outside of all that it is active in
+		for i := range g.route.Active {
+			names = append(names, g.route.Active[i].Name)
+		}
+	}
+	return names
 }
 
 // StanceGroup is a group as one receiver is told of it.
@@ -145,11 +169,11 @@ func (d *Dispatcher) StanceGroups(q *alert.StandingQuery, now time.Time) []Stanc
 		g := d.groups[key]
 		by := map[string][]Stance{}
 		for _, e := range g.entries {
-			if !e.active {
+			if !e.active || !e.matches(q.Matchers) {
 				continue
 			}
 			s := d.stance(e, shared, now)
-			if !selects(q, &s) || !s.Matches(q.Matchers) {
+			if !selects(q, &s) {
 				continue
 			}
 			for _, m := range e.in(g).told {

@@ -1,7 +1,6 @@
 package route
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,28 +23,35 @@ type Route struct {
 	GroupByAll     bool
 	GroupWait      time.Duration
 	GroupInterval  time.Duration
-	RepeatInterval time.Duration
+	RepeatInterval time.Duration // where RepeatOf knows no other
 	Continue       bool
 	Routes         []*Route
-	Mute, ActiveIn []*Interval
-	Escalate       []Step
-	Fallback       []string
+	// Mute and Active are the times in which, and outside of which, the route
+	// tells nothing: see Muted.
+	Mute, Active []Interval
+	// Escalate are the steps, the soonest first.
+	Escalate []Step
+	// Fallback is told when none of Receivers can be; none of them is in it.
+	Fallback []string
+
+	repeat   repeats
+	fallback []string // as it is inherited, receivers of the route included
 }
 
 // Defaults are the root's settings where it gives none.
 func Defaults() Spec {
 	wait, interval, repeat := 10*time.Second, time.Minute, 4*time.Hour
-	return Spec{GroupBy: []string{alert.LabelCategory}, GroupWait: &wait, GroupInterval: &interval, RepeatInterval: &repeat}
+	return Spec{GroupBy: []string{alert.LabelCategory}, GroupWait: &wait, GroupInterval: &interval, RepeatInterval: Every(repeat)}
 }
 
-// Compile makes a tree of its written form. receivers are the names that
-// exist. Problems have paths below the root route: routes[1].match[0].
-func Compile(spec Spec, receivers []string) (*Route, problem.List) {
+// Compile makes a tree of its written form. receivers and intervals are those
+// that exist. Problems have paths below the root route: routes[1].match[0].
+func Compile(spec Spec, receivers []string, intervals ...Interval) (*Route, problem.List) {
 	var problems problem.List
 	defaults := Defaults()
 	root := &Route{
 		GroupWait: *defaults.GroupWait, GroupInterval: *defaults.GroupInterval,
-		RepeatInterval: *defaults.RepeatInterval, GroupBy: defaults.GroupBy,
+		RepeatInterval: *defaults.RepeatInterval.every, GroupBy: defaults.GroupBy,
 	}
 	if len(spec.Receivers) == 0 {
 		problems.AddHint("receivers", "name at least one receiver, as in receivers: [console]", "missing: the root route takes every alert")
@@ -57,22 +63,44 @@ func Compile(spec Spec, receivers []string) (*Route, problem.List) {
 	if spec.Continue {
 		problems.AddHint("continue", "remove it", "nothing comes after the root route")
 	}
-	out := compileNode(spec, root, "", receivers, &problems)
-	return out, problems
+	if len(spec.MuteTimeIntervals) > 0 {
+		problems.AddHint("mute_time_intervals", "put it on a route below", "the root route takes every alert, at any time")
+		spec.MuteTimeIntervals = nil
+	}
+	if len(spec.ActiveTimeIntervals) > 0 {
+		problems.AddHint("active_time_intervals", "put it on a route below", "the root route takes every alert, at any time")
+		spec.ActiveTimeIntervals = nil
+	}
+	c := compiler{receivers: receivers, intervals: intervals, problems: &problems}
+	return c.node(&spec, root, ""), problems
 }
 
-func compileNode(spec Spec, parent *Route, path string, receivers []string, problems *problem.List) *Route {
+// compiler is one Compile.
+type compiler struct {
+	receivers []string
+	intervals []Interval
+	problems  *problem.List
+}
+
+func (c *compiler) node(spec *Spec, parent *Route, path string) *Route {
+	problems := c.problems
 	r := &Route{
 		Receivers: parent.Receivers, GroupBy: parent.GroupBy, GroupByAll: parent.GroupByAll,
 		GroupWait: parent.GroupWait, GroupInterval: parent.GroupInterval, RepeatInterval: parent.RepeatInterval,
-		Continue: spec.Continue,
+		Continue: spec.Continue, Escalate: parent.Escalate, repeat: parent.repeat, fallback: parent.fallback,
 	}
 	r.Match = matchers(spec.Match, problem.Join(path, "match"), problems)
 	r.Path = strings.TrimPrefix(parent.Path+"/"+r.Match.String(), "/")
-	r.setReceivers(spec, path, receivers, problems)
+	if len(spec.Receivers) > 0 {
+		r.Receivers = spec.Receivers
+	}
+	checkReceivers(spec.Receivers, problem.Join(path, "receivers"), c.receivers, problems)
 	r.setGrouping(spec, path, problems)
+	r.setIntervals(spec, path, c.intervals, problems)
+	r.setEscalation(spec, path, c.receivers, problems)
+	r.setFallback(spec, path, c.receivers, problems)
 	for i := range spec.Routes {
-		child := compileNode(spec.Routes[i], r, problem.Join(path, fmt.Sprintf("routes[%d]", i)), receivers, problems)
+		child := c.node(&spec.Routes[i], r, problem.Join(path, fmt.Sprintf("routes[%d]", i)))
 		child.Path = uniquePath(child.Path, r.Routes)
 		r.Routes = append(r.Routes, child)
 	}
@@ -93,23 +121,7 @@ func uniquePath(path string, siblings []*Route) string {
 	return path
 }
 
-func (r *Route) setReceivers(spec Spec, path string, receivers []string, problems *problem.List) {
-	if len(spec.Receivers) > 0 {
-		r.Receivers = spec.Receivers
-	}
-	for i, name := range spec.Receivers {
-		at := problem.Join(path, fmt.Sprintf("receivers[%d]", i))
-		switch {
-		case slices.Contains(spec.Receivers[:i], name):
-			problems.Add(at, "%q is named twice", name)
-		case !slices.Contains(receivers, name):
-			hint := problem.DidYouMean(name, receivers)
-			problems.AddHint(at, cmp.Or(hint, "define it under receivers"), "no receiver is called %q", name).As(problem.UnknownName)
-		}
-	}
-}
-
-func (r *Route) setGrouping(spec Spec, path string, problems *problem.List) {
+func (r *Route) setGrouping(spec *Spec, path string, problems *problem.List) {
 	if spec.GroupBy != nil {
 		r.GroupBy, r.GroupByAll = spec.GroupBy, slices.Contains(spec.GroupBy, everyLabel)
 		checkGroupBy(spec.GroupBy, path, problems)
@@ -121,7 +133,6 @@ func (r *Route) setGrouping(spec Spec, path string, problems *problem.List) {
 	}{
 		{"group_wait", spec.GroupWait, &r.GroupWait, true},
 		{"group_interval", spec.GroupInterval, &r.GroupInterval, false},
-		{"repeat_interval", spec.RepeatInterval, &r.RepeatInterval, false},
 	} {
 		switch {
 		case t.given == nil:
@@ -131,6 +142,7 @@ func (r *Route) setGrouping(spec Spec, path string, problems *problem.List) {
 			*t.into = *t.given
 		}
 	}
+	r.setRepeat(spec.RepeatInterval, path, problems)
 	r.checkRepeat(spec, path, problems)
 }
 
@@ -152,19 +164,22 @@ func checkGroupBy(names []string, path string, problems *problem.List) {
 }
 
 // checkRepeat remarks upon a repeat that comes no sooner than it could.
-func (r *Route) checkRepeat(spec Spec, path string, problems *problem.List) {
-	if spec.GroupInterval == nil && spec.RepeatInterval == nil || r.RepeatInterval >= r.GroupInterval {
+func (r *Route) checkRepeat(spec *Spec, path string, problems *problem.List) {
+	severity := r.shortestRepeat()
+	repeat := r.RepeatOf(severity)
+	if spec.GroupInterval == nil && spec.RepeatInterval == nil || repeat >= r.GroupInterval {
 		return
 	}
 	at := "repeat_interval"
-	if spec.RepeatInterval == nil {
+	switch {
+	case spec.RepeatInterval == nil:
 		at = "group_interval"
+	case spec.RepeatInterval.every == nil:
+		at = problem.Join(at, severity.String())
 	}
-	*problems = append(*problems, problem.Problem{
-		Path: problem.Join(path, at), Warning: true, Code: problem.EarlyRepeat,
-		Message: fmt.Sprintf("repeat_interval %s is shorter than group_interval %s: an alert repeats no sooner than its group is looked at",
-			units.Duration(r.RepeatInterval), units.Duration(r.GroupInterval)),
-	})
+	problems.Warn(problem.EarlyRepeat, problem.Join(path, at), "",
+		"repeat_interval %s is shorter than group_interval %s: an alert repeats no sooner than its group is looked at",
+		units.Duration(repeat), units.Duration(r.GroupInterval))
 }
 
 // Take returns the routes that an alert with these labels takes: the deepest

@@ -23,18 +23,18 @@ const (
 	// silenceFor is what the button says.
 	silenceFor = time.Hour
 
-	// Slack's limits: 2,000 characters of a button's value, which hold forty ids
-	// of at most thirty characters, and 3,000 of its URL.
+	// Slack's limits: 2,000 characters of a button's value, which hold twenty ids
+	// with room to spare, and 3,000 of its URL.
 	// https://docs.slack.dev/reference/block-kit/block-elements/button-element
 	maxValue       = 2000
 	maxButtonURL   = 3000
-	maxValueAlerts = 40
+	maxValueAlerts = 20
 )
 
-// withButtons adds what can be done: taken up and silenced while anything
-// fires, read about and looked at always. Slack signs what is pressed, so that
-// the values are not.
-func (c content) withButtons(n *alert.Notification) content {
+// buttonsOf is what can be done: taken up and silenced while anything fires,
+// read about and looked at always. Slack signs what is pressed, so that the
+// values are not.
+func buttonsOf(n *alert.Notification) []slack.Block {
 	var buttons []slack.BlockElement
 	target := notifiers.TargetOf(n, maxValueAlerts)
 	value, err := json.Marshal(target)
@@ -49,15 +49,15 @@ func (c content) withButtons(n *alert.Notification) content {
 	if u := page(n); u != "" {
 		buttons = append(buttons, slack.NewButtonBlockElement(actionOpen, "", label("Open")).WithURL(u))
 	}
-	if len(buttons) > 0 {
-		c.blocks = append(c.blocks, slack.NewActionBlock(blockActions, buttons...))
+	if len(buttons) == 0 {
+		return nil
 	}
-	return c
+	return []slack.Block{slack.NewActionBlock(blockActions, buttons...)}
 }
 
-// withLinks adds the same as links, each of which asks before it does anything.
-// The rest stands below the alerts already.
-func (c content) withLinks(n *alert.Notification, links *notifiers.Links) content {
+// linksOf is the same as links, each of which asks before it does anything. The
+// rest stands below the alerts already.
+func linksOf(n *alert.Notification, links *notifiers.Links) []slack.Block {
 	var all []string
 	for _, one := range [...]struct{ url, text string }{
 		{links.Acknowledge(n), "Acknowledge"},
@@ -68,10 +68,10 @@ func (c content) withLinks(n *alert.Notification, links *notifiers.Links) conten
 			all = append(all, l)
 		}
 	}
-	if len(all) > 0 {
-		c.blocks = append(c.blocks, slack.NewSectionBlock(markdown(strings.Join(all, " · ")), nil, nil))
+	if len(all) == 0 {
+		return nil
 	}
-	return c
+	return []slack.Block{slack.NewSectionBlock(markdown(strings.Join(all, " · ")), nil, nil)}
 }
 
 func label(text string) *slack.TextBlockObject {

@@ -20,6 +20,7 @@ type bot struct {
 	agent  string
 	links  *notifiers.Links
 	memory *memory
+	roster roster
 }
 
 // metadataType names our messages among an app's others.
@@ -28,15 +29,27 @@ const metadataType = "tocsin_notification"
 // notify tells n: as a change of the group's message where there is one that
 // can be changed, else as a message of its own.
 func (b *bot) notify(ctx context.Context, n *alert.Notification) (notifiers.Receipt, error) {
-	channel, ts, ok := strings.Cut(n.Reference, ":")
-	if !ok || !aboutGroup(n) {
-		return b.post(ctx, n)
+	if !aboutGroup(n) {
+		return b.post(ctx, n, nil)
 	}
-	receipt, err := b.update(ctx, n, channel, ts)
-	if lost(err) {
-		return b.post(ctx, n)
+	others := b.roster.others(n)
+	receipt, err := b.tell(ctx, n, others)
+	if err == nil {
+		b.roster.told(receipt.Reference, n)
 	}
 	return receipt, err
+}
+
+// tell changes the message of n's group, or posts one. others are what n only
+// counts as still firing; nil when they are not known.
+func (b *bot) tell(ctx context.Context, n *alert.Notification, others []alert.Alert) (notifiers.Receipt, error) {
+	if channel, ts, ok := strings.Cut(n.Reference, ":"); ok {
+		receipt, err := b.update(ctx, n, others, channel, ts)
+		if !lost(err) {
+			return receipt, err
+		}
+	}
+	return b.post(ctx, n, others)
 }
 
 // aboutGroup says whether n is news of one group and no other. What is told
@@ -44,7 +57,7 @@ func (b *bot) notify(ctx context.Context, n *alert.Notification) (notifiers.Rece
 func aboutGroup(n *alert.Notification) bool { return n.Kind == alert.KindAlerts && n.Digest == nil }
 
 // post makes the group's message, unless an attempt before did.
-func (b *bot) post(ctx context.Context, n *alert.Notification) (notifiers.Receipt, error) {
+func (b *bot) post(ctx context.Context, n *alert.Notification, others []alert.Alert) (notifiers.Receipt, error) {
 	if b.memory.doubtful(n.ID, n.At) {
 		ts, err := b.findMessage(ctx, n)
 		if err != nil {
@@ -55,7 +68,7 @@ func (b *bot) post(ctx context.Context, n *alert.Notification) (notifiers.Receip
 			return notifiers.Receipt{Reference: reference(n, b.memory.knownChannel(), ts), Status: http.StatusOK}, nil
 		}
 	}
-	m := b.message(n, b.content(n))
+	m := b.message(n, b.content(n, others))
 	receipt, got, err := b.say(ctx, "chat.postMessage", n, m)
 	if err != nil {
 		b.failed(n, err)
@@ -81,9 +94,9 @@ func reference(n *alert.Notification, channel, ts string) string {
 // update changes the group's message, which may be done twice without harm,
 // and then adds the news to its thread, which may not. What an attempt before
 // has done is not done again.
-func (b *bot) update(ctx context.Context, n *alert.Notification, channel, ts string) (notifiers.Receipt, error) {
+func (b *bot) update(ctx context.Context, n *alert.Notification, others []alert.Alert, channel, ts string) (notifiers.Receipt, error) {
 	if !b.memory.progress(n.ID).updated {
-		m := b.message(n, b.content(n))
+		m := b.message(n, b.content(n, others))
 		m.Channel, m.TS, m.Metadata = channel, ts, nil // without metadata the first ones stay
 		if receipt, _, err := b.say(ctx, "chat.update", n, m); err != nil {
 			return receipt, err
@@ -164,10 +177,9 @@ func (b *bot) message(n *alert.Notification, c content) message {
 
 // content is how the group's message looks now: with buttons where a press is
 // believed, else with links.
-func (b *bot) content(n *alert.Notification) content {
-	c := compose(n)
+func (b *bot) content(n *alert.Notification, others []alert.Alert) content {
 	if b.cfg.SigningSecret.Empty() {
-		return c.withLinks(n, b.links)
+		return compose(n, linksOf(n, b.links), others...)
 	}
-	return c.withButtons(n)
+	return compose(n, buttonsOf(n), others...)
 }

@@ -77,8 +77,9 @@ func TestAGroupIsOneMessageThatFollowsItToItsEnd(t *testing.T) {
 	more := following(first, 2, notifiertest.Sample(alert.Firing, 2))
 	more.Alerts, more.StillFiring, more.Reason = more.Alerts[1:], 1, "1 new"
 	second := tell(t, s, more)
-	if m := fake.Messages("#ops")[0]; !strings.Contains(m.Header(), "FIRING") || !strings.Contains(m.Header(), "2 firing") {
-		t.Errorf("header %q", m.Header())
+	m := fake.Messages("#ops")[0]
+	if !strings.Contains(m.Header(), "CRITICAL") || !strings.Contains(m.Header(), "2 firing") || !strings.Contains(string(m.Raw), "Still firing, told before*\\n🔥 critical since") {
+		t.Errorf("header %q, %s", m.Header(), m.Raw)
 	}
 	ended := following(second, 3, notifiertest.Sample(alert.Resolved, 2))
 	ended.Reason = "2 resolved"
@@ -89,7 +90,7 @@ func TestAGroupIsOneMessageThatFollowsItToItsEnd(t *testing.T) {
 	if len(all) != 1 {
 		t.Fatalf("%d messages, want 1", len(all))
 	}
-	m := all[0]
+	m = all[0]
 	if m.Edits != 2 || len(m.Thread) != 2 || !strings.Contains(m.Header(), "✅ RESOLVED") || m.Attachments[0].Color != "#2eb886" {
 		t.Errorf("%d edits, %d replies, header %q, colour %s", m.Edits, len(m.Thread), m.Header(), m.Attachments[0].Color)
 	}
@@ -356,6 +357,64 @@ func TestAChannelByNameIsLookedUpOnceItsIDIsKnown(t *testing.T) {
 	}
 }
 
+func TestAMessageNamesAllThatFiresAsLongAsItIsKnown(t *testing.T) {
+	fake := startSlack(t)
+	s := newBot(t, botConfig(fake))
+	all := notifiertest.Sample(alert.Firing, 3)
+	ended := notifiertest.Sample(alert.Resolved, 3)
+	show := func(s *Notifier, reference string, seq int64, still int, alerts ...alert.Alert) (string, string) {
+		n := following(reference, seq, notifiertest.Sample(alert.Firing, 1))
+		n.Alerts, n.StillFiring = alerts, still
+		reference = tell(t, s, n)
+		messages := fake.Messages("#ops")
+		return reference, string(messages[len(messages)-1].Raw)
+	}
+	names := func(raw string) (known []bool) {
+		for i := range all.Alerts {
+			known = append(known, strings.Contains(raw, all.Alerts[i].ID))
+		}
+		return known
+	}
+	reference, raw := show(s, "", 1, 0, all.Alerts[0])
+	if got := names(raw); fmt.Sprint(got) != "[true false false]" {
+		t.Errorf("first: %v", got)
+	}
+	reference, raw = show(s, reference, 2, 1, all.Alerts[1])
+	if got := names(raw); fmt.Sprint(got) != "[true true false]" {
+		t.Errorf("second: %v", got)
+	}
+	reference, raw = show(s, reference, 3, 1, ended.Alerts[0], all.Alerts[2])
+	if got := names(raw); fmt.Sprint(got) != "[true true true]" {
+		t.Errorf("third: %v", got)
+	}
+	reference, raw = show(s, reference, 4, 1, ended.Alerts[1])
+	if got := names(raw); fmt.Sprint(got) != "[false true true]" {
+		t.Errorf("fourth, the first is forgotten: %v", got)
+	}
+	other := newBot(t, botConfig(fake))
+	reference, raw = show(other, reference, 5, 1, all.Alerts[0])
+	if got := names(raw); fmt.Sprint(got) != "[true false false]" || !strings.Contains(raw, "1 more still firing") {
+		t.Errorf("another process counts what it does not know: %v", got)
+	}
+	_, raw = show(other, reference, 6, 1, all.Alerts[2])
+	if got := names(raw); fmt.Sprint(got) != "[true false true]" {
+		t.Errorf("until it knows: %v", got)
+	}
+}
+
+func TestRostersAreBounded(t *testing.T) {
+	var r roster
+	for i := range 2 * maxRosters {
+		n := notifiertest.Sample(alert.Firing, 1)
+		r.told(fmt.Sprint(i), &n)
+	}
+	many := notifiertest.Sample(alert.Firing, maxRoster+1)
+	r.told("many", &many)
+	if len(r.groups) != maxRosters || len(r.order) != maxRosters || r.groups["many"] != nil {
+		t.Errorf("%d groups, %d in order", len(r.groups), len(r.order))
+	}
+}
+
 func TestMemoryIsBounded(t *testing.T) {
 	m := newMemory("")
 	for i := range 3 * maxRemembered {
@@ -422,22 +481,24 @@ func TestMessagesByTokenReadAsTheGoldenFilesShow(t *testing.T) {
 	b := &bot{cfg: Config{Channel: "#ops", SigningSecret: secret.New("s")}}
 	linked := &bot{cfg: Config{Channel: "#ops"}, links: notifiers.NewLinks([]byte("a key that tests know"))}
 	for name, row := range map[string]struct {
-		bot *bot
-		c   func(*bot, *alert.Notification) content
-		n   alert.Notification
+		bot    *bot
+		c      func(*bot, *alert.Notification, []alert.Alert) content
+		n      alert.Notification
+		others []alert.Alert
 	}{
-		"bot_firing":   {b, (*bot).content, notifiertest.Sample(alert.Firing, 1)},
-		"bot_resolved": {b, (*bot).content, notifiertest.Sample(alert.Resolved, 1)},
-		"bot_update":   {b, (*bot).content, raised},
-		"bot_links":    {linked, (*bot).content, notifiertest.Sample(alert.Firing, 1)},
-		"bot_digest":   {b, (*bot).content, digest},
-		"bot_test":     {b, (*bot).content, kind(alert.KindTest, "a test was asked for")},
-		"bot_canary":   {b, (*bot).content, kind(alert.KindCanary, "the schedule asks")},
-		"bot_warning":  {b, (*bot).content, kind(alert.KindWarning, "the silence ends in 10m")},
-		"bot_thread":   {b, func(_ *bot, n *alert.Notification) content { return newsOf(n) }, raised},
+		"bot_firing":    {b, (*bot).content, notifiertest.Sample(alert.Firing, 1), nil},
+		"bot_resolved":  {b, (*bot).content, notifiertest.Sample(alert.Resolved, 1), nil},
+		"bot_update":    {b, (*bot).content, raised, notifiertest.Sample(alert.Firing, 4).Alerts[2:]},
+		"bot_uncounted": {b, (*bot).content, raised, nil},
+		"bot_links":     {linked, (*bot).content, notifiertest.Sample(alert.Firing, 1), nil},
+		"bot_digest":    {b, (*bot).content, digest, nil},
+		"bot_test":      {b, (*bot).content, kind(alert.KindTest, "a test was asked for"), nil},
+		"bot_canary":    {b, (*bot).content, kind(alert.KindCanary, "the schedule asks"), nil},
+		"bot_warning":   {b, (*bot).content, kind(alert.KindWarning, "the silence ends in 10m"), nil},
+		"bot_thread":    {b, func(_ *bot, n *alert.Notification, _ []alert.Alert) content { return newsOf(n) }, raised, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			notifiertest.GoldenJSON(t, name+".json", row.bot.message(&row.n, row.c(row.bot, &row.n)))
+			notifiertest.GoldenJSON(t, name+".json", row.bot.message(&row.n, row.c(row.bot, &row.n, row.others)))
 		})
 	}
 }
@@ -470,6 +531,27 @@ func TestSlackTakesEverySize(t *testing.T) {
 		var target notifiers.Target
 		if err := json.Unmarshal([]byte(m.Buttons()[0].Value), &target); err != nil || target.Empty() || target.Receiver != n.Receiver {
 			t.Errorf("%s: value %s, %v", name, m.Buttons()[0].Value, err)
+		}
+	}
+}
+
+func TestWithAllThereIsAMessageStaysWithinTheLimits(t *testing.T) {
+	n := notifiertest.Hostile()
+	n.Alerts = append(n.Alerts, notifiertest.Sample(alert.Firing, 40).Alerts...)
+	n.Alerts[0].Annotations["runbook_url"] = "https://example.com/" + strings.Repeat("x", 2900)
+	others := notifiertest.Hostile().Alerts
+	for len(others) < maxRoster {
+		others = append(others, others[0])
+	}
+	n.StillFiring = len(others)
+	for _, b := range []*bot{
+		{cfg: Config{SigningSecret: secret.New("s")}},
+		{links: notifiers.NewLinks([]byte("key"))},
+	} {
+		for _, c := range []content{b.content(&n, others), newsOf(&n)} {
+			if s := measure(t, webhookMessage(c)); s.blocks > 50 || s.chars > 13_200 {
+				t.Errorf("%d blocks of %d characters", s.blocks, s.chars)
+			}
 		}
 	}
 }

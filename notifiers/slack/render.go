@@ -33,6 +33,7 @@ const (
 	maxLabels     = 800 // all labels of an alert
 	maxLinks      = 4
 	maxField      = 400
+	maxStill      = 2000 // all that fires still
 )
 
 // content is what a message says, however it is sent.
@@ -42,18 +43,41 @@ type content struct {
 	attachments []slack.Attachment
 }
 
-// compose renders a notification. It is pure: the same notification gives the
-// same content, whenever it is retried.
+// compose renders a notification: what can be done, its news, and the others of
+// its group that still fire where those are known. It is pure: the same arguments give
+// the same content, whenever it is retried.
 //
 // The header stands at the top, so that Slack takes the text for notifications
 // only; the alerts stand in attachments because nothing else has a colour.
-func compose(n *alert.Notification) content {
-	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, escape(title(n), maxHeader), true, false))
-	attachments, shown := alertAttachments(n)
+func compose(n *alert.Notification, actions []slack.Block, others ...alert.Alert) content {
+	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, escape(title(n, others), maxHeader), true, false))
+	budget := maxBlocks - jsonSize(actions)
+	var still []slack.Attachment
+	if len(others) > 0 {
+		still = append(still, stillFiring(n, others))
+		budget -= jsonSize(still[0].Blocks.BlockSet)
+	}
+	attachments, shown := alertAttachments(n, budget)
+	attachments = append(attachments, still...)
 	return content{
 		text:        fallback(n),
-		blocks:      []slack.Block{header},
+		blocks:      append([]slack.Block{header}, actions...),
 		attachments: append(attachments, footer(n, total(n)-shown)),
+	}
+}
+
+// stillFiring names what was told before and fires still, a line an alert.
+func stillFiring(n *alert.Notification, others []alert.Alert) slack.Attachment {
+	known := alert.Notification{Alerts: slices.Clone(others), ExternalURL: n.ExternalURL, At: n.At}
+	slices.SortStableFunc(known.Alerts, func(a, b alert.Alert) int { return int(b.Severity) - int(a.Severity) })
+	lines, shown := newsLines(&known, maxStill)
+	if left := len(others) - shown; left > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", left))
+	}
+	text := "*Still firing, told before*\n" + strings.Join(lines, "\n")
+	return slack.Attachment{
+		Color:  colour(n, &known.Alerts[0]),
+		Blocks: slack.Blocks{BlockSet: []slack.Block{slack.NewSectionBlock(markdown(text), nil, nil)}},
 	}
 }
 
@@ -68,10 +92,16 @@ func webhookMessage(c content) slack.WebhookMessage {
 }
 
 // title says how things stand: "🔥 CRITICAL: cache-hit-rate". Where alerts fire
-// that are not listed, the severity of the listed ones is not the group's.
-func title(n *alert.Notification) string {
+// that are not listed, the severity of the listed ones is not the group's; the
+// others', where they are known, count too.
+func title(n *alert.Notification, others []alert.Alert) string {
 	if aboutGroup(n) && n.Status == alert.Firing && n.StillFiring > 0 {
-		s := "🔔 FIRING: " + strings.TrimSpace(notifiers.Subject(n)+fmt.Sprintf(" (%d firing", len(n.Firing())+n.StillFiring))
+		s := "🔔 FIRING: "
+		if len(others) > 0 {
+			all := alert.Notification{Alerts: append(n.Firing(), others...)}
+			s = severityIcon(true, all.Severity()) + " " + strings.ToUpper(all.Severity().String()) + ": "
+		}
+		s += strings.TrimSpace(notifiers.Subject(n) + fmt.Sprintf(" (%d firing", len(n.Firing())+n.StillFiring))
 		if resolved := len(n.Resolved()); resolved > 0 {
 			s += fmt.Sprintf(", %d resolved", resolved)
 		}
@@ -89,10 +119,9 @@ func total(n *alert.Notification) int {
 	return listed
 }
 
-// alertAttachments renders the first alerts, as many as fit, those of one
-// colour together. It returns how many.
-func alertAttachments(n *alert.Notification) (out []slack.Attachment, shown int) {
-	budget := maxBlocks
+// alertAttachments renders the first alerts, as many as fit into so many
+// characters, those of one colour together. It returns how many.
+func alertAttachments(n *alert.Notification, budget int) (out []slack.Attachment, shown int) {
 	for i := range n.Alerts {
 		a := &n.Alerts[i]
 		blocks := alertBlocks(n, a)
@@ -121,7 +150,7 @@ func jsonSize(blocks []slack.Block) int {
 
 // fallback is the text of a push notification: what, where, how bad.
 func fallback(n *alert.Notification) string {
-	s := title(n)
+	s := title(n, nil)
 	if len(n.Alerts) > 0 {
 		a := &n.Alerts[0]
 		s += ": " + notifiers.Message(a)

@@ -59,7 +59,7 @@ func (s *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 }
 
 func (s *Notifier) postWebhook(ctx context.Context, n *alert.Notification) (notifiers.Receipt, error) {
-	msg := webhookMessage(compose(n).withLinks(n, s.links))
+	msg := webhookMessage(compose(n, linksOf(n, s.links)))
 	msg.Channel, msg.Username, msg.IconEmoji = s.cfg.Channel, s.cfg.Username, s.cfg.IconEmoji
 	body, err := json.Marshal(msg)
 	if err != nil {

@@ -32,7 +32,7 @@ func TestConformance(t *testing.T) {
 }
 
 // render is a webhook's message without links.
-func render(n alert.Notification) slack.WebhookMessage { return webhookMessage(compose(&n)) }
+func render(n alert.Notification) slack.WebhookMessage { return webhookMessage(compose(&n, nil)) }
 
 func mixed() alert.Notification {
 	n := notifiertest.Sample(alert.Firing, 3)
@@ -116,6 +116,14 @@ func limits(t *testing.T, b slack.Block) (texts []string) {
 		}
 		for _, e := range b.ContextElements.Elements {
 			check("context", e.(*slack.TextBlockObject).Text, 2000)
+		}
+	case *slack.ActionBlock:
+		for _, e := range b.Elements.ElementSet {
+			button := e.(*slack.ButtonBlockElement)
+			check("button", button.Text.Text, 75)
+			if length(button.Value) > 2000 || length(button.URL) > 3000 {
+				t.Errorf("%+v", button)
+			}
 		}
 	default:
 		t.Errorf("unexpected block %T", b)

@@ -19,7 +19,7 @@ const (
 
 // newsOf is a reply in a group's thread: what is new, a line an alert.
 func newsOf(n *alert.Notification) content {
-	heading := title(n)
+	heading := title(n, nil)
 	if n.Reason != "" {
 		heading += ": " + n.Reason
 	}
@@ -95,7 +95,7 @@ func raised(a *alert.Alert) bool {
 // plainText is the message without any block: for when Slack does not take
 // those, and an alert must be told all the same.
 func plainText(n *alert.Notification) string {
-	s := escape(title(n)+": "+n.Reason, maxField)
+	s := escape(title(n, nil)+": "+n.Reason, maxField)
 	used, shown := length(s)+200, 0
 	for i := range n.Alerts {
 		a := &n.Alerts[i]

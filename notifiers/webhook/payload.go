@@ -123,7 +123,7 @@ func commonAnnotations(alerts []messageAlert) map[string]string {
 
 // event is the payload that the Standard Webhooks specification recommends.
 type event struct {
-	Type      string    `json:"type"` // alert.firing or alert.resolved
+	Type      string    `json:"type"` // alert.firing, alert.resolved, tocsin.test, tocsin.canary or tocsin.warning
 	Timestamp time.Time `json:"timestamp"`
 	Data      eventData `json:"data"`
 }
@@ -195,7 +195,11 @@ func standardPayload(n alert.Notification) event {
 			data.Alerts[i].Annotations = map[string]string{}
 		}
 	}
-	return event{Type: "alert." + string(kind), Timestamp: n.At.UTC(), Data: data}
+	about := "alert." + string(kind)
+	if n.Kind != alert.KindAlerts { // no news of an alert
+		about = "tocsin." + string(n.Kind)
+	}
+	return event{Type: about, Timestamp: n.At.UTC(), Data: data}
 }
 
 // moment is nil for a time that has not come.

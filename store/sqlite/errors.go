@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -18,7 +19,7 @@ var (
 	ErrInUse       = errors.New("another tocsin has this database open")
 	ErrNotOurs     = errors.New("the file is not a database of tocsin")
 	ErrNewerSchema = errors.New("the database was written by a newer tocsin")
-	ErrCorrupt     = errors.New("the file is damaged or is no SQLite database; put a backup in its place, or move it away to begin anew")
+	ErrCorrupt     = fmt.Errorf("%w: the file is damaged or is no SQLite database; it is mended at the next start", store.ErrDamaged)
 	ErrReadOnly    = errors.New("the file or its folder cannot be written to")
 	ErrFull        = errors.New("the disk is full, or the file has reached its permitted size")
 	ErrBusy        = errors.New("another program keeps the database locked")
@@ -32,10 +33,13 @@ func (s *Store) fail(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("sqlite %s: %s: %w", s.path, doing, explain(err))
+	return fmt.Errorf("sqlite %s: %s: %w", s.path, doing, explain(s.noticed(err)))
 }
 
 func explain(err error) error {
+	if errors.Is(err, errCut) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
 	var failed *driver.Error
 	if !errors.As(err, &failed) {
 		return err
@@ -59,8 +63,29 @@ func meaning(code int) error {
 		return ErrBusy
 	case sqlite3.SQLITE_IOERR:
 		return ErrIO
-	case sqlite3.SQLITE_CONSTRAINT:
-		return store.ErrInvalid
+	}
+	return nil
+}
+
+// damageNote remembers that damage was met.
+type damageNote struct{ met atomic.Pointer[error] }
+
+// noticed passes an error on. After one that says that the file is damaged the
+// store takes no change any more, for it could not promise to keep it.
+func (s *Store) noticed(err error) error {
+	if err == nil {
+		return nil
+	}
+	if explained := explain(err); errors.Is(explained, ErrCorrupt) {
+		s.damage.met.CompareAndSwap(nil, &explained)
+	}
+	return err
+}
+
+// damaged returns the damage that was met, or nil.
+func (s *Store) damaged() error {
+	if met := s.damage.met.Load(); met != nil {
+		return *met
 	}
 	return nil
 }

@@ -30,6 +30,9 @@ func (s *Store) history(ctx context.Context, q store.HistoryQuery) (page store.H
 	if err != nil {
 		return page, err
 	}
+	if err := s.caughtUp(ctx); err != nil {
+		return page, err
+	}
 	rows, err := s.readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return page, err

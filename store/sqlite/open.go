@@ -60,7 +60,7 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 		return err
 	}
 	if s.writers, err = pool(s.path, 1, opts.BusyTimeout,
-		"cache_size(-"+strconv.Itoa(writerCacheKiB)+")", "synchronous(FULL)", "foreign_keys(1)"); err != nil {
+		"cache_size(-"+strconv.Itoa(writerCacheKiB)+")", "synchronous(FULL)"); err != nil {
 		return err
 	}
 	conn, err := s.writers.Conn(ctx)
@@ -78,7 +78,7 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 		return errors.Join(err, conn.Close())
 	}
 	s.checkpointer = newCheckpointer(s.mender, s.log)
-	s.writer, err = newWriter(ctx, conn, s.checkpointer.wrote)
+	s.writer, err = newWriter(ctx, conn, s.checkpointer.wrote, newRoom(s.path, opts.MaxBytes), s.log)
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // inNamespaceOfItsOwn lets a child mount what nobody else sees and what goes
@@ -32,4 +33,13 @@ func dropRoot() error {
 	}
 	const nobody = 65534
 	return syscall.Setuid(nobody)
+}
+
+// cpuTime is what this process has used of the processors.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
