@@ -82,7 +82,7 @@ func (s *Server) deleteAMSilence(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return empty, nil
+	return empty(), nil
 }
 
 // noSilence is 404 without a body, or what is wrong with the id.

@@ -198,7 +198,8 @@ func TestGroupsAreShownAsAlertmanagerShowsThem(t *testing.T) {
 				MutedBy []string
 			}
 		}
-	}) {
+	},
+	) {
 		if err := json.Unmarshal(get(t, h, "/api/v2/alerts/groups"+query).Body.Bytes(), &groups); err != nil {
 			t.Fatal(err)
 		}

@@ -150,7 +150,7 @@ func TestAlertmanagersAnswersAreWhatTheOpenAPIDocumentSays(t *testing.T) {
 		{"DELETE " + known, ""},
 		{"DELETE /api/v2/silence/6f2b5a1e-0000-4000-8000-000000000000", ""},
 	} {
-		t.Run(tt.request, func(t *testing.T) { answers(t, router, h, tt.request, tt.body) })
+		t.Run(tt.request, func(t *testing.T) { _, _ = answers(t, router, h, tt.request, tt.body) })
 	}
 }
 

@@ -44,6 +44,8 @@ type Config struct {
 	Heartbeats []Heartbeat `yaml:"heartbeats"`
 	Reload     Reload      `yaml:"reload"`
 	Log        Log         `yaml:"log"`
+	Canary     Canary      `yaml:"canary"`
+	Deadman    Deadman     `yaml:"deadman"`
 
 	// RuleFiles are the files that Rules names, sorted, each once.
 	RuleFiles []string `yaml:"-"`

@@ -29,6 +29,7 @@ func Default() Config {
 		External:       External{ResolveTimeout: 5 * time.Minute, DefaultSeverity: alert.Warning.String()},
 		Reload:         Reload{Watch: true, Interval: 15 * time.Second, AlertAfter: 30 * time.Second},
 		Log:            Log{Level: "info", Format: "text"},
+		Deadman:        defaultDeadman(),
 	}
 }
 

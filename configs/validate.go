@@ -54,6 +54,8 @@ func (c *Config) Validate() problem.List {
 	}
 	ps.Under("external", c.External.validate())
 	ps = append(ps, c.validateHeartbeats()...)
+	ps.Under("canary", c.validateCanary())
+	ps.Under("deadman", c.Deadman.validate())
 	ps.Under("reload", c.Reload.validate())
 	ps.Under("log", c.Log.validate())
 	return ps

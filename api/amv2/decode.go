@@ -39,7 +39,7 @@ func (d *Decoder) Forget() {
 		d.alerts = nil
 	}
 	clear(d.alerts[:cap(d.alerts)])
-	d.scanner.forget(8 * most)
+	d.forget(8 * most)
 }
 
 // fast fills d.alerts; false when it does not know what stands there.

@@ -70,6 +70,7 @@ type daemon struct {
 
 	watcher *watch.Watcher
 	reload  atomic.Pointer[reloadState]
+	pulses  pulses
 	// retell holds one when the sample of how the files stand is wanted now.
 	retell chan struct{}
 }
@@ -297,6 +298,7 @@ func (d *daemon) run(ctx context.Context) error {
 		d.mu.Unlock()
 		beside.Go(func() { _ = d.watcher.Run(ctx, d.reloadChanged) }) // returns ctx's error
 		beside.Go(func() { d.tellOfItself(ctx) })
+		beside.Go(func() { d.runPulses(ctx) })
 		select {
 		case <-ctx.Done():
 		case err := <-serverDone:

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -96,4 +98,27 @@ func TestAReceiverThatIsGoneIsAnAlertToTheOthers(t *testing.T) {
 	hook.awaitTold("TocsinTest", "info firing")
 	slack.awaitTold("receiver-disabled", "critical firing", "critical resolved")
 	d.stop()
+}
+
+func TestADeadManPingIsSentWhileTheDaemonWorks(t *testing.T) {
+	t.Parallel()
+	var pings atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.Path == "/uuid" {
+			pings.Add(1)
+		}
+	}))
+	defer other.Close()
+	w, _, _, _ := newPageWorld(t, "route: {receivers: [ops, hooks]}\ndeadman: {url: '"+other.URL+"/uuid', every: 1s}\n")
+	d := w.start()
+	await(t, "three pings", func() bool { return pings.Load() >= 3 })
+	await(t, "the metric", func() bool { return d.metric(`tocsin_deadman_pings_total{outcome="sent"}`) >= "3" })
+	d.stop()
+	after := pings.Load()
+	if strings.Contains(d.out.String(), "uuid") {
+		t.Error("the ping's URL is printed")
+	}
+	if pings.Load() != after {
+		t.Error("it pings after its end")
+	}
 }

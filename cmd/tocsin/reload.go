@@ -71,6 +71,7 @@ func (d *daemon) apply(ctx context.Context, p *plan) error {
 	}
 	d.plan, d.refusal = p, ""
 	d.exchangeAPI()
+	d.exchangePulses(p.config)
 	return nil
 }
 

@@ -32,6 +32,7 @@ type descriptions struct {
 	sourceUp, sourcePolls, sourceSkipped, sourcePollSeconds *prometheus.Desc
 	pending, sent, failed, dead                             *prometheus.Desc
 	breakerOpen, disabled                                   *prometheus.Desc
+	pings, pingAt                                           *prometheus.Desc
 	reloadOK, reloadAt, reloadOKAt                          *prometheus.Desc
 }
 
@@ -60,6 +61,8 @@ func newDescriptions() descriptions {
 		dead:              desc("notifications_dead_total", "Notifications given up.", "receiver"),
 		breakerOpen:       desc("receiver_breaker_open", "1 while the receiver takes nothing and is asked with one notification at a time.", "receiver"),
 		disabled:          desc("receiver_disabled", "1 while the receiver is disabled, for it answered 410.", "receiver"),
+		pings:             desc("deadman_pings_total", "Dead-man pings by outcome: sent, failed, or withheld because all was not well.", "outcome"),
+		pingAt:            desc("deadman_last_ping_timestamp_seconds", "When the last dead-man ping was sent; 0 for never."),
 		reloadOK:          desc("config_last_reload_successful", "1 when the last reading of the configuration was accepted."),
 		reloadAt:          desc("config_last_reload_timestamp_seconds", "When the configuration was last read."),
 		reloadOKAt:        desc("config_last_reload_success_timestamp_seconds", "When a reading of the configuration was last accepted."),
@@ -94,6 +97,11 @@ func (c selfCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.desc.breakerOpen, oneIf(s.Breaker != outbox.BreakerClosed), name)
 		gauge(c.desc.disabled, oneIf(s.Disabled), name)
 	}
+	pings := &c.d.pulses.stats
+	counter(c.desc.pings, pings.Sent.Load(), "sent")
+	counter(c.desc.pings, pings.Failed.Load(), "failed")
+	counter(c.desc.pings, pings.Withheld.Load(), "withheld")
+	gauge(c.desc.pingAt, float64(pings.LastSent.Load())/1000)
 	reload := c.d.reload.Load()
 	gauge(c.desc.reloadOK, oneIf(reload.err == nil))
 	gauge(c.desc.reloadAt, float64(reload.at.UnixMilli())/1000)

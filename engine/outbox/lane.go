@@ -43,6 +43,7 @@ type lane struct {
 	waitingSince time.Time
 	buried       string    // why the last delivery was given up, unless one was sent since
 	sweepAt      time.Time // when what is too old is next looked for
+	turnedAt     time.Time // when the loop last came by; zero before it does
 	told         health    // what OnHealth was told
 }
 
@@ -168,6 +169,7 @@ func (l *lane) turn(attempts context.Context, now time.Time) (wait time.Duration
 		go l.work(attempts)
 	}
 	wait, over = l.sleep(now), l.stopping && l.workers == 0
+	l.turnedAt = now
 	l.mu.Unlock()
 	l.tellHealth(now)
 	return wait, over

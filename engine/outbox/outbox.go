@@ -7,6 +7,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -234,6 +235,32 @@ func (o *Outbox) Run(ctx context.Context) error {
 	o.settler.stop()
 	<-settled
 	return ctx.Err()
+}
+
+// stillAfter is how long a lane may be without a sign of life: its loop comes by
+// once a minute at least.
+const stillAfter = 3 * longest
+
+// Alive says what is wrong with the outbox itself: a lane that stands still, or
+// outcomes that the store has not taken for a minute. A receiver that takes
+// nothing is nothing wrong with it.
+func (o *Outbox) Alive(now time.Time) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for name, l := range o.lanes {
+		l.mu.Lock()
+		turned := l.turnedAt
+		l.mu.Unlock()
+		if !turned.IsZero() && now.Sub(turned) > stillAfter {
+			return fmt.Errorf("the queue of receiver %q has stood still for %s", name, now.Sub(turned).Round(time.Second))
+		}
+	}
+	o.settler.mu.Lock()
+	defer o.settler.mu.Unlock()
+	if since := o.settler.refusedSince; !since.IsZero() && now.Sub(since) > time.Minute {
+		return fmt.Errorf("the store has taken no outcomes for %s", now.Sub(since).Round(time.Second))
+	}
+	return nil
 }
 
 // Status returns every receiver's standing, by name.

@@ -241,7 +241,12 @@ func settlement(r *row, happened []alert.Event) store.Settlement {
 	}
 }
 
+// events are the entries of the alerts' histories. A test and a canary tell of an
+// alert that nobody knows.
 func events(d *alert.Delivery, kind alert.EventKind, reason string, now time.Time) []alert.Event {
+	if k := d.Notification.Kind; k == alert.KindTest || k == alert.KindCanary {
+		return nil
+	}
 	out := make([]alert.Event, len(d.Notification.Alerts))
 	for i := range d.Notification.Alerts {
 		a := &d.Notification.Alerts[i]

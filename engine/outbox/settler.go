@@ -40,6 +40,8 @@ type settler struct {
 	// is closed when it does.
 	parked map[<-chan struct{}][]store.Settlement
 	wg     sync.WaitGroup // of those that wait for that
+	// refusedSince is when the store began to take nothing; zero while it does.
+	refusedSince time.Time
 
 	ended chan struct{} // closed when nothing is added any more
 }
@@ -112,6 +114,7 @@ func (s *settler) run() {
 	complained := false
 	for {
 		err := s.flush()
+		s.note(err)
 		if err == nil {
 			complained = false
 			select {
@@ -137,6 +140,18 @@ func (s *settler) run() {
 			return
 		}
 		timer.Stop()
+	}
+}
+
+// note remembers since when the store takes nothing.
+func (s *settler) note(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.refusedSince = time.Time{}
+	case s.refusedSince.IsZero():
+		s.refusedSince = time.Now()
 	}
 }
 

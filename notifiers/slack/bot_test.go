@@ -415,6 +415,40 @@ func TestRostersAreBounded(t *testing.T) {
 	}
 }
 
+func TestValidateByToken(t *testing.T) {
+	for _, row := range []struct {
+		c    func(*Config)
+		want string
+	}{
+		{func(*Config) {}, "[]"},
+		{func(c *Config) { c.Token = secret.New("xoxe.xoxb-1") }, "[]"},
+		{func(c *Config) { c.Token = secret.New("xapp-1") }, "[token]"},
+		{func(c *Config) { c.Token = secret.New("xoxp-1") }, "[token]"},
+		{func(c *Config) { c.Token = secret.New("xoxb-1\n") }, "[token]"},
+		{func(c *Config) { c.Token = secret.String{} }, "[token]"},
+		{func(c *Config) { c.Token, c.Channel = secret.String{}, "" }, "[webhook_url signing_secret]"},
+		{func(c *Config) { c.WebhookURL = secret.NewURL("https://hooks.slack.com/x") }, "[token]"},
+		{func(c *Config) { c.Channel = "" }, "[channel]"},
+		{func(c *Config) { c.Channel = "the ops" }, "[channel]"},
+		{func(c *Config) { c.Broadcast = "all" }, "[broadcast]"},
+		{func(c *Config) { c.SigningSecret = secret.New("s\n") }, "[signing_secret]"},
+		{func(c *Config) { c.APIURL = secret.NewURL("slack.com") }, "[api_url]"},
+		{func(c *Config) { c.BearerToken = secret.New("b") }, "[bearer_token]"},
+		{func(c *Config) { c.BasicAuth.Username = "u" }, "[basic_auth]"},
+	} {
+		c := Default()
+		c.Token, c.Channel, c.SigningSecret = secret.New("xoxb-1"), "#ops", secret.New("s")
+		row.c(&c)
+		var paths []string
+		for _, p := range c.Validate() {
+			paths = append(paths, p.Path)
+		}
+		if got := fmt.Sprint(paths); got != row.want {
+			t.Errorf("%s, want %s", got, row.want)
+		}
+	}
+}
+
 func TestMemoryIsBounded(t *testing.T) {
 	m := newMemory("")
 	for i := range 3 * maxRemembered {

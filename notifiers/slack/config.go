@@ -57,6 +57,9 @@ func (c *Config) Validate() problem.List {
 		ps.AddHint("token", "a webhook only posts; with a token messages are updated and have buttons", "only one of webhook_url and token can be used")
 	case !c.Token.Empty():
 		ps = append(ps, c.validateToken()...)
+	case c.WebhookURL.Empty() && c.Channel != "":
+		// Whoever names a channel means an app; its token may be a variable.
+		ps.AddHint("token", "it is the app's Bot User OAuth Token; or give webhook_url", "missing beside channel")
 	default:
 		ps = append(ps, c.validateWebhook()...)
 	}

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"strings"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -20,7 +19,7 @@ func (s *Store) Alert(ctx context.Context, id string) (alert.Alert, error) {
 		doc, err = s.alertDoc(ctx, id)
 	}
 	if err == nil {
-		err = json.Unmarshal(doc, &a)
+		err = unmarshal(doc, &a)
 	}
 	return a, s.fail("alert "+id, err)
 }

@@ -157,10 +157,8 @@ func (a *applier) state() (idle, urgent bool, bytes int64, commits uint64) {
 
 func (a *applier) run() {
 	defer close(a.stopped)
-	for a.await() {
-		if !a.work() {
-			return
-		}
+	for a.await() && a.work() {
+		continue
 	}
 	deadline := time.Now().Add(drainFor)
 	for time.Now().Before(deadline) {

@@ -4,13 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	driver "modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/store"
@@ -116,8 +112,7 @@ func outcomeOps(outcomes []store.Settlement) []op {
 // contradicts takes an error that only says that the row does not fit what is
 // stored: SQLite has undone the row alone, and the rest goes on.
 func (w *writer) contradicts(what string, err error) error {
-	var failed *driver.Error
-	if errors.As(err, &failed) && failed.Code()&0xff == sqlite3.SQLITE_CONSTRAINT {
+	if isConstraint(err) {
 		w.drop(what, err.Error())
 		return nil
 	}

@@ -191,7 +191,7 @@ func scanDelivery(row scanner) (d alert.Delivery, seq int64, err error) {
 	if d.Log, err = attempts(log); err != nil {
 		return d, 0, err
 	}
-	return d, seq, json.Unmarshal(doc, &d.Notification)
+	return d, seq, unmarshal(doc, &d.Notification)
 }
 
 // attempts reads the log as deliveryColumns gives it.

@@ -19,7 +19,7 @@ var (
 	ErrInUse       = errors.New("another tocsin has this database open")
 	ErrNotOurs     = errors.New("the file is not a database of tocsin")
 	ErrNewerSchema = errors.New("the database was written by a newer tocsin")
-	ErrCorrupt     = fmt.Errorf("%w: the file is damaged or is no SQLite database; it is mended at the next start", store.ErrDamaged)
+	ErrCorrupt     = fmt.Errorf("%w: the file is corrupt or is no SQLite database; what can be read of a database of tocsin is kept at the next start", store.ErrDamaged)
 	ErrReadOnly    = errors.New("the file or its folder cannot be written to")
 	ErrFull        = errors.New("the disk is full, or the file has reached its permitted size")
 	ErrBusy        = errors.New("another program keeps the database locked")
@@ -68,26 +68,41 @@ func meaning(code int) error {
 }
 
 // damageNote remembers that damage was met.
-type damageNote struct{ met atomic.Pointer[error] }
+type damageNote struct {
+	mend   atomic.Bool           // the next start has to look
+	writes atomic.Pointer[error] // what keeps the writer from its work
+}
 
-// noticed passes an error on. After one that says that the file is damaged the
-// store takes no change any more, for it could not promise to keep it.
+// noticed passes an error on, and leaves word of damage for the next start.
 func (s *Store) noticed(err error) error {
-	if err == nil {
-		return nil
-	}
-	if explained := explain(err); errors.Is(explained, ErrCorrupt) {
-		s.damage.met.CompareAndSwap(nil, &explained)
+	if err != nil && errors.Is(explain(err), ErrCorrupt) && !s.damage.mend.Swap(true) && s.opened {
+		s.note(lockNote{ours: true})
 	}
 	return err
 }
 
-// damaged returns the damage that was met, or nil.
+// damaged returns what keeps the writer from its work, or nil. From then on no
+// change is taken: it could not be promised to be kept.
 func (s *Store) damaged() error {
-	if met := s.damage.met.Load(); met != nil {
+	if met := s.damage.writes.Load(); met != nil {
 		return *met
 	}
 	return nil
+}
+
+// wrote is told how each transaction of the writer ended.
+func (s *Store) wrote(err error) {
+	if err == nil {
+		return
+	}
+	if explained := explain(s.noticed(err)); errors.Is(explained, ErrCorrupt) {
+		s.damage.writes.CompareAndSwap(nil, &explained)
+	}
+}
+
+func isConstraint(err error) bool {
+	var failed *driver.Error
+	return errors.As(err, &failed) && failed.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
 }
 
 // bare takes the operation and the path off an error of os, for a sentence

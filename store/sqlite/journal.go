@@ -134,7 +134,7 @@ func (s *Store) record(ctx context.Context, kind byte, rows func(write func(func
 	if cap(e.b) <= maxKeptBytes {
 		s.encoders.Put(e)
 	}
-	return s.noticed(err)
+	return err
 }
 
 // journalRowBytes is about how much of the journal counts as one row of a
@@ -157,7 +157,7 @@ func (w *writer) append(rows []journalRow) error {
 		if err := w.run1(w.stmts.journal, w.journalSeq+1, row.data); err != nil {
 			return err
 		}
-		w.journalSeq++ // a number whose transaction fails is left out
+		w.journalSeq++
 		w.grown += int64(len(row.data))
 	}
 	return nil

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -126,7 +125,7 @@ func selectDocs[T any](ctx context.Context, db querier, query string, args ...an
 			return nil, err
 		}
 		var v T
-		if err := json.Unmarshal(doc, &v); err != nil {
+		if err := unmarshal(doc, &v); err != nil {
 			return nil, err
 		}
 		out = append(out, v)

@@ -199,31 +199,6 @@ func TestWhatIsNotOursIsRefusedAndLeftAlone(t *testing.T) {
 	}
 }
 
-func TestDamageInsideIsSaidWhenItIsMet(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "t.db")
-	s := open(t, path)
-	if err := s.Commit(t.Context(), store.Change{Alerts: alerts(0, 500)}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	// All but the schema's page, which still opens.
-	text := []byte(readFile(t, path))
-	for i := 3 * 4096; i < len(text); i++ {
-		text[i] = 0xa5
-	}
-	writeFile(t, path, string(text))
-	s, err := sqlite.Open(t.Context(), path, sqlite.Options{}, slog.New(slog.DiscardHandler))
-	if err == nil {
-		_, err = s.History(t.Context(), store.HistoryQuery{})
-		t.Cleanup(func() { _ = s.Close() })
-	}
-	if !errors.Is(err, sqlite.ErrCorrupt) || !strings.Contains(err.Error(), path) {
-		t.Errorf("error is %v", err)
-	}
-}
-
 func TestAPathThatCannotBeIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "file"), "")

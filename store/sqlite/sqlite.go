@@ -73,6 +73,7 @@ type Store struct {
 	encoders sync.Pool  // of *encoder
 	reviving sync.Mutex // held while a delivery is put back into the outbox
 	damage   damageNote
+	mended   *Damage // at the start; nil for nothing
 
 	readers *sql.DB
 	writers *sql.DB // one connection, the writer's
@@ -81,6 +82,7 @@ type Store struct {
 	writer       *writer
 	checkpointer *checkpointer
 
+	opened   bool // it was in order then
 	closing  sync.Once
 	closeErr error
 }
@@ -88,7 +90,8 @@ type Store struct {
 // Open opens the database at path, and makes it, its folder and its tables
 // when they are missing. It refuses a file that another process has open, one
 // that a newer release wrote, and one that is not a database of Tocsin; the
-// errors name the file and match one of the package's Err values.
+// errors name the file and match one of the package's Err values. A damaged one
+// is set aside, and what can be read of it goes into a new one: see Damage.
 func Open(ctx context.Context, path string, opts Options, log *slog.Logger) (*Store, error) {
 	opts = opts.orDefault()
 	path, err := prepareFolder(path)
@@ -129,17 +132,37 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// release closes whatever is open, the writer's connection last: SQLite then
-// empties the log and removes it.
+// release closes whatever is open, and gives the lock back with a note.
 func (s *Store) release() error {
-	var errs []error
-	for _, db := range []*sql.DB{s.readers, s.mender, s.writers} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
+	err := s.disconnect()
+	if s.lock == nil {
+		return err
 	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
+	if info, statErr := os.Stat(s.path); err == nil && statErr == nil && s.opened {
+		s.note(lockNote{ours: true, clean: true, size: info.Size(), mtime: info.ModTime().UnixNano()})
+	}
+	return errors.Join(err, s.lock.Close())
+}
+
+// note leaves a word for the next start; that of damage stays.
+func (s *Store) note(n lockNote) {
+	s.opened = s.opened || n.ours
+	n.mend = s.damage.mend.Load()
+	writeLock(s.lock, n)
+}
+
+// disconnect closes the connections, the writer's last: SQLite then empties the
+// log and removes it.
+func (s *Store) disconnect() error {
+	if s.writer != nil {
+		s.writer.release()
+	}
+	var errs []error
+	for _, db := range []**sql.DB{&s.readers, &s.mender, &s.writers} {
+		if *db != nil {
+			errs = append(errs, (*db).Close())
+			*db = nil
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -33,16 +33,18 @@ type writer struct {
 	moved   *move
 	dropped [][2]string
 	// wrote is told after each commit about how many rows it had.
-	wrote   func(rows int)
+	wrote func(rows int)
+	// ended is told how each transaction ended.
+	ended   func(error)
 	stopped chan struct{}
 }
 
 // newWriter takes over the connection, and finds what the process before has
 // left in the journal.
-func newWriter(ctx context.Context, conn *sql.Conn, wrote func(int), room room, log *slog.Logger) (*writer, error) {
+func newWriter(ctx context.Context, conn *sql.Conn, wrote func(int), ended func(error), room room, log *slog.Logger) (*writer, error) {
 	w := &writer{
 		queue: newQueue(), conn: conn, log: log, room: room, series: map[seriesKey]int64{},
-		alerts: map[string]int64{}, groups: map[string]bool{}, wrote: wrote, stopped: make(chan struct{}),
+		alerts: map[string]int64{}, groups: map[string]bool{}, wrote: wrote, ended: ended, stopped: make(chan struct{}),
 	}
 	w.applier = newApplier(w.queue, log)
 	if err := w.stmts.prepare(ctx, conn); err != nil {
@@ -74,15 +76,26 @@ func (w *writer) run() {
 func (w *writer) close() {
 	w.queue.close()
 	<-w.stopped
+	w.release()
+}
+
+// release gives the connection back to its pool, which is closed next and
+// reports. A second call does nothing.
+func (w *writer) release() {
 	w.stmts.close()
-	_ = w.conn.Close() // to its pool, which is closed next and reports
+	_ = w.conn.Close()
 }
 
 // write commits a group and tells each caller its outcome. When the group
 // fails as a whole, as on a full disk, each part of it gets a transaction of
 // its own: what fits is still written.
 func (w *writer) write(group []*request, inBackground bool) {
+	seq := w.journalSeq
 	err := w.transaction(group, inBackground)
+	if err != nil {
+		w.journalSeq = seq
+	}
+	w.ended(err)
 	if err != nil && len(group) > 1 {
 		for _, r := range group {
 			w.write([]*request{r}, inBackground)

@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+const (
+	// lookFor bounds the check of a whole file at the start.
+	lookFor = 10 * time.Second
+	// closelyBytes is the size up to which indexes are compared with their
+	// tables, too.
+	closelyBytes = 64 << 20
+)
+
+// examine looks at the files before SQLite does, which would overlook the rest
+// of a damaged log, and refuses a file without its header. It returns nil for
+// files that seem whole, and for those that were never ours.
+func (s *Store) examine(note lockNote) error {
+	info, err := os.Stat(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return bare(err)
+	}
+	if info.Size() == 0 {
+		if note.ours {
+			return fmt.Errorf("%w: the file is empty", ErrCorrupt)
+		}
+		return nil
+	}
+	f, err := os.Open(s.path)
+	if err != nil {
+		return bare(err)
+	}
+	defer func() { _ = f.Close() }()
+	var head [headerBytes]byte
+	_, err = f.ReadAt(head[:], 0)
+	ours := err == nil && bytes.Equal(head[:len(magic)], magic) && binary.BigEndian.Uint32(head[68:]) == applicationID
+	if !ours {
+		if note.ours {
+			return fmt.Errorf("%w: its header is not that of a database of tocsin", ErrCorrupt)
+		}
+		return nil // whose it is SQLite will say
+	}
+	view, err := readWAL(s.path+"-wal", int(binary.BigEndian.Uint16(head[16:])))
+	if err != nil {
+		return bare(err)
+	}
+	if view.damaged {
+		return fmt.Errorf("%w: its write-ahead log goes on behind a place that cannot be read", ErrCorrupt)
+	}
+	return nil
+}
+
+// untouched says that the file is as the last process left it in order.
+func (s *Store) untouched(note lockNote) bool {
+	info, err := os.Stat(s.path)
+	return err == nil && note.clean && info.Size() == note.size && info.ModTime().UnixNano() == note.mtime
+}
+
+// inspect reads what a start needs, and the whole file unless it is untouched.
+// It returns the damage that it finds.
+func (s *Store) inspect(ctx context.Context, whole bool) error {
+	if whole {
+		if err := s.inspectWhole(ctx); err != nil {
+			return err
+		}
+	}
+	for _, look := range []func() error{
+		func() error { return s.readableJournal(ctx) },
+		func() error {
+			return readable[alert.Alert](ctx, s, `SELECT doc FROM alerts WHERE seq IN (`+loadedAlerts+`)`)
+		},
+		func() error { return readable[store.Group](ctx, s, `SELECT doc FROM groups`) },
+		func() error {
+			return readable[alert.Notification](ctx, s, `SELECT doc FROM deliveries INDEXED BY deliveries_state JOIN notifications USING (seq) WHERE state = 1`)
+		},
+		func() error { return readable[alert.Silence](ctx, s, `SELECT doc FROM silences`) },
+		func() error { return readable[alert.Ack](ctx, s, `SELECT doc FROM acks`) },
+	} {
+		if err := look(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readableJournal checks the sums of what is not applied yet.
+func (s *Store) readableJournal(ctx context.Context) error {
+	rows, err := s.readers.QueryContext(ctx, `SELECT seq, data FROM journal ORDER BY seq`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var seq int64
+		var data sql.RawBytes
+		if err := rows.Scan(&seq, &data); err != nil {
+			return err
+		}
+		if _, _, err := newDecoder(data); err != nil {
+			return fmt.Errorf("journal row %d: %w", seq, err)
+		}
+	}
+	return rows.Err()
+}
+
+// readable reads documents, and says that the file is damaged where one is.
+func readable[T any](ctx context.Context, s *Store, query string) error {
+	rows, err := s.readers.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var doc []byte
+		if err := rows.Scan(&doc); err != nil {
+			return err
+		}
+		if err := unmarshal(doc, new(T)); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// unmarshal reads a document that we wrote: when it cannot be read, the file is
+// damaged.
+func unmarshal(doc []byte, into any) error {
+	if err := json.Unmarshal(doc, into); err != nil {
+		return fmt.Errorf("%w: a document in it: %w", ErrCorrupt, err)
+	}
+	return nil
+}
+
+func (s *Store) inspectWhole(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	check := "PRAGMA quick_check(1)"
+	if n, err := size(s.path); err == nil && n < closelyBytes {
+		check = "PRAGMA integrity_check(1)"
+	}
+	var found string
+	err := s.readers.QueryRowContext(limited, check).Scan(&found)
+	if err == nil && found != "ok" {
+		return fmt.Errorf("%w: %s", ErrCorrupt, found)
+	}
+	if err == nil {
+		var broken int64
+		err = s.readers.QueryRowContext(limited, `SELECT (SELECT count(*) FROM alerts WHERE NOT json_valid(doc))
+			+ (SELECT count(*) FROM notifications WHERE NOT json_valid(doc))`).Scan(&broken)
+		if err == nil && broken > 0 {
+			return fmt.Errorf("%w: %d documents in it", ErrCorrupt, broken)
+		}
+	}
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		s.log.InfoContext(ctx, "store was not closed in order, and is too large to be checked whole at the start",
+			slog.String("path", s.path), slog.Duration("looked_for", lookFor))
+		return nil
+	}
+	return err
+}
