@@ -45,14 +45,7 @@ type explainDeliveryDoc struct {
 	NextAt    stamp               `json:"next_at"` // null once it is settled
 	SettledAt stamp               `json:"settled_at"`
 	Count     int                 `json:"attempt_count"`
-	Attempts  []explainAttemptDoc `json:"attempts"` // the first and the last ones
-}
-
-type explainAttemptDoc struct {
-	At     stamp   `json:"at"`
-	TookMs float64 `json:"took_ms"`
-	Status *int    `json:"status"` // null where no HTTP answer came
-	Answer string  `json:"answer"`
+	Attempts  []attemptDoc        `json:"attempts"` // the first and the last ones
 }
 
 // nextDoc is how the alert stands with one receiver, and what is due there.
@@ -82,7 +75,7 @@ func (s *Server) getAlertExplain(r *http.Request) (any, error) {
 	doc.Alert.standingDoc = standing
 	for i := range events {
 		e := &events[i]
-		doc.Decisions = append(doc.Decisions, decisionDoc{stamp(e.At), e.Kind, decision(e), orNull(e.Receiver), orNull(e.DeliveryID)})
+		doc.Decisions = append(doc.Decisions, decisionDoc{stamp(e.At), e.Kind, decision(e), textOrNil(e.Receiver), textOrNil(e.DeliveryID)})
 	}
 	if doc.Deliveries, err = s.deliveriesOf(r, events); err != nil {
 		return nil, err
@@ -108,7 +101,7 @@ func (s *Server) outlook(doc *alertExplainDoc, a *alert.Alert) {
 		doc.Notes = append(doc.Notes, "no route leads it to a receiver")
 	}
 	for _, l := range out.Lines {
-		doc.Next = append(doc.Next, nextDoc{l.Receiver, l.Group, l.State, l.Reason, stamp(l.Next), orNull(l.What)})
+		doc.Next = append(doc.Next, nextDoc{l.Receiver, l.Group, l.State, l.Reason, stamp(l.Next), textOrNil(l.What)})
 	}
 }
 
@@ -123,11 +116,11 @@ func (s *Server) deliveriesOf(r *http.Request, events []alert.Event) ([]explainD
 		}
 	}
 	docs := []explainDeliveryDoc{}
-	if s.DeliveryLog == nil {
+	if s.Deliveries == nil {
 		return docs, nil
 	}
 	for _, id := range ids[max(0, len(ids)-maxExplainedDeliveries):] {
-		d, err := s.DeliveryLog.Delivery(r.Context(), id)
+		d, err := s.Deliveries.Delivery(r.Context(), id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
@@ -142,26 +135,15 @@ func (s *Server) deliveriesOf(r *http.Request, events []alert.Event) ([]explainD
 func explainDeliveryDocOf(d *alert.Delivery) explainDeliveryDoc {
 	doc := explainDeliveryDoc{
 		ID: d.Notification.ID, Receiver: d.Notification.Receiver, State: d.State, Reason: d.Notification.Reason,
-		CreatedAt: stamp(d.CreatedAt), SettledAt: stamp(d.SettledAt), Count: d.Attempts, Attempts: make([]explainAttemptDoc, 0, len(d.Log)),
+		CreatedAt: stamp(d.CreatedAt), SettledAt: stamp(d.SettledAt), Count: d.Attempts, Attempts: make([]attemptDoc, 0, len(d.Log)),
 	}
 	if d.State == alert.DeliveryPending {
 		doc.NextAt = stamp(d.NextAt)
 	}
 	for _, a := range d.Log {
-		one := explainAttemptDoc{At: stamp(a.At), TookMs: float64(a.Took.Round(time.Microsecond)) / float64(time.Millisecond), Answer: a.Answer}
-		if a.Status != 0 {
-			one.Status = &a.Status
-		}
-		doc.Attempts = append(doc.Attempts, one)
+		doc.Attempts = append(doc.Attempts, attemptDocOf(a))
 	}
 	return doc
-}
-
-func orNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }
 
 // decision says an event in words: what was decided, for whom, and why.

@@ -30,7 +30,7 @@ func newHands(alerts ...alert.Alert) *hands {
 
 func (h *hands) options() api.Options {
 	o := h.router.options()
-	o.Router, o.Operator, o.AlertExplainer, o.DeliveryLog, o.Heart = h, h, h, h, h
+	o.Router, o.Operator, o.AlertExplainer, o.Deliveries, o.Heart = h, h, h, h, h
 	return o
 }
 
@@ -106,6 +106,10 @@ func (h *hands) Delivery(_ context.Context, id string) (alert.Delivery, error) {
 		return d, store.ErrNotFound
 	}
 	return d, nil
+}
+
+func (h *hands) Deliveries(context.Context, store.DeliveryQuery) (store.DeliveryPage, error) {
+	return store.DeliveryPage{}, nil
 }
 
 func (h *hands) Beat(_ context.Context, name string) error {

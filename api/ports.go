@@ -252,23 +252,10 @@ type Operator interface {
 	Unacknowledge(ctx context.Context, ids []string, by string) ([]alert.Standing, error)
 }
 
-// Buttons is a receiver whose messages have buttons. ReadPress reads what its
-// service says of a pressed one; the error is notifiers.ErrNotSigned unless the
-// receiver's own service signed it, and otherwise one that the client may read.
-type Buttons interface {
-	ReadPress(header http.Header, body []byte) (notifiers.Press, error)
-}
-
 // AlertExplainer says how an alert that fires stands with each of its receivers
 // and what is due next; false for one that does not fire.
 type AlertExplainer interface {
 	ExplainAlert(id string) (alert.Outlook, bool)
-}
-
-// DeliveryLog finds a row of the outbox, sent ones included, or returns an error
-// that wraps store.ErrNotFound.
-type DeliveryLog interface {
-	Delivery(ctx context.Context, id string) (alert.Delivery, error)
 }
 
 // Heart is where signs of life come in.
@@ -289,4 +276,11 @@ type HeartbeatStatus struct {
 	// LateAt is when it is late, or was late since.
 	LateAt time.Time
 	Late   bool
+}
+
+// Buttons is a receiver whose messages have buttons. ReadPress reads what its
+// service says of a pressed one; the error is notifiers.ErrNotSigned unless the
+// receiver's own service signed it, and otherwise one that the client may read.
+type Buttons interface {
+	ReadPress(header http.Header, body []byte) (notifiers.Press, error)
 }

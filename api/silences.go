@@ -74,15 +74,11 @@ func (s *Server) getSilences(r *http.Request) (any, error) {
 	if err := q.err(); err != nil {
 		return nil, err
 	}
-	operator, err := s.operator()
-	if err != nil {
-		return nil, err
-	}
 	now, docs := time.Now(), []silenceDoc{}
-	for _, one := range operator.Silences() {
+	for _, one := range s.silences() {
 		state := one.State(now)
 		wanted := slices.Contains(states, string(state)) || len(states) == 0 && state != alert.SilenceExpired
-		if wanted && silences(one.Matchers, match) {
+		if wanted && isAbout(one.Matchers, match) {
 			docs = append(docs, silenceDocOf(&one, now))
 		}
 	}
@@ -91,9 +87,17 @@ func (s *Server) getSilences(r *http.Request) (any, error) {
 	}{docs}, nil
 }
 
-// silences says whether each of the matchers holds for the value that a
-// silence's own matcher of that label names, as in Alertmanager.
-func silences(own, wanted alert.Matchers) bool {
+// silences returns them all.
+func (s *Server) silences() []alert.Silence {
+	if s.Operator == nil {
+		return nil
+	}
+	return s.Operator.Silences()
+}
+
+// isAbout says whether each of the matchers holds for the value that a silence's
+// own matcher of that label names, as in Alertmanager.
+func isAbout(own, wanted alert.Matchers) bool {
 	for _, w := range wanted {
 		if !slices.ContainsFunc(own, func(m alert.Matcher) bool { return m.Name == w.Name && w.MatchesValue(m.Value) }) {
 			return false
@@ -115,15 +119,14 @@ func (s *Server) getSilence(r *http.Request) (any, error) {
 }
 
 func (s *Server) findSilence(r *http.Request) (alert.Silence, error) {
-	operator, err := s.operator()
-	if err != nil {
-		return alert.Silence{}, err
-	}
 	id := mux.Vars(r)["id"]
-	for _, one := range operator.Silences() {
+	for _, one := range s.silences() {
 		if one.ID == id {
 			return one, nil
 		}
+	}
+	if s.Operator == nil {
+		return alert.Silence{}, errNoSilences()
 	}
 	return alert.Silence{}, errNoSuchSilence(id)
 }

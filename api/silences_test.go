@@ -190,7 +190,7 @@ func TestWhoSilencesIsTheToken(t *testing.T) {
 func TestWithoutAKeeperThereAreNoSilences(t *testing.T) {
 	h := api.New((&world{}).options()).Handler()
 	for _, request := range []string{
-		"GET /api/v1/silences", "POST /api/v1/silences", "POST /api/v1/silences/preview", "GET /api/v1/silences/a", "DELETE /api/v1/silences/a",
+		"POST /api/v1/silences", "POST /api/v1/silences/preview", "GET /api/v1/silences/a", "DELETE /api/v1/silences/a",
 		"POST /api/v1/alerts/a/ack", "DELETE /api/v1/alerts/a/ack", "POST /api/v1/acks",
 	} {
 		method, path, _ := strings.Cut(request, " ")
