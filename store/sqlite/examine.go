@@ -10,9 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"time"
-
-	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/store"
 )
 
 const (
@@ -71,14 +68,14 @@ func (s *Store) inspect(ctx context.Context, whole bool) error {
 	for _, look := range []func() error{
 		func() error { return s.readableJournal(ctx) },
 		func() error {
-			return readable[alert.Alert](ctx, s, `SELECT doc FROM alerts WHERE seq IN (`+loadedAlerts+`)`)
+			return s.readable(ctx, `SELECT doc FROM alerts WHERE seq IN (`+loadedAlerts+`)`)
 		},
-		func() error { return readable[store.Group](ctx, s, `SELECT doc FROM groups`) },
+		func() error { return s.readable(ctx, `SELECT doc FROM groups`) },
 		func() error {
-			return readable[alert.Notification](ctx, s, `SELECT doc FROM deliveries INDEXED BY deliveries_state JOIN notifications USING (seq) WHERE state = 1`)
+			return s.readable(ctx, `SELECT doc FROM deliveries INDEXED BY deliveries_state JOIN notifications USING (seq) WHERE state = 1`)
 		},
-		func() error { return readable[alert.Silence](ctx, s, `SELECT doc FROM silences`) },
-		func() error { return readable[alert.Ack](ctx, s, `SELECT doc FROM acks`) },
+		func() error { return s.readable(ctx, `SELECT doc FROM silences`) },
+		func() error { return s.readable(ctx, `SELECT doc FROM acks`) },
 	} {
 		if err := look(); err != nil {
 			return err
@@ -108,19 +105,19 @@ func (s *Store) readableJournal(ctx context.Context) error {
 }
 
 // readable reads documents, and says that the file is damaged where one is.
-func readable[T any](ctx context.Context, s *Store, query string) error {
+func (s *Store) readable(ctx context.Context, query string) error {
 	rows, err := s.readers.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var doc []byte
+		var doc sql.RawBytes
 		if err := rows.Scan(&doc); err != nil {
 			return err
 		}
-		if err := unmarshal(doc, new(T)); err != nil {
-			return err
+		if !json.Valid(doc) {
+			return fmt.Errorf("%w: a document in it", ErrCorrupt)
 		}
 	}
 	return rows.Err()
