@@ -258,3 +258,35 @@ type Operator interface {
 type Buttons interface {
 	ReadPress(header http.Header, body []byte) (notifiers.Press, error)
 }
+
+// AlertExplainer says how an alert that fires stands with each of its receivers
+// and what is due next; false for one that does not fire.
+type AlertExplainer interface {
+	ExplainAlert(id string) (alert.Outlook, bool)
+}
+
+// DeliveryLog finds a row of the outbox, sent ones included, or returns an error
+// that wraps store.ErrNotFound.
+type DeliveryLog interface {
+	Delivery(ctx context.Context, id string) (alert.Delivery, error)
+}
+
+// Heart is where signs of life come in.
+type Heart interface {
+	// Beat notes that one came. The error wraps store.ErrNotFound for a name that
+	// is not configured.
+	Beat(ctx context.Context, name string) error
+	// Heartbeats returns how each stands, in the order of the configuration.
+	Heartbeats() []HeartbeatStatus
+}
+
+// HeartbeatStatus is one heartbeat and how it stands.
+type HeartbeatStatus struct {
+	Name         string
+	Every, Grace time.Duration
+	Severity     alert.Severity // of the alert when it is late
+	LastBeat     time.Time      // zero when none has come
+	// LateAt is when it is late, or was late since.
+	LateAt time.Time
+	Late   bool
+}

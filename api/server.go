@@ -36,6 +36,10 @@ type Options struct {
 	Router   Router
 	Poster   Poster
 	Operator Operator
+	// AlertExplainer, DeliveryLog and Heart may be nil.
+	AlertExplainer AlertExplainer
+	DeliveryLog    DeliveryLog
+	Heart          Heart
 	// ResolveTimeout is how long an alert from outside fires that has no end and
 	// is not posted again; 0 is DefaultResolveTimeout.
 	ResolveTimeout time.Duration
