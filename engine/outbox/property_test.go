@@ -100,7 +100,7 @@ func anything(t *testing.T, r *rand.Rand) {
 			lastOf[subject] = id
 		}
 	}
-	l := b.Outbox.lanes["ops"]
+	l := b.lanes["ops"]
 	if len(l.groups)+len(l.order)+len(l.line.ready)+len(l.line.waiting)+len(l.calls)+l.workers > 0 {
 		t.Errorf("something stays in memory: %d groups, %d alerts, %d workers", len(l.groups), len(l.order), l.workers)
 	}
