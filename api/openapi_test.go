@@ -154,6 +154,48 @@ func TestAlertmanagersAnswersAreWhatTheOpenAPIDocumentSays(t *testing.T) {
 	}
 }
 
+func TestOperatorsAnswersAreWhatTheOpenAPIDocumentSays(t *testing.T) {
+	_, router := loadOpenAPI(t)
+	f, a, o := explainedHands()
+	outside := posted(alert.Warning, "x", "y")
+	f.alerts[outside.Fingerprint] = outside
+	h := api.New(o).Handler()
+	const silence = `{"matchers":["alertname=cache-hit-rate"],"duration":"2h","comment":"x"}`
+	made := answered(t, do(t, h, "POST", "/api/v1/silences", strings.NewReader(silence)), 201)
+	id, _ := made["id"].(string)
+	for _, tt := range [...]struct{ request, body string }{
+		{"GET /api/v1/alerts", ""},
+		{"GET /api/v1/alerts/" + a.ID, ""},
+		{"GET /api/v1/alerts/" + outside.ID, ""},
+		{"GET /api/v1/alerts/" + a.ID + "/explain", ""},
+		{"GET /api/v1/alerts/none/explain", ""},
+		{"POST /api/v1/alerts/" + a.ID + "/ack", `{"comment":"x"}`},
+		{"GET /api/v1/alerts", ""},
+		{"POST /api/v1/alerts/" + a.ID + "/ack", `{"wrong":"x"}`},
+		{"POST /api/v1/alerts/none/ack", ""},
+		{"POST /api/v1/alerts/" + a.ID + "/snooze", `{"duration":"1h"}`},
+		{"DELETE /api/v1/alerts/" + a.ID + "/ack?by=ada", ""},
+		{"POST /api/v1/acks", `{"matchers":["x=y"]}`},
+		{"POST /api/v1/acks", `{}`},
+		{"GET /api/v1/silences", ""},
+		{"GET /api/v1/silences?state=active&match=a%3Db", ""},
+		{"GET /api/v1/silences/" + id, ""},
+		{"GET /api/v1/silences/none", ""},
+		{"POST /api/v1/silences", silence},
+		{"POST /api/v1/silences", `{}`},
+		{"POST /api/v1/silences/preview", `{"matchers":["x=y"]}`},
+		{"PUT /api/v1/silences/" + id, silence},
+		{"PUT /api/v1/silences/" + id, strings.Replace(silence, "hit", "miss", 1)},
+		{"POST /api/v1/silences/" + id + "/extend", `{"duration":"1h"}`},
+		{"DELETE /api/v1/silences/" + id, ""},
+		{"GET /api/v1/heartbeats", ""},
+		{"POST /api/v1/heartbeats/backup", ""},
+		{"POST /api/v1/heartbeats/none", ""},
+	} {
+		t.Run(tt.request, func(t *testing.T) { _, _ = answers(t, router, h, tt.request, tt.body) })
+	}
+}
+
 // conforms asks and holds question and answer against the document.
 func conforms(t *testing.T, router routers.Router, h http.Handler, request string) {
 	t.Helper()

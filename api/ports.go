@@ -252,6 +252,32 @@ type Operator interface {
 	Unacknowledge(ctx context.Context, ids []string, by string) ([]alert.Standing, error)
 }
 
+// AlertExplainer says how an alert that fires stands with each of its receivers
+// and what is due next; false for one that does not fire.
+type AlertExplainer interface {
+	ExplainAlert(id string) (alert.Outlook, bool)
+}
+
+// Heart is where signs of life come in.
+type Heart interface {
+	// Beat notes that one came. The error wraps store.ErrNotFound for a name that
+	// is not configured.
+	Beat(ctx context.Context, name string) error
+	// Heartbeats returns how each stands, in the order of the configuration.
+	Heartbeats() []HeartbeatStatus
+}
+
+// HeartbeatStatus is one heartbeat and how it stands.
+type HeartbeatStatus struct {
+	Name         string
+	Every, Grace time.Duration
+	Severity     alert.Severity // of the alert when it is late
+	LastBeat     time.Time      // zero when none has come
+	// LateAt is when it is late, or was late since.
+	LateAt time.Time
+	Late   bool
+}
+
 // Buttons is a receiver whose messages have buttons. ReadPress reads what its
 // service says of a pressed one; the error is notifiers.ErrNotSigned unless the
 // receiver's own service signed it, and otherwise one that the client may read.

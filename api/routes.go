@@ -30,7 +30,7 @@ type route struct {
 // the routes in order.
 func (s *Server) routes() []route {
 	get, post, ask := http.MethodGet, http.MethodPost, s.Limits.AskTimeout
-	return append([]route{
+	return slices.Concat([]route{
 		{method: get, path: "/api/performance", scope: Read, handle: s.getPerformance},
 		{method: get, path: "/api/performance/alerts", scope: Read, handle: s.getPerformanceAlerts},
 		{method: get, path: "/api/health", scope: Open, handle: s.getHealth},
@@ -64,7 +64,30 @@ func (s *Server) routes() []route {
 		{method: get, path: "/-/ready", scope: Open, handle: s.getReady, timeout: ask},
 		{method: post, path: "/-/reload", scope: Admin, handle: s.postReload, timeout: s.Limits.ReloadTimeout},
 		{method: get, path: "/", scope: Read, handle: s.getIndex},
-	}, s.amRoutes()...)
+	}, s.operatorRoutes(), s.amRoutes())
+}
+
+// operatorRoutes are those by which people hold alerts back, take them up, and
+// ask why they were told.
+func (s *Server) operatorRoutes() []route {
+	get, post, del, ask := http.MethodGet, http.MethodPost, http.MethodDelete, s.Limits.AskTimeout
+	return []route{
+		{method: get, path: "/api/v1/alerts/{id}/explain", scope: Read, handle: s.getAlertExplain, timeout: ask},
+		{method: post, path: "/api/v1/alerts/{id}/ack", scope: Operate, handle: s.postAck, timeout: ask},
+		{method: del, path: "/api/v1/alerts/{id}/ack", scope: Operate, handle: s.deleteAck, timeout: ask},
+		{method: post, path: "/api/v1/alerts/{id}/snooze", scope: Operate, handle: s.postSnooze, timeout: ask},
+		{method: post, path: "/api/v1/acks", scope: Operate, handle: s.postAcks, timeout: ask},
+		{method: get, path: "/api/v1/silences", scope: Read, handle: s.getSilences, revalidate: true},
+		{method: post, path: "/api/v1/silences", scope: Operate, handle: s.postSilence, timeout: ask},
+		// Looking at what a silence would catch changes nothing.
+		{method: post, path: "/api/v1/silences/preview", scope: Read, handle: s.previewSilence, timeout: ask},
+		{method: get, path: "/api/v1/silences/{id}", scope: Read, handle: s.getSilence, revalidate: true},
+		{method: http.MethodPut, path: "/api/v1/silences/{id}", scope: Operate, handle: s.putSilence, timeout: ask},
+		{method: del, path: "/api/v1/silences/{id}", scope: Operate, handle: s.deleteSilence, timeout: ask},
+		{method: post, path: "/api/v1/silences/{id}/extend", scope: Operate, handle: s.extendSilence, timeout: ask},
+		{method: get, path: "/api/v1/heartbeats", scope: Read, handle: s.getHeartbeats, revalidate: true},
+		{method: post, path: "/api/v1/heartbeats/{name}", scope: Operate, handle: s.postHeartbeat, timeout: ask},
+	}
 }
 
 // amRoutes are those of Alertmanager's API, which does not answer HEAD.

@@ -36,6 +36,9 @@ type Options struct {
 	Router   Router
 	Poster   Poster
 	Operator Operator
+	// AlertExplainer and Heart may be nil.
+	AlertExplainer AlertExplainer
+	Heart          Heart
 	// ResolveTimeout is how long an alert from outside fires that has no end and
 	// is not posted again; 0 is DefaultResolveTimeout.
 	ResolveTimeout time.Duration

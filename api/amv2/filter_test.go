@@ -20,8 +20,8 @@ func TestFilters(t *testing.T) {
 		`a="\d\n"`:        `a="\\d\n"`, // the classic syntax wins where both read it
 		`a=b\`:            `a="b\\"`,
 		`a:b=c`:           `a:b="c"`,
-		`"a b"=c`:         `a b="c"`,
-		`"a b" =~ "c.*",`: `a b=~"c.*"`,
+		`"a b"=c`:         `"a b"="c"`,
+		`"a b" =~ "c.*",`: `"a b"=~"c.*"`,
 		`é=x`:             `é="x"`,
 		`1=x`:             `1="x"`,
 		`a=b,`:            `a="b,"`,

@@ -1,10 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,28 +40,18 @@ func (s *Store) examine(note lockNote) error {
 		}
 		return nil
 	}
-	f, err := os.Open(s.path)
+	m, err := openImage(s.path)
 	if err != nil {
 		return bare(err)
 	}
-	defer func() { _ = f.Close() }()
-	var head [headerBytes]byte
-	_, err = f.ReadAt(head[:], 0)
-	ours := err == nil && bytes.Equal(head[:len(magic)], magic) && binary.BigEndian.Uint32(head[68:]) == applicationID
-	if !ours {
-		if note.ours {
-			return fmt.Errorf("%w: its header is not that of a database of tocsin", ErrCorrupt)
-		}
-		return nil // whose it is SQLite will say
-	}
-	view, err := readWAL(s.path+"-wal", int(binary.BigEndian.Uint16(head[16:])))
-	if err != nil {
-		return bare(err)
-	}
-	if view.damaged {
+	defer m.close()
+	switch {
+	case m.view.damaged:
 		return fmt.Errorf("%w: its write-ahead log goes on behind a place that cannot be read", ErrCorrupt)
+	case note.ours && !m.isOurs():
+		return fmt.Errorf("%w: its header is not that of a database of tocsin", ErrCorrupt)
 	}
-	return nil
+	return nil // and whose it is SQLite will say
 }
 
 // untouched says that the file is as the last process left it in order.
