@@ -336,3 +336,36 @@ func TestAFileThatWasTouchedIsLookedAt(t *testing.T) {
 		t.Error("no damage is told of")
 	}
 }
+
+// The page that says how deliveries stand is gone: what has no outcome in the
+// history is sent, with its id.
+func TestADeliveryIsMadeAnewOfItsNotification(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.db")
+	s, err := openInChild(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		if err := s.Commit(t.Context(), transition(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Settle(t.Context(), []store.Settlement{settlement(4)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var root int64
+	query(t, path, `SELECT rootpage FROM sqlite_schema WHERE name = 'deliveries'`, &root)
+	spoil(t, path, (root-1)*4096, 4096, rand.New(rand.NewPCG(1, 2))) //nolint:gosec // a test's
+	s = open(t, path)
+	snap, err := s.Load(t.Context())
+	if err != nil || len(snap.Deliveries) != 9 {
+		t.Fatalf("%d are pending, want 9 (%v); %+v", len(snap.Deliveries), err, s.Damage())
+	}
+	d, err := s.Delivery(t.Context(), "d4")
+	if err != nil || d.State != alert.DeliverySent {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
