@@ -2,7 +2,6 @@ package alert
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -24,7 +23,7 @@ type Matcher struct {
 	Name  string
 	Op    MatchOp
 	Value string
-	re    *regexp.Regexp
+	re    *pattern
 }
 
 // NewMatcher makes a matcher; a regular expression (RE2) is anchored at both
@@ -32,11 +31,7 @@ type Matcher struct {
 func NewMatcher(name string, op MatchOp, value string) (Matcher, error) {
 	m := Matcher{Name: name, Op: op, Value: value}
 	if op == MatchRegexp || op == MatchNotRegexp {
-		// The value is read alone first: a)|(b would close the anchors' group.
-		if _, err := regexp.Compile(value); err != nil {
-			return m, fmt.Errorf("matcher %s: %w", m, err)
-		}
-		re, err := regexp.Compile("^(?:" + value + ")$")
+		re, err := newPattern(value)
 		if err != nil {
 			return m, fmt.Errorf("matcher %s: %w", m, err)
 		}
@@ -45,78 +40,42 @@ func NewMatcher(name string, op MatchOp, value string) (Matcher, error) {
 	return m, nil
 }
 
-// ParseMatcher reads `name = value`, `name != "value"`, `name =~ re` or
-// `name !~ "re"`: Alertmanager's syntax. White space around the parts is
-// free; a value may stand bare or in double quotes with Go's escapes.
-func ParseMatcher(text string) (Matcher, error) {
-	at := strings.IndexAny(text, "=!")
-	if at < 0 {
-		return Matcher{}, fmt.Errorf("matcher %q: no operator; want =, !=, =~ or !~", text)
-	}
-	name := strings.TrimSpace(text[:at])
-	if unquoted, err := strconv.Unquote(name); err == nil {
-		name = unquoted
-	}
-	if name == "" {
-		return Matcher{}, fmt.Errorf("matcher %q: no label name before the operator", text)
-	}
-	if strings.ContainsFunc(name, notInName) {
-		return Matcher{}, fmt.Errorf("matcher %q: %q is not a label name", text, name)
-	}
-	op, rest, err := cutOperator(text, text[at:])
-	if err != nil {
-		return Matcher{}, err
-	}
-	value := strings.TrimSpace(rest)
-	if strings.HasPrefix(value, `"`) {
-		unquoted, err := strconv.Unquote(value)
-		if err != nil {
-			return Matcher{}, fmt.Errorf("matcher %q: the value's quotes do not close", text)
-		}
-		value = unquoted
-	}
-	return NewMatcher(name, op, value)
-}
-
-// notInName tells the runes that a label's name cannot have: those that String
-// could not write bare for ParseMatcher to read back.
-func notInName(r rune) bool {
-	return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar || strings.ContainsRune("\"'`{},=!~\\", r)
-}
-
-func cutOperator(text, from string) (MatchOp, string, error) {
-	for _, op := range [...]MatchOp{MatchRegexp, MatchNotRegexp, MatchNotEqual, "==", MatchEqual} {
-		if rest, ok := strings.CutPrefix(from, string(op)); ok {
-			if op == "==" {
-				return "", "", fmt.Errorf("matcher %q: no such operator ==; did you mean =?", text)
-			}
-			return op, rest, nil
-		}
-	}
-	return "", "", fmt.Errorf("matcher %q: no such operator; want =, !=, =~ or !~", text)
-}
-
 // Matches says whether the labels satisfy the matcher.
-func (m Matcher) Matches(ls Labels) bool { return m.MatchesValue(ls.Get(m.Name)) }
+func (m *Matcher) Matches(ls Labels) bool { return m.MatchesValue(ls.Get(m.Name)) }
 
 // MatchesValue says whether a value of the matcher's label satisfies it; empty
 // is an absent label's.
-func (m Matcher) MatchesValue(value string) bool {
+func (m *Matcher) MatchesValue(value string) bool {
 	switch m.Op {
 	case MatchEqual:
 		return value == m.Value
 	case MatchNotEqual:
 		return value != m.Value
 	case MatchRegexp:
-		return m.re.MatchString(value)
+		return m.re.matches(value)
 	case MatchNotRegexp:
-		return !m.re.MatchString(value)
+		return !m.re.matches(value)
 	}
 	return false
 }
 
-// String writes the matcher so that ParseMatcher reads it back.
-func (m Matcher) String() string { return m.Name + string(m.Op) + strconv.Quote(m.Value) }
+// String writes the matcher so that ParseMatcher reads it back, and Alertmanager
+// too: its older syntax knows few escapes, and is not meant where the name
+// stands in quotes.
+func (m Matcher) String() string {
+	if strings.ContainsFunc(m.Name, quotedInName) || strings.ContainsFunc(m.Value, escapedInValue) {
+		return strconv.Quote(m.Name) + string(m.Op) + strconv.Quote(m.Value)
+	}
+	value := strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(m.Value)
+	return m.Name + string(m.Op) + `"` + value + `"`
+}
+
+func quotedInName(r rune) bool { return reserved(r) || !unicode.IsPrint(r) }
+
+// escapedInValue tells the runes that a terminal would not show.
+func escapedInValue(r rune) bool {
+	return r != '\n' && (!unicode.IsPrint(r) || r == unicode.ReplacementChar)
+}
 
 // Matchers is a set that matches when each of its members does; the empty set
 // matches everything.

@@ -116,7 +116,9 @@ func (s *Server) silence(ctx context.Context, about []alert.Standing, p notifier
 	defer s.presses.silencing.Unlock()
 	until := now.Add(p.For)
 	for _, old := range s.Operator.Silences() {
-		if old.State(now) == alert.SilenceActive && old.Matchers.String() == matchers.String() && old.EndsAt.After(until.Add(-sameEnd)) {
+		// One that begins a moment after now was made while this click waited.
+		begun := old.StartsAt.Before(now.Add(sameEnd)) && old.State(now) != alert.SilenceExpired
+		if begun && old.Matchers.String() == matchers.String() && old.EndsAt.After(until.Add(-sameEnd)) {
 			return old.EndsAt, nil
 		}
 	}

@@ -68,6 +68,10 @@ func TestSilencesAreListedAsAlertmanagerListsThem(t *testing.T) {
 	wantAnswer(t, do(t, h, http.MethodDelete, "/api/v2/silence/"+over, nil), 200, ``)
 	wantAnswer(t, do(t, h, http.MethodDelete, "/api/v2/silence/"+over, nil), 200, ``)
 
+	last := create(t, h, silenceBody())
+	time.Sleep(2 * time.Millisecond) // the later end
+	wantAnswer(t, do(t, h, http.MethodDelete, "/api/v2/silence/"+last, nil), 200, ``)
+
 	ids := func(query string) string {
 		var list []struct{ ID string }
 		if err := json.Unmarshal(get(t, h, "/api/v2/silences"+query).Body.Bytes(), &list); err != nil {
@@ -80,10 +84,10 @@ func TestSilencesAreListedAsAlertmanagerListsThem(t *testing.T) {
 		return strings.Join(all, " ")
 	}
 	for query, want := range map[string]string{
-		"":                            strings.Join([]string{soon, late, pending, over}, " "),
-		"?active=false":               pending + " " + over,
+		"":                            strings.Join([]string{soon, late, pending, last, over}, " "),
+		"?active=false":               pending + " " + last + " " + over,
 		"?expired=false&active=false": pending,
-		"?pending=false&active=false": over,
+		"?pending=false&active=false": last + " " + over,
 		"?filter=a%3Dx&expired=false": late + " " + pending,
 		"?filter=a!~%22x%3C%7Cy%22":   soon,
 		"?filter=a%3D~x":              "",

@@ -3,11 +3,13 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,6 +95,43 @@ func names(t testing.TB, h http.Handler, path string) []string {
 		out = append(out, a.Labels["alertname"])
 	}
 	return out
+}
+
+func TestAnAlertWithoutAnEndEndsAfterTheResolveTimeout(t *testing.T) {
+	o := newRouter().options()
+	o.ResolveTimeout = time.Hour
+	h := api.New(o).Handler()
+	for ahead, answer := range map[time.Duration]string{59 * time.Minute: ``, 61 * time.Minute: `"start time must be before end time"`} {
+		w := postJSON(t, h, "/api/v2/alerts", `[{"labels":{"a":"x"},"startsAt":"`+time.Now().Add(ahead).Format(time.RFC3339)+`"}]`)
+		if got := strings.TrimSpace(w.Body.String()); got != answer {
+			t.Errorf("it begins in %s: %s, want %s", ahead, got, answer)
+		}
+	}
+}
+
+func TestPostsAtTheSameTimeShareNothing(t *testing.T) {
+	f := newRouter()
+	h := api.New(f.options()).Handler()
+	var clients sync.WaitGroup
+	for client := range 4 {
+		clients.Go(func() {
+			for n := range 50 {
+				body := fmt.Sprintf(`[{"labels":{"alertname":"\u0041-%d-%d"},"annotations":{"x":"line\n%d-%d"}}]`, client, n, client, n)
+				if w := postJSON(t, h, "/api/v2/alerts", body); w.Code != 200 {
+					t.Error(w.Code, w.Body)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if len(f.alerts) != 200 {
+		t.Errorf("%d alerts", len(f.alerts))
+	}
+	for _, a := range f.alerts {
+		if name := a.Labels.Get("alertname"); "line\n"+strings.TrimPrefix(name, "A-") != a.Annotations["x"] {
+			t.Errorf("%s has %q", name, a.Annotations["x"])
+		}
+	}
 }
 
 func TestABodyMustSayThatItIsJSON(t *testing.T) {

@@ -57,7 +57,7 @@ func (s *Server) postSlackInteraction(r *http.Request) (any, error) {
 // where several share an app.
 func (s *Server) readPress(receiver string, header http.Header, body []byte) (notifiers.Press, error) {
 	var found notifiers.Press
-	err := error(notifiers.ErrNotSigned)
+	err := notifiers.ErrNotSigned
 	for _, name := range slices.Sorted(maps.Keys(s.Buttons)) {
 		if receiver != "" && name != receiver {
 			continue

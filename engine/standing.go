@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -8,12 +9,13 @@ import (
 )
 
 // Standings calls yield with each alert that fires and that the query selects,
-// in no order, until it returns false. The loop is held up while the alerts are
-// counted, not while they are yielded.
+// in the order of their fingerprints, until it returns false. The loop is held
+// up while the alerts are counted, not while they are sorted and yielded.
 func (e *Engine) Standings(q alert.StandingQuery, yield func(*alert.Standing) bool) {
 	e.mu.Lock()
 	stances := e.dispatcher.Stances(&q, time.Now())
 	e.mu.Unlock()
+	slices.SortFunc(stances, func(a, b route.Stance) int { return a.Compare(&b) })
 	for i := range stances {
 		if s := stances[i].Standing(); !yield(&s) {
 			return

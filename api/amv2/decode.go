@@ -26,19 +26,19 @@ func (d *Decoder) Decode(body string) ([]alert.Posted, error) {
 	if d.fast(body) {
 		return d.alerts, nil
 	}
-	var err error
-	d.alerts, err = decodeSlowly(body, d.alerts[:0])
-	return d.alerts, err
+	slow, err := decodeSlowly(body, d.alerts[:0])
+	d.alerts = slow
+	return slow, err
 }
 
 // Forget lets go of the last body, and of memory that only a huge one needs,
 // before the decoder rests.
 func (d *Decoder) Forget() {
 	const most = 4096
+	clear(d.alerts) // what lies behind was cleared before
 	if cap(d.alerts) > most {
 		d.alerts = nil
 	}
-	clear(d.alerts[:cap(d.alerts)])
 	d.forget(8 * most)
 }
 

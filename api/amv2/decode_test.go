@@ -93,15 +93,21 @@ func TestWhatTheScannerDoesNotKnowIsReadAllTheSame(t *testing.T) {
 
 func TestADecoderForgets(t *testing.T) {
 	var d Decoder
-	for _, n := range []int{3, 10_000, 2} {
-		got, err := d.Decode(prometheusBody(n))
-		if err != nil || len(got) != n {
-			t.Fatal(len(got), err)
-		}
+	bodies := []string{
+		prometheusBody(3), prometheusBody(10_000), prometheusBody(9), `[{"labels":{"b":"1","a":"","a":"2","b":""}},{"labels":{}}]`,
+		strings.Replace(prometheusBody(8), `"generatorURL"`, `"GeneratorURL"`, 5), prometheusBody(8)[:2900], prometheusBody(2),
+	}
+	for _, body := range bodies {
+		_, _ = d.Decode(body)
 		d.Forget()
 		for _, a := range d.alerts[:cap(d.alerts)] {
 			if !reflect.DeepEqual(a, alert.Posted{}) {
 				t.Fatal("it keeps an alert of the last body")
+			}
+		}
+		for _, l := range d.pairs[:cap(d.pairs)] {
+			if l != (alert.Label{}) {
+				t.Fatal("it keeps a label of the last body")
 			}
 		}
 		if d.body != "" || cap(d.pairs) > 1<<16 || cap(d.alerts) > 1<<13 {

@@ -20,8 +20,8 @@ func TestFilters(t *testing.T) {
 		`a="\d\n"`:        `a="\\d\n"`, // the classic syntax wins where both read it
 		`a=b\`:            `a="b\\"`,
 		`a:b=c`:           `a:b="c"`,
-		`"a b"=c`:         `a b="c"`,
-		`"a b" =~ "c.*",`: `a b=~"c.*"`,
+		`"a b"=c`:         `"a b"="c"`,
+		`"a b" =~ "c.*",`: `"a b"=~"c.*"`,
 		`é=x`:             `é="x"`,
 		`1=x`:             `1="x"`,
 		`a=b,`:            `a="b,"`,
@@ -33,7 +33,7 @@ func TestFilters(t *testing.T) {
 		`a=~(`:            "error parsing regexp: missing closing ): `^(?:()$`",
 		`a="b`:            `matcher value contains unescaped double quote: "b`,
 		`a=b"`:            `matcher value contains unescaped double quote: b"`,
-		"a=\xff":          "a=\"\\xff\"", // by the newer syntax
+		"a=\xff":          "\"a\"=\"\\xff\"", // by the newer syntax
 		`"a b"=c,"d"=e`:   `bad matcher format: "a b"=c,"d"=e`,
 	} {
 		got, err := Filter([]string{text})

@@ -39,10 +39,10 @@ func (s *scanner) begin(body string) {
 }
 
 func (s *scanner) forget(most int) {
+	clear(s.pairs) // what lies behind was cleared before
 	if cap(s.pairs) > most {
 		s.pairs = nil
 	}
-	clear(s.pairs[:cap(s.pairs)])
 	s.begin("")
 }
 
@@ -200,7 +200,6 @@ func (s *scanner) labels(keepEmpty bool) (alert.Labels, bool) {
 	if empty && !keepEmpty {
 		set = slices.DeleteFunc(set, func(l alert.Label) bool { return l.Value == "" })
 	}
-	s.pairs = s.pairs[:from+len(set)]
 	return alert.Labels(set[:len(set):len(set)]), true
 }
 

@@ -122,3 +122,61 @@ func TestADeadManPingIsSentWhileTheDaemonWorks(t *testing.T) {
 		t.Error("it pings after its end")
 	}
 }
+
+func TestTheLedgerTellsOfEachNotificationAndSendsItAgain(t *testing.T) {
+	t.Parallel()
+	w, p, slack, hook := newPageWorld(t, "route: {receivers: [hooks], group_wait: 0s, group_interval: 100ms}\ncanary: {every: 1h, receivers: [hooks]}\n")
+	refuse := true
+	hook.set(func(int) (int, time.Duration) {
+		if refuse {
+			return http.StatusBadRequest, 0
+		}
+		return http.StatusOK, 0
+	})
+	d := w.start()
+	var page struct {
+		Deliveries []struct {
+			ID, Kind, State string
+			Attempts        []struct {
+				Status int
+				Answer string
+			}
+		}
+	}
+	await(t, "the canary to be dead", func() bool {
+		d.get("/api/v1/deliveries?state=dead", &page)
+		return len(page.Deliveries) == 1
+	})
+	canary := page.Deliveries[0]
+	if canary.Kind != "canary" || len(canary.Attempts) != 1 || canary.Attempts[0].Status != 400 || !strings.Contains(canary.Attempts[0].Answer, "answered 400") {
+		t.Errorf("%+v", canary)
+	}
+	hook.mu.Lock()
+	refuse = false
+	hook.mu.Unlock()
+	if code, out := w.run("deliveries", "redeliver", canary.ID, "--url", d.base); code != 0 {
+		t.Errorf("%d: %s", code, out)
+	}
+	hook.awaitTold("TocsinTest", "info firing")
+	p.set("mail", 500)
+	hook.awaitTold("queue-depth", "critical firing")
+	await(t, "both to be settled", func() bool {
+		d.get("/api/v1/deliveries?state=sent&receiver=hooks&since=1h", &page)
+		return len(page.Deliveries) == 2
+	})
+	if code, out := w.run("deliveries", "--state", "sent", "--url", d.base); code != 0 || strings.Count(out, "hooks") != 2 || !strings.Contains(out, canary.ID) {
+		t.Errorf("%d: %s", code, out)
+	}
+	if got := slack.news(); len(got) > 0 {
+		t.Errorf("slack got %v", got)
+	}
+	// A restart goes on with the canary's schedule.
+	d.stop()
+	d = w.start()
+	await(t, "two polls", func() bool { return d.polls("web") > 2 })
+	d.get("/api/v1/deliveries?group=canary:hooks", &page)
+	if len(page.Deliveries) != 1 {
+		t.Errorf("%d canaries after a restart", len(page.Deliveries))
+	}
+	d.stop()
+}

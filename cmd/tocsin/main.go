@@ -75,6 +75,7 @@ on the console.
   tocsin check --config configs/embedded.yaml    find every mistake
   tocsin test rules.yaml rules.test.yaml         run the rules' tests
   tocsin explain cache-hit-rate                  ask the daemon why a rule fires, or not
+  tocsin routes test severity=critical           say whom an alert would reach
   tocsin demo                                    watch an incident, with no server installed`,
 		Version: versionLine(), Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -91,7 +92,7 @@ on the console.
 	root.SetErr(w.stderr)
 	root.SetVersionTemplate("{{ .Version }}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newDeliveries(w), newReceivers(w), newSchema(w), newDemo(w), newVersion(w))
+	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newRoutes(w), newDeliveries(w), newReceivers(w), newSchema(w), newDemo(w), newVersion(w))
 	plainUsage(root)
 	return root
 }

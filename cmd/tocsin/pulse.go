@@ -67,10 +67,7 @@ func (d *daemon) beginPulses(c *configs.Config) {
 	if p.canary.Every > 0 && len(p.names) > 0 {
 		canary := &pulse.Canary{
 			Every: p.canary.Every, Receivers: p.names, ExternalURL: c.ExternalURL(),
-			Store: d.store, Outbox: d.outbox, NewID: newMessageID, Log: d.log,
-		}
-		if l := d.ledgerOf(); l != nil {
-			canary.Ledger = l
+			Store: d.store, Ledger: d.store, Outbox: d.outbox, NewID: newMessageID, Log: d.log,
 		}
 		p.wg.Go(func() { _ = canary.Run(ctx) }) // returns ctx's error
 	}

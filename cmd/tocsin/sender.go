@@ -13,29 +13,13 @@ import (
 	"github.com/tocsin-dev/tocsin/store"
 )
 
-// ledger is what the API needs of a store that lists its deliveries.
-type ledger interface {
-	api.Deliveries
-	Redeliver(ctx context.Context, id string, now time.Time) (alert.Delivery, error)
-}
-
-// ledgerOf returns the store's ledger; nil where it keeps none.
-func (d *daemon) ledgerOf() ledger {
-	l, _ := any(d.store).(ledger)
-	return l
-}
-
 // sender adapts the outbox to what people may have sent.
 type sender struct{ d *daemon }
 
 // Redeliver sends a delivery once more.
 func (s sender) Redeliver(ctx context.Context, id string) (alert.Delivery, error) {
-	l := s.d.ledgerOf()
-	if l == nil {
-		return alert.Delivery{}, store.ErrNotFound
-	}
 	// From here on it goes through, whatever becomes of who asked for it.
-	again, err := l.Redeliver(context.WithoutCancel(ctx), id, time.Now())
+	again, err := s.d.store.Redeliver(context.WithoutCancel(ctx), id, time.Now())
 	if err == nil {
 		s.d.outbox.Redeliver(again)
 	}

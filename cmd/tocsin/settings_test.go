@@ -14,7 +14,7 @@ func TestADigestChangesWithEverySettingAndWithNothingElse(t *testing.T) {
 		c.Headers = map[string]secret.String{"a": secret.New("1"), "b": secret.New("2")}
 		return &c
 	}
-	if digestOf(base()) != digestOf(base()) {
+	if first, again := digestOf(base()), digestOf(base()); first != again {
 		t.Error("the same settings have two digests")
 	}
 	for name, change := range map[string]func(*webhook.Config){

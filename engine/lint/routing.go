@@ -57,10 +57,10 @@ func walkRoutes(r route.Spec, above alert.Matchers, path string, alerts Alerts, 
 		if !ok {
 			continue
 		}
-		all := append(slices.Clone(above), match...)
+		all := append(slices.Clone(above), match.Matchers...)
 		switch {
 		case alerts.warn(match, problem.Join(at, "match"), out):
-		case contradicts(above, match):
+		case contradicts(above, match.Matchers):
 			out.Warn(problem.UnreachableRoute, at, "", "no alert gets here: the route above takes none of these")
 		case slices.ContainsFunc(before, func(m alert.Matchers) bool { return covers(m, all) }):
 			out.Warn(problem.UnreachableRoute, at, "put it first, or write `continue: true` there",
@@ -69,7 +69,7 @@ func walkRoutes(r route.Spec, above alert.Matchers, path string, alerts Alerts, 
 			walkRoutes(child, all, at, alerts, out)
 		}
 		if !child.Continue {
-			before = append(before, match)
+			before = append(before, match.Matchers)
 		}
 	}
 }
@@ -81,7 +81,7 @@ func Inhibitions(specs []route.InhibitSpec, alerts Alerts) problem.List {
 	for i, spec := range specs {
 		for _, side := range [...]struct {
 			name  string
-			match []string
+			match route.MatchSpec
 		}{{"source", spec.Source}, {"target", spec.Target}} {
 			if match, ok := read(side.match); ok {
 				alerts.warn(match, fmt.Sprintf("[%d].%s", i, side.name), &out)
@@ -92,10 +92,11 @@ func Inhibitions(specs []route.InhibitSpec, alerts Alerts) problem.List {
 }
 
 // warn tells of matchers that no alert satisfies, and whether there are any.
-func (a Alerts) warn(match alert.Matchers, path string, out *problem.List) bool {
+func (a Alerts) warn(written route.Match, path string, out *problem.List) bool {
 	found := false
+	match := written.Matchers
 	for i, m := range match {
-		at := fmt.Sprintf("%s[%d]", path, i)
+		at := fmt.Sprintf("%s[%d]", path, written.Texts[i])
 		values, known := a[m.Name]
 		switch {
 		case contradiction(match, i).message != "":
@@ -129,16 +130,9 @@ func NewAlerts(categories map[string]string) Alerts {
 	return alerts
 }
 
-func read(texts []string) (alert.Matchers, bool) {
-	var match alert.Matchers
-	for _, text := range texts {
-		m, err := alert.ParseMatcher(text)
-		if err != nil {
-			return nil, false
-		}
-		match = append(match, m)
-	}
-	return match, true
+func read(texts route.MatchSpec) (route.Match, bool) {
+	match, wrong := texts.Read()
+	return match, len(wrong) == 0
 }
 
 // contradicts says whether nothing satisfies both.

@@ -50,6 +50,8 @@ func TestAliveTellsOfLanesThatStandStillAndOfOutcomesThatAreNotStored(t *testing
 		synctest.Wait()
 		alive("")
 		stop()
-		<-done
+		if err := <-done; err == nil {
+			t.Error("run ended without a stop")
+		}
 	})
 }

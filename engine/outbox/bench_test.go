@@ -98,7 +98,9 @@ func run(b *testing.B, n notifiers.Notifier, groups int) {
 		disk.all.Wait()
 	}
 	stop()
-	<-done
+	if err := <-done; err == nil {
+		b.Error("run ended without a stop")
+	}
 	b.ReportMetric(float64(groups*b.N)/b.Elapsed().Seconds(), "sent/s")
 	b.ReportMetric(float64(disk.writes.Load())/float64(b.N), "writes/storm")
 	if s := o.Status()["hooks"]; s.Failed > 0 || s.Pending > 0 {

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,9 +84,9 @@ func (b *bench) enqueue(groups int) {
 func TestAReceiverThatIsDownIsAskedWithOneNotificationAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &phone{}
-		up := false
+		var up atomic.Bool
 		p.answer = func(context.Context, alert.Notification, int) error {
-			if up {
+			if up.Load() {
 				return nil
 			}
 			return down(503)
@@ -107,7 +109,7 @@ func TestAReceiverThatIsDownIsAskedWithOneNotificationAtATime(t *testing.T) {
 		if seen := distinct(p.called()); seen < 50 {
 			t.Errorf("the probes were of %d groups: one that the receiver cannot stand would block all", seen)
 		}
-		up = true
+		up.Store(true)
 		time.Sleep(time.Minute + time.Second)
 		if s := b.Status()["ops"]; s.Sent != 100 || s.Pending != 0 || s.Breaker != BreakerClosed {
 			t.Errorf("after it came back: %+v", s)
@@ -117,6 +119,58 @@ func TestAReceiverThatIsDownIsAskedWithOneNotificationAtATime(t *testing.T) {
 		}
 		b.stop()
 	})
+}
+
+func TestOneSuccessBringsEverythingAfterALongTimeDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var up atomic.Bool
+		p := &phone{answer: func(context.Context, alert.Notification, int) error {
+			if up.Load() {
+				return nil
+			}
+			return down(503)
+		}}
+		b := start(t, Receiver{Notifier: p})
+		b.enqueue(10)
+		time.Sleep(6 * time.Hour) // each would wait for up to 5 minutes by itself
+		up.Store(true)
+		time.Sleep(time.Minute + time.Second)
+		if s := b.Status()["ops"]; s.Sent != 10 {
+			t.Errorf("%+v", s)
+		}
+		b.stop()
+	})
+}
+
+func TestABreakerOpensByFailuresOfSeveralGroupsInARow(t *testing.T) {
+	p := DefaultPolicy()
+	now := time.Now()
+	for _, tt := range []struct {
+		attempts string // a, b: a group's failure; A, B: its timeout; -: a success
+		open     bool
+	}{
+		{"aaaaaaaaaa", false},
+		{"AAAAAAAAAA", false},
+		{"aaab", false},
+		{"aaaab", true},
+		{"ab-abab", false},
+		{"AB", true},
+		{"aB", false},
+		{"aBA", true},
+		{"A-B", false},
+	} {
+		b := breaker{}
+		for _, c := range tt.attempts {
+			if c == '-' {
+				b.reset()
+				continue
+			}
+			b.failed(&p, strings.ToLower(string(c)), c < 'a', false, 0, now)
+		}
+		if b.open != tt.open {
+			t.Errorf("%s: open is %t", tt.attempts, b.open)
+		}
+	}
 }
 
 func distinct(ids []string) int {
@@ -161,6 +215,15 @@ func TestAHangingReceiverOpensItsBreakerSoon(t *testing.T) {
 		time.Sleep(11 * time.Second)
 		if s := b.Status()["ops"]; s.Breaker == BreakerClosed || s.Failed > 3 {
 			t.Errorf("%+v", s)
+		}
+		time.Sleep(20 * time.Second) // what had begun before it opened ends
+		for range 300 {              // a probe that hangs is followed by no other
+			time.Sleep(time.Second)
+			b.enqueue(1)
+			synctest.Wait()
+			if s := b.Status()["ops"]; s.InFlight > 1 {
+				t.Fatalf("%+v", s)
+			}
 		}
 		b.stop()
 	})
@@ -256,10 +319,10 @@ func TestAReceiverThatIsGoneIsDisabledUntilItsSettingsChange(t *testing.T) {
 		if len(gone.called()) != 1 || !s.Disabled || s.DisabledReason == "" || s.Pending != 10 || s.Dead != 0 {
 			t.Errorf("%d calls, %+v", len(gone.called()), s)
 		}
-		if len(b.ledger.marks) != 1 || b.ledger.marks[0].Name != "receiver/ops/disabled" {
-			t.Fatalf("marks %+v", b.ledger.marks)
+		if len(b.ledger.kept()) != 1 || b.ledger.kept()[0].Name != "receiver/ops/disabled" {
+			t.Fatalf("marks %+v", b.ledger.kept())
 		}
-		mark := b.ledger.marks[0]
+		mark := b.ledger.kept()[0]
 		b.stop()
 
 		// A restart remembers; other settings are a new beginning.
@@ -283,14 +346,15 @@ func TestAReceiverThatIsGoneIsDisabledUntilItsSettingsChange(t *testing.T) {
 		if n := len(well.called()); n != 10 || b.Status()["ops"].Disabled {
 			t.Errorf("with other settings it was called %d times", n)
 		}
-		if last := b.ledger.marks[len(b.ledger.marks)-1]; last != (store.Mark{Name: mark.Name}) {
-			t.Errorf("the mark stays: %+v", b.ledger.marks)
+		kept := b.ledger.kept()
+		if last := kept[len(kept)-1]; last != (store.Mark{Name: mark.Name}) {
+			t.Errorf("the mark stays: %+v", b.ledger.kept())
 		}
 		b.stop()
 
 		b = start(t, Receiver{Notifier: well, Settings: "new"}, mark)
-		if b.Status()["ops"].Disabled || len(b.ledger.marks) != 1 || b.ledger.marks[0].Value != "" {
-			t.Errorf("a change while it was down: %+v", b.ledger.marks)
+		if b.Status()["ops"].Disabled || len(b.ledger.kept()) != 1 || b.ledger.kept()[0].Value != "" {
+			t.Errorf("a change while it was down: %+v", b.ledger.kept())
 		}
 		b.stop()
 	})

@@ -22,15 +22,16 @@ func markName(receiver string) string { return markPrefix + receiver + markSuffi
 
 // readDisabled reads a mark; ok is false for a mark of somebody else.
 func readDisabled(m store.Mark) (receiver string, d *disabled, ok bool) {
-	name, ok := strings.CutPrefix(m.Name, markPrefix)
-	if name, ok = strings.CutSuffix(name, markSuffix); !ok || m.Value == "" || name == "" {
+	name, begins := strings.CutPrefix(m.Name, markPrefix)
+	name, ends := strings.CutSuffix(name, markSuffix)
+	if !begins || !ends || m.Value == "" {
 		return "", nil, false
 	}
 	d = &disabled{}
 	if json.Unmarshal([]byte(m.Value), d) != nil {
 		return "", nil, false // of another version; the receiver says it again
 	}
-	return name, d, strings.HasPrefix(m.Name, markPrefix)
+	return name, d, true
 }
 
 // disable stops the lane until somebody changes or enables the receiver, unless

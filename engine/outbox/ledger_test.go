@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +33,12 @@ func (c *chat) Notify(_ context.Context, n alert.Notification) (notifiers.Receip
 	defer c.mu.Unlock()
 	c.told = append(c.told, n.Reference)
 	return notifiers.Receipt{Reference: c.name(len(c.told)), Status: 200, Answer: "ok"}, nil
+}
+
+func (c *chat) names() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.told)
 }
 
 func TestAGroupsMessageIsFoundAgainWithinItsLife(t *testing.T) {
@@ -64,15 +72,17 @@ func TestAGroupsMessageIsFoundAgainWithinItsLife(t *testing.T) {
 		tell("old", 2, began.Add(time.Hour), alert.Firing) // but not of another life
 		tell("other", 1, time.Time{}, alert.Firing)        // nothing is shared
 		want := []string{"", "ts1", "ts1", "", "", "ts0", "", ""}
-		if diff := cmp.Diff(want, c.told); diff != "" {
+		if diff := cmp.Diff(want, c.names()); diff != "" {
 			t.Error(diff)
 		}
-		first := l.settled[0]
+		first := l.outcomes()[0]
 		if first.Reference != "ts1" || first.Group != "g" || !first.Opened.Equal(began) || first.Receiver != "ops" {
 			t.Errorf("settled %+v", first)
 		}
 		stop()
-		<-done
+		if err := <-done; err == nil {
+			t.Error("run ended without a stop")
+		}
 	})
 }
 
@@ -92,14 +102,14 @@ func TestEachAttemptIsNoted(t *testing.T) {
 		b.enqueue(1)
 		time.Sleep(time.Minute)
 		b.stop()
-		if len(b.ledger.settled) != 3 {
-			t.Fatalf("%+v", b.ledger.settled)
+		if len(b.ledger.outcomes()) != 3 {
+			t.Fatalf("%+v", b.ledger.outcomes())
 		}
 		for i, want := range []struct {
 			status int
 			answer string
 		}{{502, "webhook: http://h answered 502 Bad Gateway: xxx"}, {0, "connection refused"}, {0, ""}} {
-			got := b.ledger.settled[i].Attempt
+			got := b.ledger.outcomes()[i].Attempt
 			if got.Status != want.status || !strings.HasPrefix(got.Answer, want.answer) || got.Took != 20*time.Millisecond || got.At.IsZero() {
 				t.Errorf("attempt %d: %+v", i+1, got)
 			}
@@ -139,8 +149,8 @@ func TestATestGoesBesideTheQueueAndTheHistory(t *testing.T) {
 		if err != nil || got.Status != 200 || got.Answer != "ok" || reference != "ts" {
 			t.Errorf("%+v, %q, %v", got, reference, err)
 		}
-		if len(b.ledger.settled) != 0 || b.Status()["ops"].Sent != 0 {
-			t.Errorf("it stands in the ledger: %+v", b.ledger.settled)
+		if len(b.ledger.outcomes()) != 0 || b.Status()["ops"].Sent != 0 {
+			t.Errorf("it stands in the ledger: %+v", b.ledger.outcomes())
 		}
 		n.Receiver = "nobody"
 		if _, _, err := b.Test(t.Context(), n); !errors.Is(err, ErrNoReceiver) {
@@ -170,12 +180,12 @@ func TestATestOfAReceiverThatHangsEnds(t *testing.T) {
 // slow is a store that takes its time, and counts its writes.
 type slow struct {
 	ledger
-	writes int
+	writes atomic.Int64
 }
 
 func (p *slow) Settle(ctx context.Context, s []store.Settlement) error {
 	time.Sleep(5 * time.Millisecond)
-	p.writes++
+	p.writes.Add(1)
 	return p.ledger.Settle(ctx, s)
 }
 
@@ -194,10 +204,12 @@ func TestOutcomesAreWrittenTogether(t *testing.T) {
 		if n := len(s.states()); n != 500 {
 			t.Errorf("%d of 500 are settled", n)
 		}
-		if s.writes > 40 {
-			t.Errorf("%d writes for 500 outcomes", s.writes)
+		if n := s.writes.Load(); n > 40 {
+			t.Errorf("%d writes for 500 outcomes", n)
 		}
 		stop()
-		<-done
+		if err := <-done; err == nil {
+			t.Error("run ended without a stop")
+		}
 	})
 }

@@ -46,6 +46,18 @@ func (l *ledger) Commit(_ context.Context, c store.Change) error {
 	return nil
 }
 
+func (l *ledger) kept() []store.Mark {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.marks)
+}
+
+func (l *ledger) outcomes() []store.Settlement {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.settled)
+}
+
 func (l *ledger) states() map[string]alert.DeliveryState {
 	l.mu.Lock()
 	defer l.mu.Unlock()

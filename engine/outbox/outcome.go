@@ -16,6 +16,8 @@ import (
 const (
 	maxAnswerRunes = 300 // of an attempt's answer
 	maxErrorRunes  = 1000
+	// maxReferenceBytes bounds what a receiver may call a message: it is kept.
+	maxReferenceBytes = 1 << 10
 )
 
 // conclude records the outcome of an attempt and goes on. The row is this
@@ -28,6 +30,9 @@ func (l *lane) conclude(attempts context.Context, c *call, receipt notifiers.Rec
 		l.mu.Unlock()
 		l.nudge()
 		return
+	}
+	if len(receipt.Reference) > maxReferenceBytes {
+		receipt.Reference = ""
 	}
 	gone := c.receiver != nil && notifiers.StatusOf(err) == http.StatusGone
 	happened := l.judge(c, receipt, err, gone, now)

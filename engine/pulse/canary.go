@@ -30,8 +30,8 @@ type Outbox interface {
 	Enqueue(deliveries []alert.Delivery)
 }
 
-// Canary sends a canary through each of its receivers. Every and all but Ledger
-// are required; without a Ledger each start begins the schedule anew.
+// Canary sends a canary through each of its receivers. All fields but ExternalURL
+// are required.
 type Canary struct {
 	Every       time.Duration
 	Receivers   []string
@@ -73,10 +73,6 @@ func (c *Canary) plan(ctx context.Context, now time.Time) {
 	c.next = make(map[string]time.Time, len(c.Receivers))
 	for _, name := range c.Receivers {
 		c.next[name] = now
-		if c.Ledger == nil {
-			c.next[name] = now.Add(c.Every)
-			continue
-		}
 		if last, ok := c.last(ctx, name); ok {
 			c.next[name] = last.CreatedAt.Add(c.Every)
 		}
@@ -85,9 +81,6 @@ func (c *Canary) plan(ctx context.Context, now time.Time) {
 
 // last finds the receiver's last canary.
 func (c *Canary) last(ctx context.Context, receiver string) (alert.Delivery, bool) {
-	if c.Ledger == nil {
-		return alert.Delivery{}, false
-	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	page, err := c.Ledger.Deliveries(ctx, store.DeliveryQuery{Receiver: receiver, Group: group(receiver), Limit: 1})

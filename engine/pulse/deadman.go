@@ -50,15 +50,18 @@ func (d *Deadman) beat(ctx context.Context, told string) (now string) {
 		return told
 	case err == nil && told != "":
 		d.Log.Info("the dead-man ping is sent again")
-	case err != nil && told != what:
-		d.Log.Error(what, "error", err)
+	case err == nil || told == what:
+	case what == withheld:
+		d.Log.Error("the dead-man ping is withheld, for all is not well", "error", err)
+	default:
+		d.Log.Error("the dead-man ping could not be sent", "error", err)
 	}
 	return what
 }
 
 const (
-	withheld = "the dead-man ping is withheld, for all is not well"
-	notSent  = "the dead-man ping could not be sent"
+	withheld = "withheld"
+	notSent  = "not sent"
 )
 
 func (d *Deadman) try(ctx context.Context) (what string, err error) {

@@ -95,10 +95,12 @@ func TestACanaryGoesThroughEveryReceiverOnItsSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &ledger{}
 		during(t, canary(l, "ops", "hooks").Run, func() {
-			if diff := cmp.Diff([]string{"ops", "hooks"}, l.queued); diff != "" {
+			l.mu.Lock()
+			queued, n := slices.Clone(l.queued), l.rows[0].Notification
+			l.mu.Unlock()
+			if diff := cmp.Diff([]string{"ops", "hooks"}, queued); diff != "" {
 				t.Error(diff)
 			}
-			n := l.rows[0].Notification
 			if n.Kind != alert.KindCanary || n.GroupKey != "canary:hooks" || !strings.Contains(n.Alerts[0].Message, "canary") {
 				t.Errorf("%+v", n)
 			}
@@ -141,7 +143,7 @@ func TestACanaryWaitsForTheStore(t *testing.T) {
 			l.mu.Lock()
 			l.refuse = false
 			l.mu.Unlock()
-			time.Sleep(time.Minute)
+			time.Sleep(retryEvery + time.Second)
 			if n := l.sent(); n != 1 {
 				t.Errorf("%d canaries", n)
 			}

@@ -49,19 +49,6 @@ func CompileInhibitions(specs []InhibitSpec) ([]Inhibition, problem.List) {
 	return out, problems
 }
 
-func matchers(texts []string, path string, problems *problem.List) alert.Matchers {
-	var ms alert.Matchers
-	for i, text := range texts {
-		m, err := alert.ParseMatcher(text)
-		if err != nil {
-			problems.Add(fmt.Sprintf("%s[%d]", path, i), "%v", err).As(problem.BadMatcher)
-			continue
-		}
-		ms = append(ms, m)
-	}
-	return ms
-}
-
 // inhibitor is an inhibition with the alerts that fire and match its source, by
 // the values of its equal labels. The bool says that the alert matches the
 // target too.

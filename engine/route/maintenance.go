@@ -15,7 +15,7 @@ type MaintenanceSpec struct {
 	// Name is the reason that the history tells.
 	Name string `yaml:"name"`
 	// Match are matchers; every one must hold.
-	Match []string `yaml:"match"`
+	Match MatchSpec `yaml:"match"`
 	// From and To are the work's beginning and end: 2026-12-01T22:00:00Z, or
 	// 2026-12-01 22:00 in the time zone of Location.
 	From string `yaml:"from"`
@@ -107,16 +107,25 @@ func momentOf(text string, zone *time.Location, path string, problems *problem.L
 	if text == "" {
 		return time.Time{}
 	}
+	t, err := ParseMoment(text, zone)
+	if err != nil {
+		problems.AddHint(path, "write for example 2026-12-01T22:00:00Z, or 2026-12-01 22:00 with a location", "%v", err)
+	}
+	return t
+}
+
+// ParseMoment reads 2026-12-01T22:00:00Z or, in the zone, 2026-12-01 22:00 and
+// 2026-12-01.
+func ParseMoment(text string, zone *time.Location) (time.Time, error) {
 	for _, layout := range [...]string{
-		time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04Z07:00",
+		time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04Z07:00", "2006-01-02 15:04Z07:00",
 		"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02",
 	} {
 		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return t
+			return t, nil
 		}
 	}
-	problems.AddHint(path, "write for example 2026-12-01T22:00:00Z, or 2026-12-01 22:00 with a location", "%q is not a moment", text)
-	return time.Time{}
+	return time.Time{}, fmt.Errorf("%q is not a moment", text)
 }
 
 // Active says whether the work goes on at the moment.

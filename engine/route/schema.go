@@ -6,7 +6,6 @@ import "github.com/tocsin-dev/tocsin/internal/schema"
 func (Spec) JSONSchema() schema.Schema {
 	labels := schema.List(schema.Text(`^(?:[a-zA-Z_][a-zA-Z0-9_]*|\.\.\.)$`, "the name of a label, or '...' for every label"))
 	return schema.Object(schema.Schema{
-		"match":     schema.Matchers(),
 		"receivers": schema.Schema{"uniqueItems": true},
 		"group_by": schema.Merge(labels, schema.Schema{
 			"uniqueItems": true,
@@ -62,7 +61,7 @@ func (MaintenanceSpec) JSONSchema() schema.Schema {
 	moment := schema.Text(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?$`,
 		"a moment such as 2026-12-01T22:00:00Z or 2026-12-01 22:00")
 	s := schema.Object(schema.Schema{
-		"name": schema.NotEmpty(), "match": schema.Merge(schema.Matchers(), schema.Schema{"minItems": 1}), "from": moment, "to": moment,
+		"name": schema.NotEmpty(), "match": schema.Schema{"minItems": 1}, "from": moment, "to": moment,
 	}, "name", "match")
 	s["anyOf"] = []any{
 		schema.Schema{"required": []string{"to"}},
@@ -76,7 +75,7 @@ func (MaintenanceSpec) JSONSchema() schema.Schema {
 func RootSchema() schema.Schema {
 	noIntervals := schema.Schema{"maxItems": 0, "errorMessage": "the root route takes every alert, at any time; put it on a route below"}
 	return schema.Object(schema.Schema{
-		"match":                 schema.Schema{"maxItems": 0, "errorMessage": "the root route takes every alert; put match on a route below"},
+		"match":                 schema.Schema{"maxItems": 0, "maxLength": 0, "errorMessage": "the root route takes every alert; put match on a route below"},
 		"mute_time_intervals":   noIntervals,
 		"active_time_intervals": noIntervals,
 		"continue":              schema.Schema{"not": schema.Schema{"const": true}, "errorMessage": "nothing comes after the root route; remove it"},
@@ -86,6 +85,6 @@ func RootSchema() schema.Schema {
 
 // JSONSchema says what reflection cannot of an inhibition's fields.
 func (InhibitSpec) JSONSchema() schema.Schema {
-	matchers := schema.Merge(schema.Matchers(), schema.Schema{"minItems": 1})
+	matchers := schema.Schema{"minItems": 1}
 	return schema.Object(schema.Schema{"source": matchers, "target": matchers, "equal": schema.LabelNames()}, "source", "target")
 }

@@ -6,7 +6,7 @@ import "time"
 // GroupBy, Escalate and Fallback are inherited from the parent where they are
 // left out; Receivers where they are empty.
 type Spec struct {
-	Match []string `yaml:"match"` // every matcher must hold; the root has none
+	Match MatchSpec `yaml:"match"` // every matcher must hold; the root has none
 	// Receivers are told, by name.
 	Receivers []string `yaml:"receivers"`
 	GroupBy   []string `yaml:"group_by"` // label names, or ['...'] for every label
@@ -39,8 +39,8 @@ type Spec struct {
 type InhibitSpec struct {
 	// Source are matchers of the alerts that hold others back, Target of those
 	// that are held back.
-	Source []string `yaml:"source"`
-	Target []string `yaml:"target"`
+	Source MatchSpec `yaml:"source"`
+	Target MatchSpec `yaml:"target"`
 	// Equal are labels of which both alerts must have the same value.
 	Equal []string `yaml:"equal"`
 }

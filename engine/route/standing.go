@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 // made when it is asked for. It is never changed.
 type Stance struct {
 	body      Body
+	fp        alert.Fingerprint
 	receivers []string
 	silenced  []string
 	inhibited []alert.Fingerprint
@@ -24,6 +26,9 @@ func (s *Stance) Standing() alert.Standing {
 		Alert: s.body.Alert(), Receivers: s.receivers, SilencedBy: s.silenced, InhibitedBy: s.inhibited, MutedBy: s.muted, Ack: s.ack,
 	}
 }
+
+// Compare orders stances by the fingerprints of their alerts.
+func (s *Stance) Compare(other *Stance) int { return cmp.Compare(s.fp, other.fp) }
 
 // matches says whether the alert has what the matchers ask for.
 func (e *entry) matches(ms alert.Matchers) bool {
@@ -88,7 +93,7 @@ func selects(q *alert.StandingQuery, s *Stance) bool {
 // stance looks at one alert. The receivers of a route's alerts are one list,
 // kept in shared.
 func (d *Dispatcher) stance(e *entry, shared map[*Route][]string, now time.Time) Stance {
-	s := Stance{body: e.body, ack: e.ack, receivers: e.receivers(shared)}
+	s := Stance{body: e.body, fp: e.fp, ack: e.ack, receivers: e.receivers(shared)}
 	if d.silences.any(now) || len(d.inhibitors) > 0 || len(d.options.Maintenance) > 0 {
 		labels := e.body.Labels()
 		s.silenced = d.silences.ids(labels, now)

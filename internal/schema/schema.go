@@ -29,6 +29,8 @@ const (
 	Variable = `\$\{[A-Za-z_][A-Za-z0-9_]*(:-|\})`
 
 	labelName = `[a-zA-Z_][a-zA-Z0-9_]*`
+	matcherOp = `\s*(?:=~|!=|!~|=(?:[^=~]|$))`
+	matchers  = `^\s*\{?\s*(?:"(?:[^"\\]|\\.)+"|[^\s"'\x60{},=!~\\]+)` + matcherOp
 	matcher   = `^\s*("[^"]+"|[^\s"'\x60{},=!~\\]+)\s*(?:=~|!=|!~|=(?:[^=~]|$))`
 )
 
@@ -87,6 +89,11 @@ func LabelName() Schema {
 // Matchers is a list of matchers, as in severity = critical.
 func Matchers() Schema {
 	return List(Text(matcher, "a matcher such as severity = critical; operators are =, !=, =~ and !~"))
+}
+
+// MatcherSet is one matcher or a set of them, as in {severity="critical",team=~"a|b"}.
+func MatcherSet() Schema {
+	return Text(matchers, "a matcher such as severity = critical, or a set of them in braces; operators are =, !=, =~ and !~")
 }
 
 // Labels is a mapping of labels; the reserved names cannot be set.

@@ -161,19 +161,26 @@ func (g *Generator) reader(t reflect.Type) schema.Schema {
 	case yamlpos.IsSecret(t):
 		return text
 	case t.Kind() == reflect.Struct && len(yamlpos.Keys(t)) > 0:
-	case t.Kind() == reflect.Map:
+	case t.Kind() == reflect.Map || t.Kind() == reflect.Slice:
 	default:
 		return text
 	}
-	if choice, ok := text["anyOf"].([]any); ok { // of the texts; the long form is none of them
-		text["anyOf"] = append(choice, schema.Schema{"type": "object"})
+	form := "object"
+	if t.Kind() == reflect.Slice {
+		form = "array"
 	}
-	types := append([]string{"object"}, typesOf(text)...)
+	if choice, ok := text["anyOf"].([]any); ok { // of the texts; the long form is none of them
+		text["anyOf"] = append(choice, schema.Schema{"type": form})
+	}
+	types := append([]string{form}, typesOf(text)...)
 	return g.named(t, func() schema.Schema {
 		var long schema.Schema
-		if t.Kind() == reflect.Map {
+		switch t.Kind() {
+		case reflect.Map:
 			long = schema.Merge(g.mapping(t), open(overlay(t)))
-		} else {
+		case reflect.Slice: // of such texts
+			long = schema.Schema{"items": g.given(scalarText(said))}
+		default:
 			long = g.Object(t)
 		}
 		return schema.Merge(schema.Merge(text, long), schema.Schema{"type": types})

@@ -136,13 +136,16 @@ func (dec *decoder) pointer(n *yaml.Node, v reflect.Value, path string) {
 	dec.value(n, v.Elem(), path)
 }
 
-// reader lets a type read itself from a scalar, or fills it as the struct or
-// the map that it is from a mapping.
+// reader lets a type read itself from a scalar, or fills it as the struct, the
+// map or the list that it is.
 func (dec *decoder) reader(n *yaml.Node, v reflect.Value, path string) {
-	if hasLongForm(v.Type()) && dec.opened(n, path).Kind == yaml.MappingNode {
-		if v.Kind() == reflect.Map {
+	if hasLongForm(v.Type()) && dec.opened(n, path).Kind == longForm(v.Type()) {
+		switch v.Kind() {
+		case reflect.Map:
 			dec.mapOf(n, v, path)
-		} else {
+		case reflect.Slice:
+			dec.slice(n, v, path)
+		default:
 			dec.mapping(n, []reflect.Value{v}, path)
 		}
 		return

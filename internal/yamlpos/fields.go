@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/internal/units"
 )
@@ -101,9 +103,17 @@ func isScalarReader(t reflect.Type) bool {
 }
 
 // hasLongForm says whether a type that reads itself from a scalar may be written
-// as a mapping, too.
+// as a mapping, too, or as a list where it is one.
 func hasLongForm(t reflect.Type) bool {
-	return t.Kind() == reflect.Map || t.Kind() == reflect.Struct && len(fieldsOf(t)) > 0
+	return t.Kind() == reflect.Map || t.Kind() == reflect.Slice || t.Kind() == reflect.Struct && len(fieldsOf(t)) > 0
+}
+
+// longForm is the kind of node that a type with a long form takes for it.
+func longForm(t reflect.Type) yaml.Kind {
+	if t.Kind() == reflect.Slice {
+		return yaml.SequenceNode
+	}
+	return yaml.MappingNode
 }
 
 // want says what a type is written as.
@@ -113,6 +123,8 @@ func want(t reflect.Type) string {
 		return "a duration such as 5s"
 	case t == reflect.TypeFor[units.ByteSize]():
 		return "a size such as 512MB"
+	case isScalarReader(t) && t.Kind() == reflect.Slice:
+		return "a text or a list"
 	case isScalarReader(t) && hasLongForm(t):
 		return "a text or a mapping"
 	case isScalarReader(t):

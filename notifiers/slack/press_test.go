@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -214,4 +215,37 @@ func TestAWebhookHasLinks(t *testing.T) {
 		}
 	}
 	notifiertest.GoldenJSON(t, "webhook_links.json", webhookMessage(compose(&n, linksOf(&n, s.links))))
+}
+
+// FuzzReadPress reads what is signed and may be anything: no panic, and a press
+// is one that can be answered.
+func FuzzReadPress(f *testing.F) {
+	f.Add(`{"type":"block_actions","user":{"id":"U1","name":"ada"},"actions":[{"action_id":"tocsin_ack","value":"{\"a\":[\"1\"]}"}]}`)
+	f.Add(`{"type":"block_actions","actions":[null],"message":{"blocks":[null,1,{"block_id":"tocsin_actions","elements":[null]}]}}`)
+	c := Default()
+	c.Token, c.SigningSecret, c.Channel = secret.New(testToken), secret.New(testSigningSecret), "#ops"
+	s, err := New(c, nil, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, payload string) {
+		body := url.Values{"payload": {payload}}.Encode()
+		r, err := slacktest.Sign(t.Context(), "http://tocsin.test/", testSigningSecret, body, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := s.ReadPress(r.Header, []byte(body))
+		if errors.Is(err, notifiers.ErrNotSigned) {
+			t.Fatal(err)
+		}
+		if p.Action != "" && (p.Target.Empty() || p.By == "" || p.Key == "" || p.Answer == nil) {
+			t.Errorf("%+v", p)
+		}
+		var m original
+		if json.Unmarshal([]byte(payload), &m) == nil {
+			if _, err := json.Marshal(m.noting(notifiers.ActAcknowledge, "done")); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }

@@ -1,10 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,9 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"time"
-
-	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/store"
 )
 
 const (
@@ -42,28 +37,18 @@ func (s *Store) examine(note lockNote) error {
 		}
 		return nil
 	}
-	f, err := os.Open(s.path)
+	m, err := openImage(s.path)
 	if err != nil {
 		return bare(err)
 	}
-	defer func() { _ = f.Close() }()
-	var head [headerBytes]byte
-	_, err = f.ReadAt(head[:], 0)
-	ours := err == nil && bytes.Equal(head[:len(magic)], magic) && binary.BigEndian.Uint32(head[68:]) == applicationID
-	if !ours {
-		if note.ours {
-			return fmt.Errorf("%w: its header is not that of a database of tocsin", ErrCorrupt)
-		}
-		return nil // whose it is SQLite will say
-	}
-	view, err := readWAL(s.path+"-wal", int(binary.BigEndian.Uint16(head[16:])))
-	if err != nil {
-		return bare(err)
-	}
-	if view.damaged {
+	defer m.close()
+	switch {
+	case m.view.damaged:
 		return fmt.Errorf("%w: its write-ahead log goes on behind a place that cannot be read", ErrCorrupt)
+	case note.ours && !m.isOurs():
+		return fmt.Errorf("%w: its header is not that of a database of tocsin", ErrCorrupt)
 	}
-	return nil
+	return nil // and whose it is SQLite will say
 }
 
 // untouched says that the file is as the last process left it in order.
@@ -83,14 +68,14 @@ func (s *Store) inspect(ctx context.Context, whole bool) error {
 	for _, look := range []func() error{
 		func() error { return s.readableJournal(ctx) },
 		func() error {
-			return readable[alert.Alert](ctx, s, `SELECT doc FROM alerts WHERE seq IN (`+loadedAlerts+`)`)
+			return s.readable(ctx, `SELECT doc FROM alerts WHERE seq IN (`+loadedAlerts+`)`)
 		},
-		func() error { return readable[store.Group](ctx, s, `SELECT doc FROM groups`) },
+		func() error { return s.readable(ctx, `SELECT doc FROM groups`) },
 		func() error {
-			return readable[alert.Notification](ctx, s, `SELECT doc FROM deliveries INDEXED BY deliveries_state JOIN notifications USING (seq) WHERE state = 1`)
+			return s.readable(ctx, `SELECT doc FROM deliveries INDEXED BY deliveries_state JOIN notifications USING (seq) WHERE state = 1`)
 		},
-		func() error { return readable[alert.Silence](ctx, s, `SELECT doc FROM silences`) },
-		func() error { return readable[alert.Ack](ctx, s, `SELECT doc FROM acks`) },
+		func() error { return s.readable(ctx, `SELECT doc FROM silences`) },
+		func() error { return s.readable(ctx, `SELECT doc FROM acks`) },
 	} {
 		if err := look(); err != nil {
 			return err
@@ -120,19 +105,19 @@ func (s *Store) readableJournal(ctx context.Context) error {
 }
 
 // readable reads documents, and says that the file is damaged where one is.
-func readable[T any](ctx context.Context, s *Store, query string) error {
+func (s *Store) readable(ctx context.Context, query string) error {
 	rows, err := s.readers.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var doc []byte
+		var doc sql.RawBytes
 		if err := rows.Scan(&doc); err != nil {
 			return err
 		}
-		if err := unmarshal(doc, new(T)); err != nil {
-			return err
+		if !json.Valid(doc) {
+			return fmt.Errorf("%w: a document in it", ErrCorrupt)
 		}
 	}
 	return rows.Err()

@@ -32,13 +32,9 @@ func (n lockNote) String() string {
 
 func parseNote(line string) lockNote {
 	n := lockNote{ours: line != ""}
-	switch {
-	case line == "mend":
-		n.mend = true
-	default:
-		_, err := fmt.Sscanf(line, "clean %d %d", &n.size, &n.mtime)
-		n.clean = err == nil
-	}
+	n.mend = line == "mend"
+	_, err := fmt.Sscanf(line, "clean %d %d", &n.size, &n.mtime)
+	n.clean = err == nil
 	return n
 }
 

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/url"
@@ -107,8 +106,7 @@ func (s *Store) wasOurs(note lockNote) bool {
 		return false
 	}
 	defer m.close()
-	head := m.page(1)
-	return note.ours || m.headed && head != nil && binary.BigEndian.Uint32(head[68:]) == applicationID
+	return note.ours || m.isOurs()
 }
 
 // connect opens the connections. The caller disconnects after an error.

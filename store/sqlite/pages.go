@@ -97,6 +97,12 @@ func (m *image) page(n uint32) []byte {
 	return page
 }
 
+// isOurs looks at page 1, of which a young database has nothing but the log.
+func (m *image) isOurs() bool {
+	head := m.page(1)
+	return head != nil && bytes.Equal(head[:len(magic)], magic) && binary.BigEndian.Uint32(head[68:]) == applicationID
+}
+
 // cells gives the places of a page's cells, and the page on the right of them.
 func (m *image) cells(n uint32, page []byte) (kind byte, at []int, right uint32, err error) {
 	head := page

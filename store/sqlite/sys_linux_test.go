@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"time"
 )
@@ -42,4 +43,15 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// limitFiles lets no file of this process grow beyond a size, until it is lifted.
+func limitFiles(size uint64) (lift func() error, err error) {
+	signal.Ignore(syscall.SIGXFSZ)
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		return nil, err
+	}
+	set := func(l syscall.Rlimit) error { return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &l) }
+	return func() error { return set(was) }, set(syscall.Rlimit{Cur: size, Max: was.Max})
 }

@@ -15,3 +15,5 @@ func mountTiny(string) error { return errors.ErrUnsupported }
 func dropRoot() error { return nil }
 
 func cpuTime() time.Duration { return 0 }
+
+func limitFiles(uint64) (func() error, error) { return nil, errors.ErrUnsupported }

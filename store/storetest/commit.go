@@ -200,7 +200,8 @@ func testContradictions(t *testing.T, d Driver) {
 		},
 		Groups: []store.Group{{Key: "g", CreatedAt: at(1)}},
 		Members: []store.Member{
-			nobody("g"), {MemberKey: store.MemberKey{Group: "nowhere", Receiver: "ops", AlertID: fresh.ID}},
+			nobody("g"),
+			{MemberKey: store.MemberKey{Group: "nowhere", Receiver: "ops", AlertID: fresh.ID}},
 			{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: fresh.ID}, At: at(1)},
 		},
 		Deliveries: []alert.Delivery{taken, queued("d2", "ops", 1, fresh)},
