@@ -3,6 +3,7 @@ module github.com/tocsin-dev/tocsin
 go 1.26.8
 
 require (
+	code.dny.dev/ssrf v0.3.0
 	github.com/expr-lang/expr v1.17.8
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/getkin/kin-openapi v0.153.0

@@ -132,16 +132,17 @@ func (b *body) texts(name string, limit int) []string {
 // maxMatchers is how many matchers one set may have.
 const maxMatchers = 50
 
-// matchers returns label matchers in Alertmanager's notation.
+// matchers returns label matchers in Alertmanager's notation, each text one or a
+// set in braces.
 func (b *body) matchers(name string) alert.Matchers {
 	var all alert.Matchers
 	for i, given := range b.texts(name, maxMatchers) {
-		m, err := alert.ParseMatcher(given)
+		set, err := alert.ParseMatchers(given)
 		if err != nil {
 			b.mistake("%s[%d]: %s", name, i, cut(err.Error(), 200))
 			continue
 		}
-		all = append(all, m)
+		all = append(all, set...)
 	}
 	return all
 }
