@@ -28,7 +28,7 @@ demo: build ## Play an incident, with no server installed
 	$(BIN)/tocsin demo
 
 .PHONY: services
-services: ## Install PostgreSQL, Redis and PgBouncer for the tests, where permitted
+services: ## Install PostgreSQL, Redis, Prometheus and amtool for the tests, where permitted
 	@scripts/services.sh
 
 .PHONY: test

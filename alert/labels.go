@@ -246,3 +246,12 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 	*f = got
 	return err
 }
+
+// Clone returns a copy that shares no memory with the labels.
+func (l Labels) Clone() Labels {
+	out := make(Labels, len(l))
+	for i := range l {
+		out[i] = Label{Name: strings.Clone(l[i].Name), Value: strings.Clone(l[i].Value)}
+	}
+	return out
+}

@@ -41,8 +41,11 @@ func NewMatcher(name string, op MatchOp, value string) (Matcher, error) {
 }
 
 // Matches says whether the labels satisfy the matcher.
-func (m *Matcher) Matches(ls Labels) bool {
-	value := ls.Get(m.Name)
+func (m *Matcher) Matches(ls Labels) bool { return m.MatchesValue(ls.Get(m.Name)) }
+
+// MatchesValue says whether a value of the matcher's label satisfies it; empty
+// is an absent label's.
+func (m *Matcher) MatchesValue(value string) bool {
 	switch m.Op {
 	case MatchEqual:
 		return value == m.Value

@@ -39,6 +39,15 @@ type alertDoc struct {
 	Duration    *float64          `json:"duration_seconds"` // how long it fired; null while it does, so that polling sees no change
 	Flapping    bool              `json:"flapping"`         // it is kept firing because it changes too often
 	Samples     []pointDoc        `json:"samples"`          // those that led to its last transition, oldest first
+	Outside     *outsideDoc       `json:"outside"`          // null for an alert of our own rules
+
+	*standingDoc // left out while it does not fire
+}
+
+// outsideDoc is what an alert has that was posted.
+type outsideDoc struct {
+	GeneratorURL string `json:"generator_url"`
+	ExpiresAt    stamp  `json:"expires_at"` // it resolves then, unless it is posted again
 }
 
 type pointDoc struct {
@@ -55,7 +64,7 @@ func pointDocs(points []alert.Point) []pointDoc {
 }
 
 func alertDocOf(a *alert.Alert) alertDoc {
-	return alertDoc{
+	doc := alertDoc{
 		ID: a.ID, Fingerprint: a.Fingerprint, Rule: a.Rule, Category: a.Category, Metric: a.Metric, Unit: a.Unit,
 		State: a.State, Severity: a.Severity, Worst: a.Worst,
 		Value: rounded(a.Value), Verb: a.Verb, Threshold: rounded(a.Threshold), Peak: rounded(a.Peak),
@@ -64,6 +73,10 @@ func alertDocOf(a *alert.Alert) alertDoc {
 		EndsAt: stamp(a.EndsAt), UpdatedAt: stamp(a.UpdatedAt),
 		Duration: lasted(a), Flapping: a.Flapping(), Samples: pointDocs(a.Samples),
 	}
+	if o := a.Outside; o != nil {
+		doc.Outside = &outsideDoc{o.GeneratorURL, stamp(o.ExpiresAt)}
+	}
+	return doc
 }
 
 // lasted is how long the alert fired, in seconds; nil while it does.
@@ -75,23 +88,42 @@ func lasted(a *alert.Alert) *float64 {
 	return &seconds
 }
 
-// getAlerts answers GET /api/v1/alerts: the pending and the firing alerts that
-// every filter lets pass, worst first and then the newest.
+// getAlerts answers GET /api/v1/alerts: the pending and the firing alerts, our
+// own and those from outside, that every filter lets pass, worst first and then
+// the newest.
 func (s *Server) getAlerts(r *http.Request) (any, error) {
-	pass, err := alertFilter(r)
+	pass, matchers, err := alertFilter(r)
 	if err != nil {
 		return nil, err
 	}
 	var chosen []alert.Alert
+	ours := map[string]bool{} // with the last value
 	for _, a := range s.Engine.Alerts() {
+		ours[a.ID] = true
 		if pass(&a) {
 			chosen = append(chosen, a)
 		}
 	}
+	standing := map[string]*standingDoc{}
+	if s.Router != nil {
+		s.Router.Standings(alert.StandingQuery{Matchers: matchers}, func(one *alert.Standing) bool {
+			if a := &one.Alert; pass(a) {
+				standing[a.ID] = standingDocOf(one)
+				if !ours[a.ID] {
+					chosen = append(chosen, *a)
+				}
+			}
+			return true
+		})
+	}
 	slices.SortStableFunc(chosen, worstThenNewest)
 	docs := make([]alertDoc, 0, len(chosen))
 	for i := range chosen {
-		docs = append(docs, alertDocOf(&chosen[i]))
+		doc := alertDocOf(&chosen[i])
+		if chosen[i].Active() {
+			doc.standingDoc = standing[doc.ID]
+		}
+		docs = append(docs, doc)
 	}
 	return struct {
 		Alerts []alertDoc `json:"alerts"`
@@ -100,7 +132,7 @@ func (s *Server) getAlerts(r *http.Request) (any, error) {
 
 // alertFilter reads state, severity, category and rule, each of which may hold
 // several, and match: label matchers that must all hold.
-func alertFilter(r *http.Request) (func(*alert.Alert) bool, error) {
+func alertFilter(r *http.Request) (func(*alert.Alert) bool, alert.Matchers, error) {
 	q := parseQuery(r)
 	states := q.states(alert.Pending, alert.Firing)
 	severities := q.severities()
@@ -110,7 +142,7 @@ func alertFilter(r *http.Request) (func(*alert.Alert) bool, error) {
 		return among(states, a.State) && among(severities, a.Severity) &&
 			among(categories, a.Category) && among(rules, a.Rule) &&
 			(len(matchers) == 0 || matchers.Matches(a.AllLabels()))
-	}, q.err()
+	}, matchers, q.err()
 }
 
 // among says whether the list has the value; the empty list has every value.
@@ -139,14 +171,16 @@ func (s *Server) getAlert(r *http.Request) (any, error) {
 		return nil, err
 	}
 	id := mux.Vars(r)["id"]
-	found, err := s.findAlert(r, id)
+	found, standing, err := s.findAlert(r, id)
 	if err != nil {
 		return nil, err
 	}
-	events, err := s.History.Events(r.Context(), id)
-	if err != nil && !errors.Is(err, store.ErrNotFound) { // an alert may have no event yet
+	events, err := s.events(r, found.ID)
+	if err != nil {
 		return nil, err
 	}
+	doc := alertDocOf(&found)
+	doc.standingDoc = standing
 	docs := make([]eventDoc, 0, len(events))
 	for _, e := range events {
 		docs = append(docs, eventDoc{
@@ -157,16 +191,39 @@ func (s *Server) getAlert(r *http.Request) (any, error) {
 	return struct {
 		alertDoc
 		Events []eventDoc `json:"events"`
-	}{alertDocOf(&found), docs}, nil
+	}{doc, docs}, nil
 }
 
-// findAlert prefers the engine's alert, which has the last value; the store
-// has every alert, with the value of its last transition.
-func (s *Server) findAlert(r *http.Request, id string) (alert.Alert, error) {
-	for _, a := range s.Engine.Alerts() {
-		if a.ID == id {
-			return a, nil
+// events returns what happened to an alert, which may be nothing yet.
+func (s *Server) events(r *http.Request, id string) ([]alert.Event, error) {
+	events, err := s.History.Events(r.Context(), id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return events, err
+}
+
+// findAlert prefers the engine's alert, which has the last value, and how it
+// stands when it fires; the store has every alert, with the value of its last
+// transition.
+func (s *Server) findAlert(r *http.Request, id string) (alert.Alert, *standingDoc, error) {
+	var standing *standingDoc
+	var firing *alert.Alert
+	if s.Router != nil {
+		if found, ok := s.Router.Standing(id); ok && found.Alert.ID == id {
+			standing, firing = standingDocOf(&found), &found.Alert
 		}
 	}
-	return s.History.Alert(r.Context(), id)
+	if firing == nil || firing.Outside == nil {
+		for _, a := range s.Engine.Alerts() {
+			if a.ID == id {
+				return a, standing, nil
+			}
+		}
+	}
+	if firing != nil {
+		return *firing, standing, nil
+	}
+	found, err := s.History.Alert(r.Context(), id)
+	return found, nil, err
 }

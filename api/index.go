@@ -26,6 +26,8 @@ func (s *Server) newStaticDocuments() staticDocuments {
 		{"cache", "/api/performance?action=cache"},
 		{"database", "/api/performance?action=database"},
 		{"alerts", "/api/performance/alerts"},
+		{"silences", "/api/v1/silences"},
+		{"heartbeats", "/api/v1/heartbeats"},
 		{"history", "/api/performance/alerts/history"},
 		{"keys", "/api/performance/cache/keys?pattern=user:*"},
 		{"health", "/api/health"},
@@ -34,6 +36,7 @@ func (s *Server) newStaticDocuments() staticDocuments {
 		{"rulefiles", "/api/v1/rulefiles"},
 		{"sources", "/api/v1/sources"},
 		{"receivers", "/api/v1/receivers"},
+		{"deliveries", "/api/v1/deliveries"},
 		{"metrics", "/metrics"},
 		{"openapi", "/api/openapi.yaml"},
 	}}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tocsin-dev/tocsin/api/amv2"
 )
 
 // metrics counts the requests by route template, so that no client can make a
@@ -25,6 +27,13 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Buckets: []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5},
 		}, []string{"route"}),
 	}
+	// karma reads the version of Alertmanager here and not from its API.
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "alertmanager_build_info", Help: "The Alertmanager whose API this is, for its clients.",
+		ConstLabels: prometheus.Labels{"version": amv2.Version, "branch": "tocsin"},
+	})
+	info.Set(1)
+	register(reg, info)
 	m.requests = register(reg, m.requests)
 	m.duration = register(reg, m.duration)
 	return m

@@ -83,6 +83,8 @@ func fullWorld() api.Options {
 	o := w.options()
 	o.Keys = map[string]api.KeyScanner{"cache": &keyList{}}
 	o.Ingester, o.Reloader = accept{}, accept{}
+	l := newLedger()
+	o.Deliveries, o.Sender = l, l
 	o.RuleFiles, o.LastReload = newEditor(), func() api.ReloadStatus {
 		return api.ReloadStatus{At: tenOClock(), Mistakes: []api.Mistake{{File: "rules.yaml", Line: 1, Column: 2, Message: "wrong"}}}
 	}
@@ -107,7 +109,10 @@ func TestEveryAnswerIsWhatTheOpenAPIDocumentSays(t *testing.T) {
 		"GET /api/performance/alerts/history?limit=5&state=firing,resolved&severity=critical&since=1h",
 		"GET /api/performance/cache/keys?pattern=user:*", "GET /api/performance/cache/keys?details=1", "GET /api/health",
 		"GET /api/v1/alerts", "GET /api/v1/alerts?match=a%3Db", "GET /api/v1/alerts/" + id, "GET /api/v1/alerts/none",
-		"GET /api/v1/rules", "GET /api/v1/explain?rule=a", "GET /api/v1/explain?rule=b&match=strategy%3DA", "GET /api/v1/explain?rule=a&match=strategy%3DC", "GET /api/v1/explain", "GET /api/v1/sources", "GET /api/v1/series?metric=x&match=a%3Db&limit=5", "GET /api/v1/series", "GET /api/v1/receivers", "POST /api/v1/ingest", "GET /api/v1/rulefiles",
+		"GET /api/v1/rules", "GET /api/v1/explain?rule=a", "GET /api/v1/explain?rule=b&match=strategy%3DA", "GET /api/v1/explain?rule=a&match=strategy%3DC", "GET /api/v1/explain", "GET /api/v1/sources", "GET /api/v1/series?metric=x&match=a%3Db&limit=5", "GET /api/v1/series", "GET /api/v1/receivers",
+		"GET /api/v1/deliveries", "GET /api/v1/deliveries?state=dead&limit=2&since=1h", "GET /api/v1/deliveries?limit=0", "GET /api/v1/deliveries/msg_sent", "GET /api/v1/deliveries/none",
+		"POST /api/v1/deliveries/msg_sent/redeliver", "POST /api/v1/deliveries/msg_pending/redeliver", "POST /api/v1/deliveries/none/redeliver",
+		"POST /api/v1/receivers/ops/test", "POST /api/v1/receivers/none/test", "POST /api/v1/receivers/ops/enable", "POST /api/v1/receivers/none/enable", "POST /api/v1/ingest", "GET /api/v1/rulefiles",
 		"GET /api/v1/rules/a.yaml", "GET /api/v1/rules/none.yaml", "PUT /api/v1/rules/a.yaml", "POST /api/v1/rules/check",
 		"POST /api/v1/rules/check?file=none.yaml", "GET /api/openapi.yaml",
 		"GET /metrics", "GET /-/healthy", "GET /-/ready", "POST /-/reload",
@@ -120,12 +125,92 @@ func TestEveryAnswerIsWhatTheOpenAPIDocumentSays(t *testing.T) {
 	}
 }
 
-// conforms asks and holds the answer against the document.
+func TestAlertmanagersAnswersAreWhatTheOpenAPIDocumentSays(t *testing.T) {
+	_, router := loadOpenAPI(t)
+	f := newRouter()
+	h := api.New(f.options()).Handler()
+	known := "/api/v2/silence/" + create(t, h, silenceBody(`"x"`, `"silent"`))
+	own := guideAlerts()[0]
+	f.alerts[own.Fingerprint] = own
+	for _, tt := range [...]struct{ request, body string }{
+		{"POST /api/v2/alerts", `[{"labels":{"a":"silent"}},{"labels":{"a":"b"},"annotations":{"x":"y"},"generatorURL":"http://x"}]`},
+		{"POST /api/v2/alerts", `{}`},
+		{"POST /api/v2/alerts", `[{"labels":{"a":1}}]`},
+		{"GET /api/v2/alerts", ""},
+		{"GET /api/v2/alerts?filter=a&active=false", ""},
+		{"GET /api/v2/alerts?active=false&receiver=ops", ""},
+		{"GET /api/v2/alerts/groups?muted=false", ""},
+		{"GET /api/v2/receivers", ""},
+		{"GET /api/v2/status", ""},
+		{"POST /api/v2/silences", silenceBody()},
+		{"POST /api/v2/silences", silenceBody(`{"m`, `{"id":"6f2b5a1e-0000-4000-8000-000000000000","m`)},
+		{"GET /api/v2/silences?expired=false", ""},
+		{"GET " + known, ""},
+		{"GET " + known + "0", ""},
+		{"DELETE " + known, ""},
+		{"DELETE /api/v2/silence/6f2b5a1e-0000-4000-8000-000000000000", ""},
+	} {
+		t.Run(tt.request, func(t *testing.T) { _, _ = answers(t, router, h, tt.request, tt.body) })
+	}
+}
+
+func TestOperatorsAnswersAreWhatTheOpenAPIDocumentSays(t *testing.T) {
+	_, router := loadOpenAPI(t)
+	f, a, o := explainedHands()
+	outside := posted(alert.Warning, "x", "y")
+	f.alerts[outside.Fingerprint] = outside
+	h := api.New(o).Handler()
+	const silence = `{"matchers":["alertname=cache-hit-rate"],"duration":"2h","comment":"x"}`
+	made := answered(t, do(t, h, "POST", "/api/v1/silences", strings.NewReader(silence)), 201)
+	id, _ := made["id"].(string)
+	for _, tt := range [...]struct{ request, body string }{
+		{"GET /api/v1/alerts", ""},
+		{"GET /api/v1/alerts/" + a.ID, ""},
+		{"GET /api/v1/alerts/" + outside.ID, ""},
+		{"GET /api/v1/alerts/" + a.ID + "/explain", ""},
+		{"GET /api/v1/alerts/none/explain", ""},
+		{"POST /api/v1/alerts/" + a.ID + "/ack", `{"comment":"x"}`},
+		{"GET /api/v1/alerts", ""},
+		{"POST /api/v1/alerts/" + a.ID + "/ack", `{"wrong":"x"}`},
+		{"POST /api/v1/alerts/none/ack", ""},
+		{"POST /api/v1/alerts/" + a.ID + "/snooze", `{"duration":"1h"}`},
+		{"DELETE /api/v1/alerts/" + a.ID + "/ack?by=ada", ""},
+		{"POST /api/v1/acks", `{"matchers":["x=y"]}`},
+		{"POST /api/v1/acks", `{}`},
+		{"GET /api/v1/silences", ""},
+		{"GET /api/v1/silences?state=active&match=a%3Db", ""},
+		{"GET /api/v1/silences/" + id, ""},
+		{"GET /api/v1/silences/none", ""},
+		{"POST /api/v1/silences", silence},
+		{"POST /api/v1/silences", `{}`},
+		{"POST /api/v1/silences/preview", `{"matchers":["x=y"]}`},
+		{"PUT /api/v1/silences/" + id, silence},
+		{"PUT /api/v1/silences/" + id, strings.Replace(silence, "hit", "miss", 1)},
+		{"POST /api/v1/silences/" + id + "/extend", `{"duration":"1h"}`},
+		{"DELETE /api/v1/silences/" + id, ""},
+		{"GET /api/v1/heartbeats", ""},
+		{"POST /api/v1/heartbeats/backup", ""},
+		{"POST /api/v1/heartbeats/none", ""},
+	} {
+		t.Run(tt.request, func(t *testing.T) { _, _ = answers(t, router, h, tt.request, tt.body) })
+	}
+}
+
+// conforms asks and holds question and answer against the document.
 func conforms(t *testing.T, router routers.Router, h http.Handler, request string) {
 	t.Helper()
+	if status, refused := answers(t, router, h, request, "{}"); (refused != nil) != (status == 400) {
+		t.Errorf("the document says of the request: %v; the answer is %d", refused, status)
+	}
+}
+
+// answers asks and holds the answer against the document, which may refuse the
+// question.
+func answers(t *testing.T, router routers.Router, h http.Handler, request, body string) (status int, refused error) {
+	t.Helper()
 	method, path, _ := strings.Cut(request, " ")
-	res := do(t, h, method, path, strings.NewReader("{}"), "Content-Type", "application/json")
-	r, err := http.NewRequestWithContext(t.Context(), method, path, strings.NewReader("{}"))
+	res := do(t, h, method, path, strings.NewReader(body), "Content-Type", "application/json")
+	r, err := http.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,12 +223,11 @@ func conforms(t *testing.T, router routers.Router, h http.Handler, request strin
 		Request: r, PathParams: vars, Route: route,
 		Options: &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	}
-	if err := openapi3filter.ValidateRequest(t.Context(), input); (err != nil) != (res.Code == 400) {
-		t.Errorf("the document says of the request: %v; the answer is %d", err, res.Code)
-	}
+	refused = openapi3filter.ValidateRequest(t.Context(), input)
 	answer := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: res.Code, Header: res.Header(), Options: input.Options}
 	answer.SetBodyBytes(res.Body.Bytes())
 	if err := openapi3filter.ValidateResponse(t.Context(), answer); err != nil {
 		t.Errorf("status %d: %v\n%s", res.Code, err, res.Body)
 	}
+	return res.Code, refused
 }

@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/notifiers"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/store"
 )
@@ -169,14 +171,54 @@ type ReceiverStatus struct {
 	LastError           string // holds no secret
 	LastErrorAt         time.Time
 	ConsecutiveFailures int
+
+	InFlight   int
+	Sent, Dead uint64 // since the start
+	// Breaker is closed, open or probing; empty is closed. The times are zero
+	// where it is closed.
+	Breaker                              string
+	BreakerSince, NextProbe, PausedUntil time.Time
+	Failing                              bool // its fallback is told in its place
+	Disabled                             bool // it answered that it is gone
+	DisabledReason                       string
+	DisabledAt                           time.Time
+	Rate                                 string // as it is written; empty for none
+	Concurrency                          int
+}
+
+// Deliveries is what the API reads of the outbox's rows. Delivery returns an
+// error that wraps store.ErrNotFound for an unknown id, Deliveries one that
+// wraps store.ErrBadCursor.
+type Deliveries interface {
+	Deliveries(ctx context.Context, q store.DeliveryQuery) (store.DeliveryPage, error)
+	Delivery(ctx context.Context, id string) (alert.Delivery, error)
+}
+
+// Sender is what people may have sent. A receiver or a delivery that is not
+// there is an error that wraps store.ErrNotFound.
+type Sender interface {
+	// Redeliver sends a delivery once more that was sent or given up; for one
+	// that is pending the error wraps store.ErrPending.
+	Redeliver(ctx context.Context, id string) (alert.Delivery, error)
+	// TestReceiver sends a test and waits for the answer. The result tells of it
+	// where there is an error, too, which holds no secret.
+	TestReceiver(ctx context.Context, name string) (TestResult, error)
+	// EnableReceiver lets a receiver be told again that was disabled.
+	EnableReceiver(ctx context.Context, name string) error
+}
+
+// TestResult is how a test of a receiver went.
+type TestResult struct {
+	Attempt   alert.Attempt
+	Reference string // what the receiver calls the message
 }
 
 // Router is what the API reads of the alerts that fire, our own and those from
 // outside, and of how they stand with the router.
 type Router interface {
-	// Standings calls yield with each alert that the query selects until it
-	// returns false. What it is given is valid during the call only. It may be
-	// slow: nothing waits for it.
+	// Standings calls yield with each alert that the query selects, in the order
+	// of their fingerprints, until it returns false. What it is given is valid
+	// during the call only. It may be slow: nothing waits for it.
 	Standings(q alert.StandingQuery, yield func(*alert.Standing) bool)
 	// Standing finds one alert by its id or fingerprint; false when none fires.
 	Standing(id string) (alert.Standing, bool)
@@ -185,7 +227,8 @@ type Router interface {
 }
 
 // Poster takes alerts from outside. When Post returns nil they are on the disk.
-// What it is given may be reused after it has returned.
+// The alerts and their label sets may be reused after it has returned, and their
+// strings share memory with all of the request: what is kept is copied.
 type Poster interface {
 	Post(ctx context.Context, alerts []alert.Posted) error
 }
@@ -207,4 +250,37 @@ type Operator interface {
 	Acknowledge(ctx context.Context, ids []string, ack alert.Ack) ([]alert.Standing, error)
 	// Unacknowledge takes that back.
 	Unacknowledge(ctx context.Context, ids []string, by string) ([]alert.Standing, error)
+}
+
+// AlertExplainer says how an alert that fires stands with each of its receivers
+// and what is due next; false for one that does not fire.
+type AlertExplainer interface {
+	ExplainAlert(id string) (alert.Outlook, bool)
+}
+
+// Heart is where signs of life come in.
+type Heart interface {
+	// Beat notes that one came. The error wraps store.ErrNotFound for a name that
+	// is not configured.
+	Beat(ctx context.Context, name string) error
+	// Heartbeats returns how each stands, in the order of the configuration.
+	Heartbeats() []HeartbeatStatus
+}
+
+// HeartbeatStatus is one heartbeat and how it stands.
+type HeartbeatStatus struct {
+	Name         string
+	Every, Grace time.Duration
+	Severity     alert.Severity // of the alert when it is late
+	LastBeat     time.Time      // zero when none has come
+	// LateAt is when it is late, or was late since.
+	LateAt time.Time
+	Late   bool
+}
+
+// Buttons is a receiver whose messages have buttons. ReadPress reads what its
+// service says of a pressed one; the error is notifiers.ErrNotSigned unless the
+// receiver's own service signed it, and otherwise one that the client may read.
+type Buttons interface {
+	ReadPress(header http.Header, body []byte) (notifiers.Press, error)
 }

@@ -50,14 +50,7 @@ func (q *query) err() error {
 	for _, name := range names {
 		q.mistake(fmt.Sprintf("%s: unknown parameter; %s", short(name), suggest(name, q.known)))
 	}
-	if len(q.mistakes) == 0 {
-		return nil
-	}
-	const most = 20
-	if more := len(q.mistakes) - most; more > 0 {
-		q.mistakes = append(q.mistakes[:most], fmt.Sprintf("and %d more", more))
-	}
-	return badRequest(strings.Join(q.mistakes, "; "))
+	return refuse(q.mistakes)
 }
 
 func suggest(name string, known []string) string {

@@ -42,6 +42,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt route) int {
 	case http.Handler:
 		v.ServeHTTP(w, r)
 		return http.StatusOK
+	case plain:
+		return s.writePlain(w, r, v)
+	case page:
+		return writePage(w, v)
 	case answer:
 		for _, h := range v.header {
 			w.Header().Set(h[0], h[1])
@@ -79,7 +83,8 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, rt route) (value an
 		return nil, &Error{Status: http.StatusRequestURITooLong, Code: "query_too_long", Message: fmt.Sprintf("the query is longer than %d bytes", s.Limits.MaxQueryBytes)}
 	}
 	if r.Method == http.MethodPost || r.Method == http.MethodPut {
-		r.Body = http.MaxBytesReader(w, r.Body, int64(s.Limits.MaxBodyBytes))
+		orElse(&rt.maxBody, s.Limits.MaxBodyBytes)
+		r.Body = http.MaxBytesReader(w, r.Body, int64(rt.maxBody))
 	}
 	if rt.timeout > 0 {
 		ctx, cancel := context.WithTimeout(r.Context(), rt.timeout)

@@ -9,11 +9,12 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/units"
 )
 
 // route is one row of the table of routes.
 type route struct {
-	method string // a GET answers HEAD too
+	method string // a GET answers HEAD too, unless noHead
 	path   string
 	scope  Scope
 	handle func(*http.Request) (any, error)
@@ -21,13 +22,15 @@ type route struct {
 	// stays the same. Without it no cache may keep the answer.
 	revalidate bool
 	timeout    time.Duration // of what the handler waits for; 0 when it waits for nothing
+	noHead     bool
+	maxBody    units.ByteSize // of the request; 0 is that of Limits
 }
 
 // routes is the table. The documents that are polled stand first: mux tries
 // the routes in order.
 func (s *Server) routes() []route {
 	get, post, ask := http.MethodGet, http.MethodPost, s.Limits.AskTimeout
-	return []route{
+	return slices.Concat([]route{
 		{method: get, path: "/api/performance", scope: Read, handle: s.getPerformance},
 		{method: get, path: "/api/performance/alerts", scope: Read, handle: s.getPerformanceAlerts},
 		{method: get, path: "/api/health", scope: Open, handle: s.getHealth},
@@ -46,13 +49,60 @@ func (s *Server) routes() []route {
 		{method: get, path: "/api/v1/series", scope: Read, handle: s.getSeries, revalidate: true},
 		{method: get, path: "/api/v1/sources", scope: Read, handle: s.getSources, revalidate: true},
 		{method: get, path: "/api/v1/receivers", scope: Read, handle: s.getReceivers, revalidate: true},
+		{method: post, path: "/api/v1/receivers/{name}/test", scope: Operate, handle: s.postReceiverTest, timeout: s.Limits.TestTimeout},
+		{method: post, path: "/api/v1/receivers/{name}/enable", scope: Operate, handle: s.postReceiverEnable, timeout: ask},
+		{method: get, path: "/api/v1/deliveries", scope: Read, handle: s.getDeliveries, revalidate: true, timeout: ask},
+		{method: get, path: "/api/v1/deliveries/{id}", scope: Read, handle: s.getDelivery, revalidate: true, timeout: ask},
+		{method: post, path: "/api/v1/deliveries/{id}/redeliver", scope: Operate, handle: s.postRedeliver, timeout: ask},
 		{method: post, path: "/api/v1/ingest", scope: Operate, handle: s.postIngest, timeout: ask},
+		{method: post, path: "/api/v1/slack/interactions", scope: Open, handle: s.postSlackInteraction},
+		{method: get, path: "/l/{token}", scope: Open, handle: s.getLink},
+		{method: post, path: "/l/{token}", scope: Open, handle: s.postLink, timeout: ask},
 		{method: get, path: "/api/openapi.yaml", scope: Read, handle: s.getOpenAPI},
 		{method: get, path: "/metrics", scope: Read, handle: s.getMetrics},
 		{method: get, path: "/-/healthy", scope: Open, handle: s.getHealthy},
 		{method: get, path: "/-/ready", scope: Open, handle: s.getReady, timeout: ask},
 		{method: post, path: "/-/reload", scope: Admin, handle: s.postReload, timeout: s.Limits.ReloadTimeout},
 		{method: get, path: "/", scope: Read, handle: s.getIndex},
+	}, s.operatorRoutes(), s.amRoutes())
+}
+
+// operatorRoutes are those by which people hold alerts back, take them up, and
+// ask why they were told.
+func (s *Server) operatorRoutes() []route {
+	get, post, del, ask := http.MethodGet, http.MethodPost, http.MethodDelete, s.Limits.AskTimeout
+	return []route{
+		{method: get, path: "/api/v1/alerts/{id}/explain", scope: Read, handle: s.getAlertExplain, timeout: ask},
+		{method: post, path: "/api/v1/alerts/{id}/ack", scope: Operate, handle: s.postAck, timeout: ask},
+		{method: del, path: "/api/v1/alerts/{id}/ack", scope: Operate, handle: s.deleteAck, timeout: ask},
+		{method: post, path: "/api/v1/alerts/{id}/snooze", scope: Operate, handle: s.postSnooze, timeout: ask},
+		{method: post, path: "/api/v1/acks", scope: Operate, handle: s.postAcks, timeout: ask},
+		{method: get, path: "/api/v1/silences", scope: Read, handle: s.getSilences, revalidate: true},
+		{method: post, path: "/api/v1/silences", scope: Operate, handle: s.postSilence, timeout: ask},
+		// Looking at what a silence would catch changes nothing.
+		{method: post, path: "/api/v1/silences/preview", scope: Read, handle: s.previewSilence, timeout: ask},
+		{method: get, path: "/api/v1/silences/{id}", scope: Read, handle: s.getSilence, revalidate: true},
+		{method: http.MethodPut, path: "/api/v1/silences/{id}", scope: Operate, handle: s.putSilence, timeout: ask},
+		{method: del, path: "/api/v1/silences/{id}", scope: Operate, handle: s.deleteSilence, timeout: ask},
+		{method: post, path: "/api/v1/silences/{id}/extend", scope: Operate, handle: s.extendSilence, timeout: ask},
+		{method: get, path: "/api/v1/heartbeats", scope: Read, handle: s.getHeartbeats, revalidate: true},
+		{method: post, path: "/api/v1/heartbeats/{name}", scope: Operate, handle: s.postHeartbeat, timeout: ask},
+	}
+}
+
+// amRoutes are those of Alertmanager's API, which does not answer HEAD.
+func (s *Server) amRoutes() []route {
+	get, post, ask := http.MethodGet, http.MethodPost, s.Limits.AskTimeout
+	return []route{
+		{method: post, path: "/api/v2/alerts", scope: Operate, handle: s.am(s.postAMAlerts), timeout: ask, maxBody: s.Limits.MaxAlertsBytes},
+		{method: get, path: "/api/v2/alerts", scope: Read, handle: s.am(s.getAMAlerts), noHead: true},
+		{method: get, path: "/api/v2/alerts/groups", scope: Read, handle: s.am(s.getAMGroups), noHead: true},
+		{method: get, path: "/api/v2/silences", scope: Read, handle: s.am(s.getAMSilences), noHead: true},
+		{method: post, path: "/api/v2/silences", scope: Operate, handle: s.am(s.postAMSilence), timeout: ask},
+		{method: get, path: "/api/v2/silence/{silenceID}", scope: Read, handle: s.am(s.getAMSilence), noHead: true},
+		{method: http.MethodDelete, path: "/api/v2/silence/{silenceID}", scope: Operate, handle: s.am(s.deleteAMSilence), timeout: ask},
+		{method: get, path: "/api/v2/receivers", scope: Read, handle: s.am(s.getAMReceivers), noHead: true},
+		{method: get, path: "/api/v2/status", scope: Read, handle: s.am(s.getAMStatus), noHead: true},
 	}
 }
 
@@ -93,7 +143,7 @@ func (s *Server) wrongMethod(r *http.Request) (any, error) {
 // methodsOf returns the methods that the request's path answers.
 func (s *Server) methodsOf(r *http.Request) []string {
 	var allowed []string
-	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut} {
+	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		other := *r
 		other.Method = method
 		var match mux.RouteMatch

@@ -223,7 +223,7 @@ func TestTheServerHasEveryLimit(t *testing.T) {
 
 func TestTheIndexNamesPathsThatExist(t *testing.T) {
 	o := detailWorld().options()
-	o.RuleFiles = newEditor()
+	o.RuleFiles, o.Deliveries, o.Operator = newEditor(), newLedger(), newRouter()
 	h := api.New(o).Handler()
 	var index struct {
 		Name, Version string

@@ -21,13 +21,27 @@ type Options struct {
 	// Explainer may be nil.
 	Explainer Explainer
 	History   History
-	Keys      map[string]KeyScanner // by the name of their source
-	Ingester  Ingester
-	Reloader  Reloader
+	// Deliveries and Sender may be nil.
+	Deliveries Deliveries
+	Sender     Sender
+	Keys       map[string]KeyScanner // by the name of their source
+	Ingester   Ingester
+	Reloader   Reloader
 	// RuleFiles may be nil, and LastReload: how the last reading of the files
 	// went. It is asked for every readiness check and must not wait.
 	RuleFiles  RuleFiles
 	LastReload func() ReloadStatus
+	// Router, Poster and Operator may be nil: nothing stands with a router, no
+	// alerts are taken from outside, nobody can silence.
+	Router   Router
+	Poster   Poster
+	Operator Operator
+	// AlertExplainer and Heart may be nil.
+	AlertExplainer AlertExplainer
+	Heart          Heart
+	// ResolveTimeout is how long an alert from outside fires that has no end and
+	// is not posted again; 0 is DefaultResolveTimeout.
+	ResolveTimeout time.Duration
 	// Ready returns why the daemon is not ready; nil, or a nil Ready, is ready.
 	// The reason is shown to whoever asks and must hold nothing of the inside.
 	Ready      func(ctx context.Context) error
@@ -49,24 +63,31 @@ type Options struct {
 	// not listed.
 	Services map[string]string
 	Limits   Limits // zero fields are those of DefaultLimits
+
+	// Buttons are the receivers whose messages have buttons, by name.
+	Buttons map[string]Buttons
+	// LinkKey is what the links of messages are signed with; without it none work.
+	LinkKey []byte
 }
 
 // Limits bound what one client can take.
 type Limits struct {
 	MaxBodyBytes   units.ByteSize // of one request
+	MaxAlertsBytes units.ByteSize // of one POST of alerts
 	MaxQueryBytes  int            // of the part of the URL after ?
 	MaxHeaderBytes int
 	// AskTimeout bounds what a handler waits for: the store, a scan of keys,
-	// the ingest. ReloadTimeout bounds the reload.
-	AskTimeout, ReloadTimeout                                 time.Duration
+	// the ingest. ReloadTimeout bounds the reload, TestTimeout the test of a
+	// receiver.
+	AskTimeout, ReloadTimeout, TestTimeout                    time.Duration
 	ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
 }
 
 // DefaultLimits returns the limits where the options give none.
 func DefaultLimits() Limits {
 	return Limits{
-		MaxBodyBytes: 1 << 20, MaxQueryBytes: 4 << 10, MaxHeaderBytes: 16 << 10,
-		AskTimeout: 10 * time.Second, ReloadTimeout: 30 * time.Second,
+		MaxBodyBytes: 1 << 20, MaxAlertsBytes: 32 << 20, MaxQueryBytes: 4 << 10, MaxHeaderBytes: 16 << 10,
+		AskTimeout: 10 * time.Second, ReloadTimeout: 30 * time.Second, TestTimeout: 40 * time.Second,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: 45 * time.Second, IdleTimeout: 2 * time.Minute,
 	}
@@ -75,10 +96,12 @@ func DefaultLimits() Limits {
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits()
 	orElse(&l.MaxBodyBytes, d.MaxBodyBytes)
+	orElse(&l.MaxAlertsBytes, d.MaxAlertsBytes)
 	orElse(&l.MaxQueryBytes, d.MaxQueryBytes)
 	orElse(&l.MaxHeaderBytes, d.MaxHeaderBytes)
 	orElse(&l.AskTimeout, d.AskTimeout)
 	orElse(&l.ReloadTimeout, d.ReloadTimeout)
+	orElse(&l.TestTimeout, d.TestTimeout)
 	orElse(&l.ReadHeaderTimeout, d.ReadHeaderTimeout)
 	orElse(&l.ReadTimeout, d.ReadTimeout)
 	orElse(&l.WriteTimeout, d.WriteTimeout)
@@ -104,12 +127,19 @@ type Server struct {
 	views  cached[viewKey, *view]
 	alerts cached[uint64, *document]
 	static staticDocuments
+	amv2   standIn
+
+	presses presses
 }
+
+// DefaultResolveTimeout is Alertmanager's.
+const DefaultResolveTimeout = 5 * time.Minute
 
 // New makes a server.
 func New(o Options) *Server {
 	o.Limits = o.Limits.orDefault()
-	s := &Server{Options: o, guard: newGuard(o.Tokens, o.Listen, o.ExternalURL)}
+	orElse(&o.ResolveTimeout, DefaultResolveTimeout)
+	s := &Server{Options: o, guard: newGuard(o.Tokens, o.Listen, o.ExternalURL), amv2: standIn{started: time.Now()}}
 	s.static = s.newStaticDocuments()
 	m := newMetrics(o.Registerer)
 	s.unmatched = m.route("none")
@@ -118,7 +148,7 @@ func New(o Options) *Server {
 	s.router = mux.NewRouter().SkipClean(true)
 	for _, rt := range s.routes() {
 		methods := []string{rt.method}
-		if rt.method == http.MethodGet {
+		if rt.method == http.MethodGet && !rt.noHead {
 			methods = append(methods, http.MethodHead)
 		}
 		// A file's name may hold slashes: it is a path.

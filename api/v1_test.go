@@ -84,8 +84,8 @@ func TestRulesSourcesAndReceivers(t *testing.T) {
 		`{"name":"database","type":"postgres","service":"database","interval":"5s","up":false,"blind":false,"health":"unhealthy","error":"connect: refused","problems":[{"query":"tables","error":"permission denied"}]`,
 		`"poll_time_ms":1.2`, `{"name":"new","type":"push","service":null,"interval":null,"up":false,"blind":false,"health":"unknown","error":null,"problems":[],"last_poll":null,"last_ok":null,"poll_time_ms":null`)
 	wantBody(t, get(t, h, "/api/v1/receivers"), 200,
-		`{"name":"ops","type":"slack","pending":2,"last_success":"2024-01-15T10:00:00.000Z","last_error":"429","last_error_at":"2024-01-15T10:00:00.000Z","consecutive_failures":1}`,
-		`{"name":"hooks","type":"webhook","pending":0,"last_success":null,"last_error":null,"last_error_at":null,"consecutive_failures":0}`)
+		`{"name":"ops","type":"slack","pending":2,"last_success":"2024-01-15T10:00:00.000Z","last_error":"429","last_error_at":"2024-01-15T10:00:00.000Z","consecutive_failures":1,`,
+		`{"name":"hooks","type":"webhook","pending":0,"last_success":null,"last_error":null,"last_error_at":null,"consecutive_failures":0,`)
 }
 
 func TestSeries(t *testing.T) {

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/internal/secret"
+	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/source"
 )
 
@@ -42,6 +44,8 @@ type Config struct {
 	Heartbeats []Heartbeat `yaml:"heartbeats"`
 	Reload     Reload      `yaml:"reload"`
 	Log        Log         `yaml:"log"`
+	Canary     Canary      `yaml:"canary"`
+	Deadman    Deadman     `yaml:"deadman"`
 
 	// RuleFiles are the files that Rules names, sorted, each once.
 	RuleFiles []string `yaml:"-"`
@@ -100,11 +104,17 @@ type Store struct {
 	Retention Retention  `yaml:"retention"`
 }
 
-// Retention is how long things are kept.
+// Retention is how long things are kept, and how much of them.
 type Retention struct {
-	// History is how long alerts are kept, Samples how long samples are.
-	History time.Duration `yaml:"history"`
-	Samples time.Duration `yaml:"samples"`
+	// History is how long alerts are kept, Deliveries how long notifications
+	// are that were sent or given up (no longer than History), Samples how long
+	// samples are.
+	History    time.Duration `yaml:"history"`
+	Deliveries time.Duration `yaml:"deliveries"`
+	Samples    time.Duration `yaml:"samples"`
+	// Size bounds all of it: beyond it the oldest goes before its time. Zero
+	// sets no bound.
+	Size units.ByteSize `yaml:"size"`
 }
 
 // Redis carries wake-ups between replicas.
@@ -167,6 +177,15 @@ type Receiver struct {
 	Timeout time.Duration `yaml:"timeout"` // of one attempt
 	// SendResolved says whether resolutions are sent; left out, they are.
 	SendResolved *bool `yaml:"send_resolved"`
+	// Concurrency is how many notifications are on their way at a time; left
+	// out, what suits the type.
+	Concurrency int `yaml:"concurrency"`
+	// RateLimit is how many attempts are made at most, as in 60/m; left out,
+	// there is no limit.
+	RateLimit outbox.Rate `yaml:"rate_limit"`
+	// GiveUpAfter is the age at which a notification that could not be sent is
+	// given up.
+	GiveUpAfter time.Duration `yaml:"give_up_after"`
 	// Cap merges what comes beyond so many notifications in a time into a
 	// digest.
 	Cap Cap `yaml:"cap"`

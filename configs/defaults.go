@@ -22,13 +22,14 @@ func Default() Config {
 		Store: Store{
 			Driver:    "sqlite",
 			Path:      "data/tocsin.db",
-			Retention: Retention{History: 90 * 24 * time.Hour, Samples: 30 * 24 * time.Hour},
+			Retention: Retention{History: 90 * 24 * time.Hour, Deliveries: 30 * 24 * time.Hour, Samples: 30 * 24 * time.Hour},
 		},
 		Route:          route.Defaults(),
 		SilenceWarning: time.Hour,
 		External:       External{ResolveTimeout: 5 * time.Minute, DefaultSeverity: alert.Warning.String()},
 		Reload:         Reload{Watch: true, Interval: 15 * time.Second, AlertAfter: 30 * time.Second},
 		Log:            Log{Level: "info", Format: "text"},
+		Deadman:        defaultDeadman(),
 	}
 }
 
@@ -40,5 +41,5 @@ func defaultSource() Source {
 }
 
 func defaultReceiver() Receiver {
-	return Receiver{Timeout: 10 * time.Second, Enabled: true}
+	return Receiver{Timeout: 10 * time.Second, GiveUpAfter: 72 * time.Hour, Enabled: true}
 }

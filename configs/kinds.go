@@ -120,8 +120,8 @@ type switched struct {
 }
 
 // switchedOff looks whether a part is disabled, or is optional and waits for
-// its URL: a key url, or one that ends in _url, that is written with a
-// variable and is empty.
+// its URL or token: a key url, one that ends in _url, or token, that is written
+// with a variable and is empty.
 func (l *loader) switchedOff(path string, enabled, optional bool) switched {
 	s := switched{off: !enabled}
 	if !optional || !enabled {
@@ -142,7 +142,7 @@ func (l *loader) switchedOff(path string, enabled, optional bool) switched {
 
 func isURLKey(key string) bool {
 	key = strings.TrimSuffix(key, "_file")
-	return key == "url" || strings.HasSuffix(key, "_url")
+	return key == "url" || key == "token" || strings.HasSuffix(key, "_url")
 }
 
 // validatePart lets the settings judge themselves. That an optional part has

@@ -149,7 +149,9 @@ func (Store) JSONSchema() schema.Schema {
 
 // JSONSchema says what reflection cannot of the retention.
 func (Retention) JSONSchema() schema.Schema {
-	return schema.Object(schema.Schema{"history": schema.MoreThanZero(), "samples": schema.MoreThanZero()})
+	return schema.Object(schema.Schema{
+		"history": schema.MoreThanZero(), "deliveries": schema.MoreThanZero(), "samples": schema.MoreThanZero(),
+	})
 }
 
 // JSONSchema says what reflection cannot of the reload's settings.
@@ -173,7 +175,9 @@ func (Source) JSONSchema() schema.Schema {
 
 // JSONSchema says what reflection cannot of what all receivers share.
 func (Receiver) JSONSchema() schema.Schema {
-	return schema.Object(schema.Schema{"name": nameSchema(), "timeout": schema.MoreThanZero()}, "name", "type")
+	return schema.Object(schema.Schema{
+		"name": nameSchema(), "timeout": schema.MoreThanZero(), "concurrency": schema.Between(0, maxConcurrency), "give_up_after": schema.MoreThanZero(),
+	}, "name", "type")
 }
 
 func nameSchema() schema.Schema {

@@ -21,6 +21,7 @@ import (
 const (
 	minInterval     = 100 * time.Millisecond
 	maxTimeout      = 5 * time.Minute
+	maxConcurrency  = 256 // as many connections to a host are kept open
 	minTokenBytes   = 16
 	maxNameBytes    = 64
 	namePattern     = `^[A-Za-z0-9][A-Za-z0-9_.-]*$`
@@ -53,6 +54,8 @@ func (c *Config) Validate() problem.List {
 	}
 	ps.Under("external", c.External.validate())
 	ps = append(ps, c.validateHeartbeats()...)
+	ps.Under("canary", c.validateCanary())
+	ps.Under("deadman", c.Deadman.validate())
 	ps.Under("reload", c.Reload.validate())
 	ps.Under("log", c.Log.validate())
 	return ps
@@ -156,9 +159,16 @@ func (s *Store) validate() problem.List {
 		oneOf(&ps, "driver", s.Driver, "sqlite", "postgres")
 	}
 	positive(&ps, "retention.history", s.Retention.History)
+	positive(&ps, "retention.deliveries", s.Retention.Deliveries)
 	positive(&ps, "retention.samples", s.Retention.Samples)
+	if size := s.Retention.Size; size < 0 || size > 0 && size < minStoreBytes {
+		ps.AddHint("retention.size", "at least 16MB, or 0 for no bound", "%d bytes are too few", size)
+	}
 	return ps
 }
+
+// minStoreBytes is what an empty store and a little history take.
+const minStoreBytes = 16 << 20
 
 func (r *Reload) validate() problem.List {
 	var ps problem.List
@@ -235,6 +245,10 @@ func (c *Config) validateReceivers() problem.List {
 		if r.Timeout <= 0 || r.Timeout > maxTimeout {
 			ps.Add(problem.Join(at, "timeout"), "want more than 0s and at most %s", units.Duration(maxTimeout))
 		}
+		if r.Concurrency < 0 || r.Concurrency > maxConcurrency {
+			ps.Add(problem.Join(at, "concurrency"), "want 1 to %d; 0 is what suits the type", maxConcurrency)
+		}
+		positive(&ps, problem.Join(at, "give_up_after"), r.GiveUpAfter)
 		ps.Under(problem.Join(at, "cap"), r.Cap.validate())
 	}
 	return ps

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/engine/external"
 	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/source"
@@ -32,8 +33,8 @@ type Store interface {
 	AppendSamples(ctx context.Context, samples []alert.Sample) error
 	// LoadSamples gives the kept samples of a metric, oldest first.
 	LoadSamples(ctx context.Context, metric string, since time.Time, fn func(alert.Sample) error) error
-	// Prune forgets what ended before the moments; it returns how many rows.
-	Prune(ctx context.Context, historyBefore, samplesBefore time.Time, maxRows int) (int64, error)
+	// Prune forgets what is too old or too much; it returns how many rows.
+	Prune(ctx context.Context, r store.Retention, maxRows int) (int64, error)
 }
 
 // Outbox is what the engine needs of the outbox.
@@ -43,12 +44,17 @@ type Outbox interface {
 	// EnqueueUnstored takes deliveries that the store refuses for now: they are
 	// sent all the same, and their outcomes wait until stored is closed.
 	EnqueueUnstored(deliveries []alert.Delivery, stored <-chan struct{})
+	// SetMarks and SetReferences bring back what it knew before the restart.
+	SetMarks(marks []store.Mark)
+	SetReferences(references []store.Reference)
 }
 
 // Setup is what can be replaced while the engine runs.
 type Setup struct {
 	Rules []*rule.Rule
 	Route route.Options
+	// External says how alerts that are posted from outside are taken.
+	External external.Options
 	// Watched says of a series' labels whether anything yields it; nil is yes.
 	// Alerts about what nobody watches any more end.
 	Watched func(alert.Labels) bool
@@ -61,7 +67,9 @@ type Options struct {
 	Outbox Outbox
 	Log    *slog.Logger
 	// Retention bounds what the store keeps; zero keeps for ever.
-	HistoryRetention, SamplesRetention time.Duration
+	HistoryRetention, DeliveriesRetention, SamplesRetention time.Duration
+	// MaxStoreBytes bounds its size; zero sets no bound.
+	MaxStoreBytes int64
 }
 
 // Engine is the loop and its state. Run owns the state; the other methods are
@@ -70,16 +78,26 @@ type Engine struct {
 	store     Store
 	outbox    Outbox
 	log       *slog.Logger
-	retention struct{ history, samples time.Duration }
+	retention struct {
+		history, deliveries, samples time.Duration
+		maxBytes                     int64
+	}
 
 	watched func(alert.Labels) bool // of the setup that the start is made with
 	batches chan source.Batch
+	posts   chan *post
+	orders  chan *order
 	reloads chan reload
+	nudge   chan struct{} // 1 deep: a receiver's health has changed
 	ready   chan struct{} // closed when the state is loaded
 	stopped chan struct{} // closed when Run has returned
 
+	healthMu sync.Mutex
+	health   map[string]string // by receiver, why it fails; not heeded yet
+
 	mu         sync.Mutex // guards what follows
 	evaluator  *rule.Evaluator
+	outside    *external.Registry
 	dispatcher *route.Dispatcher
 	seen       snapshot
 	stats      Stats
@@ -119,17 +137,20 @@ type Stats struct {
 func New(o Options) *Engine {
 	e := &Engine{
 		store: o.Store, outbox: o.Outbox, log: o.Log, watched: o.Watched,
-		batches: make(chan source.Batch, 64), reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
+		batches: make(chan source.Batch, 64), posts: make(chan *post, 64), orders: make(chan *order, 64), nudge: make(chan struct{}, 1), health: map[string]string{},
+		reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
 		evaluator: rule.NewEvaluator(o.Rules), evaluated: map[string]time.Time{},
 	}
-	e.dispatcher = e.newDispatcher(o.Setup)
+	e.outside = external.New(o.External)
+	e.dispatcher = route.New(e.routing(o.Setup))
 	e.retention.history, e.retention.samples = o.HistoryRetention, o.SamplesRetention
+	e.retention.deliveries, e.retention.maxBytes = o.DeliveriesRetention, o.MaxStoreBytes
 	return e
 }
 
-// newDispatcher makes the dispatcher of a setup: what rules depend on is theirs
-// to say.
-func (e *Engine) newDispatcher(s Setup) *route.Dispatcher {
+// routing returns what a dispatcher works by: what rules depend on is theirs to
+// say.
+func (e *Engine) routing(s Setup) route.Options {
 	options := s.Route
 	options.Covers, options.DependsOn = e.covers, map[string][]route.Dependency{}
 	for _, r := range s.Rules {
@@ -137,7 +158,7 @@ func (e *Engine) newDispatcher(s Setup) *route.Dispatcher {
 			options.DependsOn[r.ID] = append(options.DependsOn[r.ID], route.Dependency{Rule: d.Rule, Equal: d.Equal})
 		}
 	}
-	return route.New(options)
+	return options
 }
 
 // ErrStopped is returned for what is handed to an engine that has stopped.

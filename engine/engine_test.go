@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -26,7 +25,6 @@ import (
 type memory struct {
 	mu         sync.Mutex
 	refuse     bool
-	invalid    string // a kind of event that contradicts what is stored
 	alerts     map[string]alert.Alert
 	groups     map[string]store.Group
 	members    map[store.MemberKey]store.Member
@@ -44,13 +42,6 @@ func (m *memory) Commit(_ context.Context, c store.Change) error {
 	defer m.mu.Unlock()
 	if m.refuse {
 		return errors.New("disk full")
-	}
-	if m.invalid != "" {
-		for _, e := range c.Events {
-			if string(e.Kind) == m.invalid {
-				return fmt.Errorf("event: %w", store.ErrInvalid)
-			}
-		}
 	}
 	for _, a := range c.Alerts {
 		m.alerts[a.ID] = a
@@ -126,7 +117,7 @@ func (m *memory) LoadSamples(_ context.Context, metric string, since time.Time, 
 	return nil
 }
 
-func (m *memory) Prune(context.Context, time.Time, time.Time, int) (int64, error) { return 0, nil }
+func (m *memory) Prune(context.Context, store.Retention, int) (int64, error) { return 0, nil }
 
 func (m *memory) happened() []string {
 	m.mu.Lock()
@@ -156,6 +147,9 @@ func (o *tray) EnqueueUnstored(deliveries []alert.Delivery, stored <-chan struct
 	o.Enqueue(deliveries)
 	o.unstored = stored
 }
+
+func (o *tray) SetMarks([]store.Mark)           {}
+func (o *tray) SetReferences([]store.Reference) {}
 
 func (o *tray) take() []string {
 	o.mu.Lock()
@@ -343,23 +337,5 @@ func TestReloadGoesOnWithTheAlert(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		want(t, o, "low resolved warning")
-	})
-}
-
-func TestAWrongRowDoesNotKeepTheOthersFromTheStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, o := newMemory(), &tray{}
-		m.invalid = string(alert.EventFiring)
-		e := New(Options{Setup: setup(t, lowHitRate()), Store: m, Outbox: o, Log: slog.New(slog.DiscardHandler)})
-		defer run(t, e)()
-		feed(t, e, 80, 10)
-		want(t, o, "low firing warning")
-		wantEvents := []string{"pending", "grouped", "queued"}
-		if diff := cmp.Diff(wantEvents, m.happened()); diff != "" {
-			t.Error(diff)
-		}
-		if e.Stats().StoreDown {
-			t.Error("the store counts as down")
-		}
 	})
 }

@@ -2,11 +2,12 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/engine/external"
+	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/store"
@@ -52,10 +53,16 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			e.handOver(samples)
-			e.commit(context.WithoutCancel(ctx), store.Change{}, time.Now())
+			_ = e.commit(context.WithoutCancel(ctx), store.Change{}, time.Now()) // it is logged
 			return ctx.Err()
 		case first := <-e.batches:
 			e.step(ctx, e.gather(first))
+		case first := <-e.posts:
+			e.take(ctx, first)
+		case first := <-e.orders:
+			e.obey(ctx, first)
+		case <-e.nudge:
+			e.step(ctx, nil)
 		case r := <-e.reloads:
 			e.reload(ctx, r)
 		case <-timer.C:
@@ -84,16 +91,37 @@ func (e *Engine) load(ctx context.Context) error {
 		return fmt.Errorf("load state: %w", err)
 	}
 	e.mu.Lock()
-	ended := append(e.evaluator.Restore(append(past, snapshot.Alerts...), now), e.unwatch(e.watched, now)...)
-	change := e.dispatcher.Restore(snapshot, now)
-	change.Append(e.record(ended, now))
+	ours, records := e.sort(snapshot.Alerts, now)
+	ended := append(e.evaluator.Restore(append(past, ours...), now), e.unwatch(e.watched, now)...)
+	e.dispatcher.Restore(snapshot, func(a *alert.Alert) route.Body {
+		if rec := records[a.ID]; rec != nil {
+			return rec
+		}
+		return nil
+	}, now)
+	change := e.record(ended, now)
 	e.mu.Unlock()
+	e.outbox.SetMarks(snapshot.Marks)
+	e.outbox.SetReferences(snapshot.References)
 	e.outbox.Enqueue(snapshot.Deliveries)
-	e.commit(ctx, change, now)
+	_ = e.commit(ctx, change, now) // it is logged, and tried again
 	if n := len(snapshot.Alerts); n > 0 || len(snapshot.Deliveries) > 0 {
 		e.log.Info("state restored", "alerts", n, "groups", len(snapshot.Groups), "unsent", len(snapshot.Deliveries))
 	}
 	return nil
+}
+
+// sort tells our own alerts from those of outside, which the registry takes.
+func (e *Engine) sort(alerts []alert.Alert, now time.Time) (ours []alert.Alert, outside map[string]*external.Record) {
+	outside = map[string]*external.Record{}
+	for i := range alerts {
+		if alerts[i].Outside != nil {
+			outside[alerts[i].ID] = e.outside.Restore(&alerts[i], now)
+		} else {
+			ours = append(ours, alerts[i])
+		}
+	}
+	return ours, outside
 }
 
 // loadSamples fills the windows, and brings back the last sample of each alert
@@ -160,6 +188,7 @@ func (e *Engine) gather(first source.Batch) []source.Batch {
 func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 	now := time.Now()
 	e.mu.Lock()
+	e.heed(now)
 	transitions := e.evaluator.Tick(now)
 	for _, b := range batches {
 		from := rule.Context{Source: b.Source, Interval: b.Interval, StartedAt: b.StartedAt, Failed: b.Failed}
@@ -167,12 +196,19 @@ func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 		e.noteBatch(b, now)
 	}
 	change := e.record(transitions, now)
+	e.noteOutside(&change, e.outside.Tick(now), now)
+	e.flush(&change, now)
+	e.mu.Unlock()
+	_ = e.commit(ctx, change, now) // it is logged, and tried again
+}
+
+// flush tells of what is due, and takes what was decided.
+func (e *Engine) flush(c *store.Change, now time.Time) {
 	if due := e.dispatcher.NextDue(); !due.IsZero() && !due.After(now) {
 		e.refresh(now)
-		change.Append(e.dispatcher.Flush(now))
+		e.dispatcher.Flush(now)
 	}
-	e.mu.Unlock()
-	e.commit(ctx, change, now)
+	c.Append(e.dispatcher.Take())
 }
 
 func (e *Engine) noteBatch(b source.Batch, now time.Time) {
@@ -226,31 +262,29 @@ func (e *Engine) record(transitions []rule.Transition, now time.Time) store.Chan
 		if t.Kind == alert.EventHeld {
 			continue // nobody is told
 		}
-		c.Append(e.dispatcher.Apply(t.Alert, t.Kind, now))
+		e.dispatcher.Apply(t.Alert, t.Kind, now)
 	}
+	c.Append(e.dispatcher.Take())
 	return c
 }
 
 // commit writes a change, behind what the store has refused before, and hands
 // over what is to be sent. A store that fails loses nothing: the change waits
 // for it, and people are told meanwhile, for an alert that is told twice is
-// better than one that is not told.
-func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
+// better than one that is not told. The error wraps ErrNotStored.
+func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) error {
 	deliveries := c.Deliveries
 	e.backlog.Append(c)
 	if e.backlog.Empty() {
-		return
+		return nil
 	}
 	if !e.retryAt.IsZero() && now.Before(e.retryAt) {
 		e.outbox.EnqueueUnstored(deliveries, e.stored)
-		return
+		return ErrNotStored
 	}
 	started := time.Now()
 	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	err := e.store.Commit(write, e.backlog)
-	if errors.Is(err, store.ErrInvalid) {
-		err = e.salvage(write)
-	}
 	cancel()
 	e.noteCommit(err, time.Since(started))
 	if err != nil {
@@ -261,7 +295,7 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
 			e.stored = make(chan struct{})
 		}
 		e.outbox.EnqueueUnstored(deliveries, e.stored)
-		return
+		return fmt.Errorf("%w: %w", ErrNotStored, err)
 	}
 	e.retryAt, e.backlog = time.Time{}, store.Change{}
 	if e.stored != nil {
@@ -269,6 +303,7 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) {
 		e.stored = nil
 	}
 	e.outbox.Enqueue(deliveries)
+	return nil
 }
 
 func (e *Engine) noteCommit(err error, took time.Duration) {
@@ -295,7 +330,7 @@ func (e *Engine) untilDue(now time.Time) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	wait := housekeeping
-	for _, due := range [...]time.Time{e.evaluator.NextDue(), e.dispatcher.NextDue(), e.retryAt} {
+	for _, due := range [...]time.Time{e.evaluator.NextDue(), e.outside.NextDue(), e.dispatcher.NextDue(), e.retryAt} {
 		if !due.IsZero() {
 			wait = min(wait, max(0, due.Sub(now)))
 		}
@@ -314,11 +349,11 @@ func (e *Engine) reload(ctx context.Context, r reload) {
 	e.mu.Lock()
 	ended := append(e.evaluator.Reload(r.setup.Rules, now), e.unwatch(r.setup.Watched, now)...)
 	change := e.record(ended, now)
-	snapshot := e.dispatcher.Snapshot()
-	e.dispatcher = e.newDispatcher(r.setup)
-	change.Append(e.dispatcher.Restore(snapshot, now))
+	e.outside.Exchange(r.setup.External)
+	e.dispatcher.Exchange(e.routing(r.setup), now)
+	change.Append(e.dispatcher.Take())
 	e.mu.Unlock()
-	e.commit(ctx, change, now)
+	_ = e.commit(ctx, change, now) // it is logged, and tried again
 	close(r.done)
 }
 
@@ -376,7 +411,10 @@ func (e *Engine) tidy(now time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
-	n, err := e.store.Prune(ctx, before(e.retention.history), before(e.retention.samples), pruneRows)
+	n, err := e.store.Prune(ctx, store.Retention{
+		HistoryBefore: before(e.retention.history), DeliveriesBefore: before(e.retention.deliveries),
+		SamplesBefore: before(e.retention.samples), MaxBytes: e.retention.maxBytes,
+	}, pruneRows)
 	if err != nil {
 		e.log.Warn("old history was not removed", "error", err)
 	} else if n > 0 {

@@ -43,6 +43,9 @@ type Request struct {
 	// UserAgent is used when the operator's headers give none; empty is
 	// "tocsin".
 	UserAgent string
+	// MaxAnswerBytes is how much of a success's body Exchange returns; 0 is
+	// 16 KiB.
+	MaxAnswerBytes int64
 }
 
 // AnswerError is an answer that is not a success. It wraps nothing; Post
@@ -67,6 +70,9 @@ func (e *AnswerError) Error() string {
 	return strings.TrimSpace(s)
 }
 
+// HTTPStatus is what StatusOf returns.
+func (e *AnswerError) HTTPStatus() int { return e.Status }
+
 // Post sends one message and sorts the answer; ctx carries the deadline. One
 // policy for every receiver:
 //
@@ -76,6 +82,8 @@ func (e *AnswerError) Error() string {
 //     seconds or a date), at most MaxRetryAfter;
 //   - 401, 403, 404, 407, 409 and 423 may pass too: so a proxy answers for a
 //     receiver that is being deployed, and a door whose key is being changed;
+//   - an address to which nothing is sent (see Addresses) may pass, because what
+//     leads there is a name whose address is mended in the DNS;
 //   - redirects are not followed: a message with secrets goes where the
 //     operator sent it, and nowhere else. They and every other status are
 //     Permanent.
@@ -83,27 +91,41 @@ func (e *AnswerError) Error() string {
 // No error holds the URL beyond its host, nor a credential, even when the
 // receiver echoes them. client is not changed and may be shared.
 func Post(ctx context.Context, client *http.Client, req Request) (Receipt, error) {
+	receipt, _, err := Exchange(ctx, client, req)
+	return receipt, err
+}
+
+// Exchange is Post for a receiver that says in the body of its success what
+// came of it. The body may have broken off: that is for the caller to see.
+func Exchange(ctx context.Context, client *http.Client, req Request) (Receipt, []byte, error) {
 	hr, err := req.build(ctx)
 	if err != nil {
-		return Receipt{}, Permanent(err)
+		return Receipt{}, nil, Permanent(err)
 	}
 	noRedirects := *client
 	noRedirects.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if _, bounded := ctx.Deadline(); bounded {
+		noRedirects.Timeout = 0 // a second timer for each message would tell nothing new
+	}
 	resp, err := noRedirects.Do(hr)
 	if err != nil {
-		return Receipt{}, req.networkError(err)
+		return Receipt{}, nil, req.networkError(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	receipt := Receipt{Status: resp.StatusCode}
-	// A body that breaks off changes nothing: the status was the answer.
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		return receipt, nil
+	receipt, success, limit := Receipt{Status: resp.StatusCode}, resp.StatusCode >= 200 && resp.StatusCode < 300, int64(maxAnswerBytes)
+	if success && req.MaxAnswerBytes > 0 {
+		limit = req.MaxAnswerBytes
 	}
-	return receipt, sortAnswer(&AnswerError{
+	// A body that breaks off changes nothing: the status was the answer.
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, limit))
+	receipt.Answer = req.clean(string(answer))
+	if success {
+		return receipt, answer, nil
+	}
+	return receipt, nil, sortAnswer(&AnswerError{
 		Host:   req.URL.Redacted(),
 		Status: resp.StatusCode,
-		Text:   req.clean(string(answer)),
+		Text:   receipt.Answer,
 	}, resp.Header.Get("Retry-After"), time.Now())
 }
 
@@ -178,6 +200,10 @@ func (r *Request) networkError(err error) error {
 	text := r.URL.Redacted() + ": " + r.clean(err.Error())
 	if errors.Is(err, context.DeadlineExceeded) {
 		text = r.URL.Redacted() + ": no answer before the deadline"
+	}
+	// It may pass: the next answer of the DNS can be another.
+	if refused := (*httpx.AddressError)(nil); errors.As(err, &refused) {
+		text = r.URL.Redacted() + ": " + refused.Error()
 	}
 	return &networkError{text: text, err: err}
 }

@@ -2,6 +2,8 @@ package notifiers
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -95,5 +97,36 @@ func TestABadURLIsPermanentAndNotQuoted(t *testing.T) {
 func TestUserAgent(t *testing.T) {
 	if got := UserAgent(); !strings.HasPrefix(got, "tocsin/") || strings.ContainsAny(got, " \n") {
 		t.Errorf("UserAgent() = %q", got)
+	}
+}
+
+func TestTheAnswerIsKeptWithoutSecretsAndItsStatusIsKnown(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		body   string
+		want   string
+	}{
+		{200, "ok", "ok"},
+		{202, "queued by t0psecret\nas 7", "queued by *** as 7"},
+		{204, "", ""},
+		{410, "this webhook t0psecret is gone", "this webhook *** is gone"},
+		{503, strings.Repeat("busy ", 10_000), ""},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(tt.status)
+			_, _ = w.Write([]byte(tt.body))
+		}))
+		req := Request{URL: secret.NewURL(server.URL), Secrets: []secret.String{secret.New("t0psecret")}}
+		receipt, err := Post(t.Context(), server.Client(), req)
+		server.Close()
+		if receipt.Status != tt.status || tt.want != "" && receipt.Answer != tt.want || len([]rune(receipt.Answer)) > maxErrorRunes {
+			t.Errorf("%d: %+v", tt.status, receipt)
+		}
+		if got := StatusOf(fmt.Errorf("webhook: %w", Permanent(err))); (err != nil) != (got == tt.status) {
+			t.Errorf("%d: the error tells of %d", tt.status, got)
+		}
+	}
+	if got := StatusOf(errors.New("refused")); got != 0 {
+		t.Error(got)
 	}
 }

@@ -26,6 +26,18 @@ type Receipt struct {
 	Reference string
 	// Status is the HTTP status, 0 where HTTP is not spoken.
 	Status int
+	// Answer is the beginning of what was answered, without secrets; may be
+	// empty.
+	Answer string
+}
+
+// StatusOf returns the HTTP status that an error tells of; 0 for none.
+func StatusOf(err error) int {
+	var s interface{ HTTPStatus() int }
+	if errors.As(err, &s) {
+		return s.HTTPStatus()
+	}
+	return 0
 }
 
 // Permanent marks an error that no retry can mend: the receiver understood and

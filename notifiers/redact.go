@@ -11,6 +11,9 @@ import (
 // characters, and none of the request's secrets, which a proxy's error page
 // or a debugging receiver may echo.
 func (r *Request) clean(text string) string {
+	if text == "" {
+		return ""
+	}
 	secrets := r.secrets()
 	// Longest first, or a part would be taken out and leave the rest.
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })

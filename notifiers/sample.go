@@ -82,6 +82,36 @@ func Sample(state alert.State, n int) alert.Notification {
 	}
 }
 
+// TestRule is the rule that tests and canaries name, as alertname among others.
+const TestRule = "TocsinTest"
+
+// Test returns a notification that only asks whether a receiver works: one
+// alert that nobody can take for a real one.
+func Test(receiver, externalURL, id string, now time.Time) alert.Notification {
+	return trial(alert.KindTest, receiver, externalURL, id, now, "This is a test: somebody asked Tocsin whether this receiver works. Nothing is wrong.")
+}
+
+// Canary returns what is sent through a receiver on a schedule, to see that it
+// still works.
+func Canary(receiver, externalURL, id string, now time.Time) alert.Notification {
+	return trial(alert.KindCanary, receiver, externalURL, id, now, "This is a canary: Tocsin checks on a schedule that this receiver works. Nothing is wrong.")
+}
+
+func trial(kind alert.NotificationKind, receiver, externalURL, id string, now time.Time, message string) alert.Notification {
+	labels := alert.LabelsOf(alert.LabelName, TestRule, alert.LabelCategory, "monitoring", "kind", string(kind), "receiver", receiver)
+	a := alert.Alert{
+		Fingerprint: labels.Fingerprint(), Rule: TestRule, Category: "monitoring", Labels: labels,
+		State: alert.Firing, Severity: alert.Info, Worst: alert.Info,
+		Value: alert.Unknown(), Threshold: alert.Unknown(), Peak: alert.Unknown(),
+		Message: message, Reason: string(kind), PendingAt: now, StartsAt: now, UpdatedAt: now, SeverityAt: now,
+	}
+	a.ID = alert.NewID(a.Fingerprint, now)
+	return alert.Notification{
+		ID: id, Receiver: receiver, GroupKey: string(kind) + ":" + receiver, GroupLabels: alert.LabelsOf(alert.LabelName, TestRule),
+		Seq: 1, Status: alert.Firing, Reason: string(kind), Kind: kind, Opened: now, Alerts: []alert.Alert{a}, ExternalURL: externalURL, At: now,
+	}
+}
+
 func sampleAlert(k incident, round int, state alert.State, at time.Time) alert.Alert {
 	labels := alert.LabelsOf(k.labels...).Merge(alert.LabelsOf(
 		alert.LabelName, k.rule, alert.LabelCategory, k.category, "team", "web"))

@@ -3,6 +3,7 @@ package notifiers
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -54,14 +55,40 @@ func StateWord(a *alert.Alert) string {
 }
 
 // Title names what a notification is about: "CRITICAL: cache-hit-rate" or
-// "WARNING: cache-hit-rate (2 firing, 1 resolved)".
+// "WARNING: cache-hit-rate (2 firing, 1 resolved)". One that is no news of one
+// group says what it is.
 func Title(n *alert.Notification) string {
+	switch {
+	case n.Kind == alert.KindTest:
+		return "TEST: " + subject(n)
+	case n.Kind == alert.KindCanary:
+		return "CANARY: " + subject(n)
+	case n.Kind == alert.KindWarning:
+		return "NOTICE: " + subject(n)
+	case n.Digest != nil:
+		return "STORM: " + Counted(n.Digest.Groups, "group") + ", " + Counted(n.Digest.Alerts, "alert")
+	}
 	word := "RESOLVED"
 	if n.Fires() {
 		word = strings.ToUpper(n.Severity().String())
 	}
 	return word + ": " + subject(n)
 }
+
+// Counted is a number and what it counts: "1 group", "1,031 alerts".
+func Counted(n int, what string) string {
+	digits := strconv.Itoa(n)
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	if n != 1 {
+		what += "s"
+	}
+	return digits + " " + what
+}
+
+// Subject is what Title names, without how it stands: "cache-hit-rate".
+func Subject(n *alert.Notification) string { return commonRule(n) }
 
 func subject(n *alert.Notification) string {
 	total := len(n.Alerts) + n.Truncated

@@ -141,3 +141,26 @@ func TestAnEndThatIsNoRecoveryDoesNotLookLikeOne(t *testing.T) {
 		t.Errorf("flapping: %s", got)
 	}
 }
+
+func TestTitleOfWhatIsNoNewsOfOneGroup(t *testing.T) {
+	for want, change := range map[string]func(*alert.Notification){
+		"TEST: cache-hit-rate":            func(n *alert.Notification) { n.Kind = alert.KindTest },
+		"CANARY: cache-hit-rate":          func(n *alert.Notification) { n.Kind = alert.KindCanary },
+		"NOTICE: cache-hit-rate":          func(n *alert.Notification) { n.Kind = alert.KindWarning },
+		"STORM: 214 groups, 1,031 alerts": func(n *alert.Notification) { n.Digest = &alert.Digest{Groups: 214, Alerts: 1031} },
+	} {
+		n := Sample(alert.Firing, 1)
+		change(&n)
+		if got := Title(&n); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestCounted(t *testing.T) {
+	for n, want := range map[int]string{0: "0 alerts", 1: "1 alert", 999: "999 alerts", 1000: "1,000 alerts", 1234567: "1,234,567 alerts"} {
+		if got := Counted(n, "alert"); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}

@@ -9,9 +9,29 @@ import (
 // DeliveryQuery selects deliveries of the outbox, newest first. Zero fields
 // select everything.
 type DeliveryQuery struct {
-	States   []alert.DeliveryState
-	Receiver string
-	Limit    int // 1 to 1000
+	States       []alert.DeliveryState
+	Receiver     string
+	Group        string    // its key
+	AlertID      string    // told of in it
+	Since, Until time.Time // created in [Since, Until)
+	Limit        int       // 1 to 1000
+	Cursor       string    // of the page before
+}
+
+// DeliveryPage is one page of deliveries. Next is empty on the last page.
+type DeliveryPage struct {
+	Deliveries []alert.Delivery
+	Next       string
+}
+
+// Retention is what Prune goes by. A zero time keeps everything of its kind.
+type Retention struct {
+	HistoryBefore    time.Time // alerts that ended before, their events, silences, references
+	DeliveriesBefore time.Time // deliveries that were settled before
+	SamplesBefore    time.Time
+	// MaxBytes bounds the store: while it is larger, the oldest that is ended
+	// or settled goes, whatever its age. 0 sets no bound.
+	MaxBytes int64
 }
 
 // MaxPage is the largest page of a history or of deliveries that a driver

@@ -18,16 +18,26 @@ var ErrNotFound = errors.New("not found")
 // ErrBadCursor is returned for a cursor that no page of this store gave out.
 var ErrBadCursor = errors.New("bad cursor")
 
-// ErrInvalid is returned for a change that contradicts what is stored: an
-// event of an alert that nobody knows, an id that is taken. The same change is
-// refused again however often it is tried.
-var ErrInvalid = errors.New("the change contradicts what is stored")
+// ErrPending is returned for a delivery that is to be sent again and is on its
+// way already.
+var ErrPending = errors.New("the delivery is pending already")
+
+// ErrDamaged is returned when what is stored cannot be read any more. A driver
+// that can mend it does so when it is opened again.
+var ErrDamaged = errors.New("the store is damaged")
 
 // Change is everything that was decided at one moment. A driver writes it in
 // one transaction, durably, or not at all: when Commit returns nil, no crash
-// and no power loss undoes it. The drops come first: what is both dropped and
-// written is there afterwards, but a member of a group that is only dropped
-// goes with it.
+// and no power loss undoes it, and whatever is read after that shows it. The
+// drops come first: what is both dropped and written is there afterwards, but a
+// member of a group that is only dropped goes with it.
+//
+// A row that contradicts what is stored, which only a mistake in this program
+// can make, is dropped and logged as an error, and the rest of the change is
+// written: an event, a member or an acknowledgement of an alert that nobody
+// knows, a member of such a group, a delivery whose id is taken. An alert or a
+// delivery without an id or in a state that does not exist is refused with the
+// whole of its change.
 type Change struct {
 	Alerts     []alert.Alert // inserted, or replaced by id
 	Events     []alert.Event // appended; Seq is given by the store

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,11 +22,15 @@ import (
 	"github.com/tocsin-dev/tocsin/api"
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine"
+	"github.com/tocsin-dev/tocsin/engine/external"
 	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/engine/route"
+	"github.com/tocsin-dev/tocsin/internal/signed"
 	"github.com/tocsin-dev/tocsin/internal/watch"
+	"github.com/tocsin-dev/tocsin/notifiers"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/source/push"
+	"github.com/tocsin-dev/tocsin/store"
 	"github.com/tocsin-dev/tocsin/store/sqlite"
 )
 
@@ -44,6 +50,10 @@ type daemon struct {
 	board  *source.Board
 	engine *engine.Engine
 	outbox *outbox.Outbox
+	// linkKey signs the links of messages; buttons are the receivers whose
+	// messages have some.
+	linkKey []byte
+	buttons map[string]api.Buttons
 
 	mu      sync.Mutex // guards what a reload changes
 	plan    *plan
@@ -60,6 +70,7 @@ type daemon struct {
 
 	watcher *watch.Watcher
 	reload  atomic.Pointer[reloadState]
+	pulses  pulses
 	// retell holds one when the sample of how the files stand is wanted now.
 	retell chan struct{}
 }
@@ -83,10 +94,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 		checking: make(chan struct{}, 1),
 	}
 	d.reload.Store(&reloadState{at: time.Now(), succeededAt: time.Now()})
-	receivers, err := d.buildReceivers(p.config)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Server.Listen)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -98,13 +106,19 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	if err != nil {
 		return nil, errors.Join(fail("store", err), d.listener.Close())
 	}
+	receivers, err := d.keyedReceivers(ctx, p.config)
+	if err != nil {
+		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
+	}
 	policy := outbox.DefaultPolicy()
 	policy.Drain = p.config.Server.ShutdownTimeout
-	d.outbox = outbox.New(d.store, policy, log)
+	d.outbox = outbox.New(outbox.Options{Store: d.store, Policy: policy, Log: log, OnHealth: d.receiverHealth})
 	d.outbox.SetReceivers(receivers)
+	d.buttons = buttonsOf(receivers)
 	d.engine = engine.New(engine.Options{
 		Setup: d.setup(p), Store: d.store, Outbox: d.outbox, Log: log,
 		HistoryRetention: p.config.Store.Retention.History, SamplesRetention: p.config.Store.Retention.Samples,
+		DeliveriesRetention: min(p.config.Store.Retention.Deliveries, p.config.Store.Retention.History), MaxStoreBytes: int64(p.config.Store.Retention.Size),
 	})
 	if err := d.buildSources(p.config); err != nil {
 		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
@@ -120,26 +134,68 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 func (d *daemon) setup(p *plan) engine.Setup {
 	options := route.Options{
 		Root: p.routing.Root, Inhibitions: p.routing.Inhibitions, Maintenance: p.routing.Maintenance, Receivers: p.routing.Receivers,
-		ExternalURL: p.config.ExternalURL(), NewID: newMessageID,
+		ExternalURL: p.config.ExternalURL(), NewID: newMessageID, SilenceWarning: p.config.SilenceWarning,
 	}
 	names := map[string]bool{ownSource: true}
 	for _, s := range p.config.Sources {
 		names[s.Name] = true
 	}
 	watched := func(ls alert.Labels) bool { return names[ls.Get(alert.LabelSource)] }
-	return engine.Setup{Rules: p.rules, Route: options, Watched: watched}
+	return engine.Setup{Rules: p.rules, Route: options, Watched: watched, External: external.Options{
+		ResolveTimeout: p.config.External.ResolveTimeout, Severity: p.config.External.Severity,
+	}}
+}
+
+// markLinkKey is the mark that keeps the key of signed links, so that a restart
+// does not make those invalid that were sent.
+const markLinkKey = "links/key"
+
+// keyedReceivers builds the receivers, and finds or makes the key that signs
+// the links in what they send.
+func (d *daemon) keyedReceivers(ctx context.Context, c *configs.Config) ([]outbox.Receiver, error) {
+	marks, err := d.store.Marks(ctx)
+	if err != nil {
+		return nil, fail("store", err)
+	}
+	for _, m := range marks {
+		if key, err := hex.DecodeString(m.Value); m.Name == markLinkKey && err == nil && len(key) == signed.KeyBytes {
+			d.linkKey = key
+		}
+	}
+	if d.linkKey == nil {
+		d.linkKey = signed.NewKey()
+		err := d.store.Commit(ctx, store.Change{Marks: []store.Mark{{Name: markLinkKey, Value: hex.EncodeToString(d.linkKey)}}})
+		if err != nil {
+			return nil, fail("store", err)
+		}
+	}
+	return d.buildReceivers(c)
 }
 
 func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
 	out := make([]outbox.Receiver, 0, len(c.Receivers))
 	for _, r := range c.Receivers {
-		n, err := d.world.kinds.receivers[r.Type].build(r.Settings, r.Timeout, d.world.stdout)
+		n, err := d.world.kinds.receivers[r.Type].build(r.Settings, receiverNeeds{timeout: r.Timeout, stdout: d.world.stdout, links: notifiers.NewLinks(d.linkKey)})
 		if err != nil {
 			return nil, fail(fmt.Sprintf("receiver %q", r.Name), err)
 		}
-		out = append(out, outbox.Receiver{Name: r.Name, Type: r.Type, Notifier: n, Timeout: r.Timeout})
+		out = append(out, outbox.Receiver{
+			Name: r.Name, Type: r.Type, Notifier: n, Timeout: r.Timeout, GiveUp: r.GiveUpAfter, Rate: r.RateLimit,
+			Concurrency: cmp.Or(r.Concurrency, d.world.kinds.receivers[r.Type].concurrency), Settings: digestOf(r.Settings),
+		})
 	}
 	return out, nil
+}
+
+// buttonsOf returns the receivers whose messages have buttons.
+func buttonsOf(receivers []outbox.Receiver) map[string]api.Buttons {
+	out := map[string]api.Buttons{}
+	for _, r := range receivers {
+		if b, ok := r.Notifier.(api.Buttons); ok {
+			out[r.Name] = b
+		}
+	}
+	return out
 }
 
 // buildSources brings the sources in line with the configuration: those that
@@ -242,6 +298,7 @@ func (d *daemon) run(ctx context.Context) error {
 		d.mu.Unlock()
 		beside.Go(func() { _ = d.watcher.Run(ctx, d.reloadChanged) }) // returns ctx's error
 		beside.Go(func() { d.tellOfItself(ctx) })
+		beside.Go(func() { d.runPulses(ctx) })
 		select {
 		case <-ctx.Done():
 		case err := <-serverDone:

@@ -5,7 +5,12 @@ package main_test
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestReceiverDownForAWhileIsToldAllOfItInOrder(t *testing.T) {
@@ -67,4 +72,111 @@ func TestTwoHundredLabelSets(t *testing.T) {
 			d.stop()
 		})
 	}
+}
+
+func TestAReceiverThatIsGoneIsAnAlertToTheOthers(t *testing.T) {
+	t.Parallel()
+	w, p, slack, hook := newPageWorld(t, "route: {receivers: [ops, hooks], group_by: ['...'], group_wait: 0s, group_interval: 100ms}\n")
+	hook.set(func(int) (int, time.Duration) { return http.StatusGone, 0 })
+	p.set("mail", 500)
+	d := w.start()
+	slack.awaitTold("queue-depth", "critical firing")
+	slack.awaitTold("receiver-disabled", "critical firing")
+	wantText(t, d.get("/api/v1/receivers", nil), `"disabled":true`, `answered 410 Gone`)
+	if status, body := d.post("/api/v1/receivers/hooks/test", ""); status != http.StatusBadGateway {
+		t.Errorf("a test of it answers %d: %s", status, body)
+	}
+	if got := hook.told("queue-depth"); len(got) != 0 {
+		t.Errorf("it took %q", got)
+	}
+
+	hook.set(nil)
+	if code, out := w.run("receivers", "test", "hooks", "--url", d.base); code != 0 || !strings.Contains(out, "answered 200") {
+		t.Errorf("the test of one that is back: %d, %s", code, out)
+	}
+	hook.awaitTold("queue-depth", "critical firing")
+	hook.awaitTold("TocsinTest", "info firing")
+	slack.awaitTold("receiver-disabled", "critical firing", "critical resolved")
+	d.stop()
+}
+
+func TestADeadManPingIsSentWhileTheDaemonWorks(t *testing.T) {
+	t.Parallel()
+	var pings atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.Path == "/uuid" {
+			pings.Add(1)
+		}
+	}))
+	defer other.Close()
+	w, _, _, _ := newPageWorld(t, "route: {receivers: [ops, hooks]}\ndeadman: {url: '"+other.URL+"/uuid', every: 1s}\n")
+	d := w.start()
+	await(t, "three pings", func() bool { return pings.Load() >= 3 })
+	await(t, "the metric", func() bool { return d.metric(`tocsin_deadman_pings_total{outcome="sent"}`) >= "3" })
+	d.stop()
+	after := pings.Load()
+	if strings.Contains(d.out.String(), "uuid") {
+		t.Error("the ping's URL is printed")
+	}
+	if pings.Load() != after {
+		t.Error("it pings after its end")
+	}
+}
+
+func TestTheLedgerTellsOfEachNotificationAndSendsItAgain(t *testing.T) {
+	t.Parallel()
+	w, p, slack, hook := newPageWorld(t, "route: {receivers: [hooks], group_wait: 0s, group_interval: 100ms}\ncanary: {every: 1h, receivers: [hooks]}\n")
+	refuse := true
+	hook.set(func(int) (int, time.Duration) {
+		if refuse {
+			return http.StatusBadRequest, 0
+		}
+		return http.StatusOK, 0
+	})
+	d := w.start()
+	var page struct {
+		Deliveries []struct {
+			ID, Kind, State string
+			Attempts        []struct {
+				Status int
+				Answer string
+			}
+		}
+	}
+	await(t, "the canary to be dead", func() bool {
+		d.get("/api/v1/deliveries?state=dead", &page)
+		return len(page.Deliveries) == 1
+	})
+	canary := page.Deliveries[0]
+	if canary.Kind != "canary" || len(canary.Attempts) != 1 || canary.Attempts[0].Status != 400 || !strings.Contains(canary.Attempts[0].Answer, "answered 400") {
+		t.Errorf("%+v", canary)
+	}
+	hook.mu.Lock()
+	refuse = false
+	hook.mu.Unlock()
+	if code, out := w.run("deliveries", "redeliver", canary.ID, "--url", d.base); code != 0 {
+		t.Errorf("%d: %s", code, out)
+	}
+	hook.awaitTold("TocsinTest", "info firing")
+	p.set("mail", 500)
+	hook.awaitTold("queue-depth", "critical firing")
+	await(t, "both to be settled", func() bool {
+		d.get("/api/v1/deliveries?state=sent&receiver=hooks&since=1h", &page)
+		return len(page.Deliveries) == 2
+	})
+	if code, out := w.run("deliveries", "--state", "sent", "--url", d.base); code != 0 || strings.Count(out, "hooks") != 2 || !strings.Contains(out, canary.ID) {
+		t.Errorf("%d: %s", code, out)
+	}
+	if got := slack.news(); len(got) > 0 {
+		t.Errorf("slack got %v", got)
+	}
+	// A restart goes on with the canary's schedule.
+	d.stop()
+	d = w.start()
+	await(t, "two polls", func() bool { return d.polls("web") > 2 })
+	d.get("/api/v1/deliveries?group=canary:hooks", &page)
+	if len(page.Deliveries) != 1 {
+		t.Errorf("%d canaries after a restart", len(page.Deliveries))
+	}
+	d.stop()
 }

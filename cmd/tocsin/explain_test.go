@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/source"
 )
@@ -148,7 +149,7 @@ func TestWhereTheDaemonIs(t *testing.T) {
 			if tt.server != "" {
 				tt.where.config = writeConfig(t, tt.server)
 			}
-			places, token, err := tt.where.places(world{environ: tt.environ, stderr: &strings.Builder{}, kinds: kindsOf(nil)})
+			places, token, err := tt.where.places(world{environ: tt.environ, stderr: &strings.Builder{}, kinds: kindsOf(nil)}, configs.ScopeRead)
 			got := ""
 			if err != nil {
 				got = err.Error()

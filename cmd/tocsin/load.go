@@ -119,7 +119,7 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *linter) ([]*rule.Rule, map[string]configs.Rule, *ruleTests, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
 	set := configs.ReadRules(paths, in)
-	set.Others = []string{sourceDown, sourceBlind, refusedID}
+	set.Others = []string{sourceDown, sourceBlind, refusedID, disabledID, failingID}
 	metrics, catalog, wrong := set.Metrics(catalog)
 	var mu sync.Mutex // guards compiled and what warn remembers
 	mistakes := set.Check(func(spec rule.Spec) problem.List {
@@ -179,6 +179,7 @@ func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
 		},
 	}
 	specs = append(specs, refusedRule(c.Reload.AlertAfter, ""))
+	specs = append(specs, receiverRules()...)
 	var out []*rule.Rule
 	for _, spec := range specs {
 		if named[spec.Metric] || named[spec.ID] {

@@ -259,7 +259,7 @@ func TestExamplesAreRight(t *testing.T) {
 	file := regexp.MustCompile(`\w+_file: (secrets/\w+)`)
 	values := map[string]string{
 		"REDIS_URL": "redis://127.0.0.1:6379", "DATABASE_URL": "postgres://127.0.0.1/app",
-		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/X",
+		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/X", "SLACK_BOT_TOKEN": "xoxb-0123456789",
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "rules.yaml"), "rules: []\n")

@@ -64,12 +64,14 @@ func (d *daemon) apply(ctx context.Context, p *plan) error {
 		return err
 	}
 	d.outbox.SetReceivers(receivers)
+	d.buttons = buttonsOf(receivers)
 	// From here on it goes through, whatever becomes of who asked for it.
 	if err := d.engine.Reload(context.WithoutCancel(ctx), d.setup(p)); err != nil {
 		return fail("rules", err)
 	}
 	d.plan, d.refusal = p, ""
 	d.exchangeAPI()
+	d.exchangePulses(p.config)
 	return nil
 }
 
@@ -87,10 +89,7 @@ func (d *daemon) conclude(ctx context.Context, read *reading, err error) {
 		d.nameRefusal(ctx, err)
 	}
 	d.reload.Store(state)
-	select {
-	case d.retell <- struct{}{}:
-	default: // it is about to be told
-	}
+	d.tellSoon()
 }
 
 // watchFiles has the watcher watch what the plan was made of.

@@ -43,11 +43,11 @@ func newEditable(t *testing.T) *editable {
 	w := world{stdout: io.Discard, stderr: &out, kinds: kindsOf(nil)}
 	console := w.kinds.receivers["console"]
 	build := console.build
-	console.build = func(settings any, timeout time.Duration, stdout io.Writer) (notifiers.Notifier, error) {
+	console.build = func(settings any, with receiverNeeds) (notifiers.Notifier, error) {
 		if e.broken != nil {
 			return nil, e.broken
 		}
-		return build(settings, timeout, stdout)
+		return build(settings, with)
 	}
 	w.kinds.receivers["console"] = console
 	f := files{config: filepath.Join(e.dir, "tocsin.yaml")}
@@ -96,7 +96,7 @@ func (e *editable) read(t *testing.T, name string) string {
 func (e *editable) runs() string {
 	var ids []string
 	for _, r := range e.engine.Rules() {
-		if !strings.HasPrefix(r.Rule.ID, "source-") && r.Rule.ID != refusedID {
+		if r.Rule.Category != "monitoring" {
 			ids = append(ids, r.Rule.ID)
 		}
 	}

@@ -188,13 +188,14 @@ func excuses() []excuse {
 		{`^no receiver is called `, "", names},
 		{`^no rule that this file uses is called `, "", names},
 		{`^longer than the interval of `, "", names},
-		{`^want (at least 100ms|more than 0s and at most 5m)$`, "", "a pattern does not compute"},
+		{`^want (at least (100ms|1m)|more than 0s and at most 5m)$`, "", "a pattern does not compute"},
 		{`^without tokens only this machine may connect$`, "", "tokens may come from the environment"},
 		{`^every receiver here is left out$`, "", world},
 		{`^variable \w+ is not set$`, "", world},
 		{`^cannot read `, "", world},
 		{`^there is no (file|pack) `, "", world},
 		{`^no file fits `, "", world},
+		{`^only one of webhook_url and token can be used$|^a webhook's messages have no buttons`, "", "a secret may come from x_file or a variable"},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/internal/version"
 )
 
@@ -30,6 +31,8 @@ type descriptions struct {
 	storeUp, commitSeconds                                  *prometheus.Desc
 	sourceUp, sourcePolls, sourceSkipped, sourcePollSeconds *prometheus.Desc
 	pending, sent, failed, dead                             *prometheus.Desc
+	breakerOpen, disabled                                   *prometheus.Desc
+	pings, pingAt                                           *prometheus.Desc
 	reloadOK, reloadAt, reloadOKAt                          *prometheus.Desc
 }
 
@@ -56,6 +59,10 @@ func newDescriptions() descriptions {
 		sent:              desc("notifications_sent_total", "Notifications sent since the start.", "receiver"),
 		failed:            desc("notification_attempts_failed_total", "Attempts that failed; each is tried again unless the notification is dead.", "receiver"),
 		dead:              desc("notifications_dead_total", "Notifications given up.", "receiver"),
+		breakerOpen:       desc("receiver_breaker_open", "1 while the receiver takes nothing and is asked with one notification at a time.", "receiver"),
+		disabled:          desc("receiver_disabled", "1 while the receiver is disabled, for it answered 410.", "receiver"),
+		pings:             desc("deadman_pings_total", "Dead-man pings by outcome: sent, failed, or withheld because all was not well.", "outcome"),
+		pingAt:            desc("deadman_last_ping_timestamp_seconds", "When the last dead-man ping was sent; 0 for never."),
 		reloadOK:          desc("config_last_reload_successful", "1 when the last reading of the configuration was accepted."),
 		reloadAt:          desc("config_last_reload_timestamp_seconds", "When the configuration was last read."),
 		reloadOKAt:        desc("config_last_reload_success_timestamp_seconds", "When a reading of the configuration was last accepted."),
@@ -87,7 +94,14 @@ func (c selfCollector) Collect(out chan<- prometheus.Metric) {
 		counter(c.desc.sent, s.Sent, name)
 		counter(c.desc.failed, s.Failed, name)
 		counter(c.desc.dead, s.Dead, name)
+		gauge(c.desc.breakerOpen, oneIf(s.Breaker != outbox.BreakerClosed), name)
+		gauge(c.desc.disabled, oneIf(s.Disabled), name)
 	}
+	pings := &c.d.pulses.stats
+	counter(c.desc.pings, pings.Sent.Load(), "sent")
+	counter(c.desc.pings, pings.Failed.Load(), "failed")
+	counter(c.desc.pings, pings.Withheld.Load(), "withheld")
+	gauge(c.desc.pingAt, float64(pings.LastSent.Load())/1000)
 	reload := c.d.reload.Load()
 	gauge(c.desc.reloadOK, oneIf(reload.err == nil))
 	gauge(c.desc.reloadAt, float64(reload.at.UnixMilli())/1000)

@@ -12,14 +12,20 @@ import (
 	"github.com/tocsin-dev/tocsin/source"
 )
 
-// The daemon yields a sample of its own, so that an edit that is refused is an
-// alert like any other.
+// The daemon yields samples of its own, so that an edit that is refused and a
+// receiver that takes nothing are alerts like any other.
 const (
 	// ownSource is the source of the daemon's own samples. No configured source
 	// can have a name that begins like this.
-	ownSource      = "_tocsin"
-	configOK       = "tocsin.config_ok"
-	refusedID      = "config-refused"
+	ownSource = "_tocsin"
+	configOK  = "tocsin.config_ok"
+	refusedID = "config-refused"
+
+	receiverDisabled = "tocsin.receiver_disabled"
+	receiverWaiting  = "tocsin.receiver_waiting"
+	disabledID       = "receiver-disabled"
+	failingID        = "receiver-failing"
+
 	maxOwnInterval = 10 * time.Second
 	minOwnInterval = 100 * time.Millisecond
 	maxRefusalText = 300 // characters of a mistake in a message
@@ -36,6 +42,21 @@ func refusedRule(after time.Duration, first string) rule.Spec {
 	return rule.Spec{
 		ID: refusedID, Category: "monitoring", Metric: configOK, Warning: rule.When{When: "value == 0"}, For: after,
 		Message: "{{ " + strconv.Quote(message) + " }}", // what a mistake quotes is no template
+	}
+}
+
+// receiverRules are the built-in rules about receivers. What they find is told
+// by the other receivers.
+func receiverRules() []rule.Spec {
+	return []rule.Spec{
+		{
+			ID: disabledID, Category: "monitoring", Metric: receiverDisabled, Critical: rule.When{When: "value == 1"},
+			Message: "Receiver {{ .Labels.receiver }} is disabled: it answered 410 Gone. Change its settings, or enable it once it is back",
+		},
+		{
+			ID: failingID, Category: "monitoring", Metric: receiverWaiting, Warning: rule.When{When: "value > 10m"},
+			Message: "Receiver {{ .Labels.receiver }} has taken nothing for 10 minutes though notifications wait",
+		},
 	}
 }
 
@@ -88,7 +109,7 @@ func firstMistake(err error) string {
 	return text
 }
 
-// tellOfItself hands the daemon's own sample to the engine, at once when the
+// tellOfItself hands the daemon's own samples to the engine, at once when the
 // files are read and every now and then, until ctx ends.
 func (d *daemon) tellOfItself(ctx context.Context) {
 	for {
@@ -96,8 +117,7 @@ func (d *daemon) tellOfItself(ctx context.Context) {
 		every := ownInterval(d.plan.config.Reload.AlertAfter)
 		d.mu.Unlock()
 		now := time.Now()
-		sample := alert.Sample{Metric: configOK, Labels: alert.LabelsOf(alert.LabelSource, ownSource), Value: oneIf(d.reload.Load().err == nil), At: now}
-		batch := source.Batch{Source: ownSource, Type: "tocsin", At: now, Samples: []alert.Sample{sample}, Interval: every}
+		batch := source.Batch{Source: ownSource, Type: "tocsin", At: now, Samples: d.ownSamples(now), Interval: every}
 		if err := d.engine.Ingest(ctx, batch); err != nil {
 			return // ctx has ended, or the engine
 		}
@@ -109,6 +129,27 @@ func (d *daemon) tellOfItself(ctx context.Context) {
 		}
 		timer.Stop()
 	}
+}
+
+// ownSamples are how the files and the receivers stand.
+func (d *daemon) ownSamples(now time.Time) []alert.Sample {
+	own := alert.LabelsOf(alert.LabelSource, ownSource)
+	out := []alert.Sample{{Metric: configOK, Labels: own, Value: oneIf(d.reload.Load().err == nil), At: now}}
+	d.mu.Lock()
+	receivers := d.plan.config.Receivers
+	d.mu.Unlock()
+	standing := d.outbox.Status()
+	for _, r := range receivers {
+		s, labels := standing[r.Name], own.With("receiver", r.Name)
+		waiting := s.Waiting.Seconds()
+		if s.Disabled {
+			waiting = 0 // that is the other rule's to tell
+		}
+		out = append(out,
+			alert.Sample{Metric: receiverDisabled, Labels: labels, Value: oneIf(s.Disabled), At: now},
+			alert.Sample{Metric: receiverWaiting, Labels: labels, Value: waiting, At: now})
+	}
+	return out
 }
 
 // ownInterval is often enough for a `for` of that length.

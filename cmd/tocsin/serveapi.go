@@ -18,10 +18,13 @@ import (
 func (d *daemon) newAPI() *api.Server {
 	c := d.plan.config
 	options := api.Options{
-		Board: d.board, Engine: engineView{d}, Explainer: engineView{d}, History: d.store, Keys: map[string]api.KeyScanner{},
+		Board: d.board, Engine: engineView{d}, Explainer: engineView{d}, History: d.store, Deliveries: d.store, Sender: sender{d},
+		ResolveTimeout: c.External.ResolveTimeout, Router: d.engine, Poster: d.engine, Operator: d.engine,
+		AlertExplainer: d.engine, Keys: map[string]api.KeyScanner{},
 		Reloader: d, RuleFiles: ruleFiles{d}, LastReload: d.lastReload, Ready: d.ready, Gatherer: d.registry, Registerer: d.registry, Log: d.log,
 		Limits: api.Limits{ReadTimeout: c.Server.ReadTimeout},
 		Listen: d.listener.Addr().String(), ExternalURL: c.ExternalURL(), Version: version.String(), Services: map[string]string{},
+		Buttons: d.buttons, LinkKey: d.linkKey,
 	}
 	for _, t := range c.Server.Tokens {
 		options.Tokens = append(options.Tokens, api.Token{Name: t.Name, Token: t.Token, Scope: api.Scope(t.Scope)})
@@ -166,6 +169,9 @@ func (v engineView) Receivers() []api.ReceiverStatus {
 		out = append(out, api.ReceiverStatus{
 			Name: r.Name, Type: r.Type, Pending: s.Pending, LastSuccess: s.LastSuccess,
 			LastError: s.LastError, LastErrorAt: s.LastFailure, ConsecutiveFailures: s.Failures,
+			InFlight: s.InFlight, Sent: s.Sent, Dead: s.Dead, Rate: s.Rate.String(), Concurrency: s.Concurrency,
+			Breaker: string(s.Breaker), BreakerSince: s.BreakerSince, NextProbe: s.NextProbe, PausedUntil: s.PausedUntil,
+			Failing: s.Failing, Disabled: s.Disabled, DisabledReason: s.DisabledReason, DisabledAt: s.DisabledAt,
 		})
 	}
 	return out

@@ -45,7 +45,14 @@ func (e *daemonRefused) Error() string { return e.text }
 // ask sends one question to each place where the daemon may be, until one
 // answers.
 func (h *where) ask(ctx context.Context, path string, query url.Values, w world) (json.RawMessage, error) {
-	places, token, err := h.places(w)
+	return h.each(w, configs.ScopeRead, func(c *client.Client) (json.RawMessage, error) { return c.Get(ctx, path, query) })
+}
+
+// each calls ask with a client of each place where the daemon may be, until one
+// answers. The token permits the scope at least, where the configuration has
+// such a one.
+func (h *where) each(w world, need configs.Scope, ask func(*client.Client) (json.RawMessage, error)) (json.RawMessage, error) {
+	places, token, err := h.places(w, need)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +62,7 @@ func (h *where) ask(ctx context.Context, path string, query url.Values, w world)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", cmp.Or(h.from(), "URL"), err)
 		}
-		body, err := c.Get(ctx, path, query)
+		body, err := ask(c)
 		var unreachable *client.UnreachableError
 		var refused *client.Error
 		switch {
@@ -63,7 +70,7 @@ func (h *where) ask(ctx context.Context, path string, query url.Values, w world)
 			silent = append(silent, unreachable.Error())
 			continue
 		case errors.As(err, &refused):
-			return nil, &daemonRefused{refused.Status, refused.Code, refused.Message + h.hint(refused, token)}
+			return body, &daemonRefused{refused.Status, refused.Code, refused.Message + h.hint(refused, token)}
 		}
 		return body, err
 	}
@@ -103,7 +110,7 @@ func (h *where) tokenFrom() string {
 
 // places lists where the daemon may be: its own address before the one that
 // others reach it by.
-func (h *where) places(w world) ([]string, secret.String, error) {
+func (h *where) places(w world, need configs.Scope) ([]string, secret.String, error) {
 	token := secret.New(cmp.Or(h.token, lookup(w.environ, tokenVariable)))
 	if h.config == "" {
 		return []string{cmp.Or(h.url, "http://"+configs.Default().Server.Listen)}, token, nil
@@ -114,7 +121,7 @@ func (h *where) places(w world) ([]string, secret.String, error) {
 		return nil, token, &exitError{exitUnread, "the configuration does not say where the daemon is; give --url"}
 	}
 	if token.Empty() {
-		token = weakest(config.Server.Tokens)
+		token = weakest(config.Server.Tokens, need)
 	}
 	if wrong := ofTokens(mistakes); token.Empty() && wrong.Err() != nil {
 		_ = wrong.Write(w.stderr)
@@ -158,16 +165,23 @@ func ofTokens(mistakes yamlpos.Mistakes) yamlpos.Mistakes {
 
 func isOfTokens(m yamlpos.Mistake) bool { return strings.HasPrefix(m.Path, "server.tokens") }
 
-// weakest is the token that may do the least: looking needs no more.
-func weakest(tokens []configs.Token) secret.String {
-	for _, scope := range [...]configs.Scope{configs.ScopeRead, configs.ScopeOperate, configs.ScopeAdmin} {
+// weakest is the token that may do the least of those that may do what is
+// needed, or else the strongest.
+func weakest(tokens []configs.Token, need configs.Scope) secret.String {
+	scopes := [...]configs.Scope{configs.ScopeRead, configs.ScopeOperate, configs.ScopeAdmin}
+	enough, best := slices.Index(scopes[:], need), secret.String{}
+	for rank, scope := range scopes {
 		for _, t := range tokens {
-			if t.Scope == scope && !t.Token.Empty() {
-				return t.Token
+			if t.Scope != scope || t.Token.Empty() {
+				continue
 			}
+			if best = t.Token; rank >= enough {
+				return best
+			}
+			break
 		}
 	}
-	return secret.String{}
+	return best
 }
 
 // lookup finds a variable of the environment.

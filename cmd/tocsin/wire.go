@@ -31,7 +31,17 @@ type sourceKind struct {
 // receiverKind is one type of receiver.
 type receiverKind struct {
 	settings func() any
-	build    func(settings any, timeout time.Duration, stdout io.Writer) (notifiers.Notifier, error)
+	build    func(settings any, with receiverNeeds) (notifiers.Notifier, error)
+	// concurrency is how many notifications are on their way at a time where the
+	// configuration does not say; 0 is the outbox's own.
+	concurrency int
+}
+
+// receiverNeeds is what a receiver is given beside its settings.
+type receiverNeeds struct {
+	timeout time.Duration
+	stdout  io.Writer
+	links   *notifiers.Links // nil makes none
 }
 
 // typePush is the one source that is not polled.
@@ -90,27 +100,28 @@ func sourceKinds() map[string]sourceKind {
 func receiverKinds() map[string]receiverKind {
 	return map[string]receiverKind{
 		"slack": {
-			settings: settingsOf(slack.Default),
-			build: func(settings any, timeout time.Duration, _ io.Writer) (notifiers.Notifier, error) {
+			settings:    settingsOf(slack.Default),
+			concurrency: 4, // Slack takes about one message a second for a channel
+			build: func(settings any, with receiverNeeds) (notifiers.Notifier, error) {
 				c, err := as[slack.Config](settings)
 				if err != nil {
 					return nil, err
 				}
-				client, err := c.Client(timeout)
+				client, err := c.Client(with.timeout)
 				if err != nil {
 					return nil, err
 				}
-				return slack.New(*c, client)
+				return slack.New(*c, client, with.links)
 			},
 		},
 		"webhook": {
 			settings: settingsOf(webhook.Default),
-			build: func(settings any, timeout time.Duration, _ io.Writer) (notifiers.Notifier, error) {
+			build: func(settings any, with receiverNeeds) (notifiers.Notifier, error) {
 				c, err := as[webhook.Config](settings)
 				if err != nil {
 					return nil, err
 				}
-				client, err := c.Client(timeout)
+				client, err := c.Client(with.timeout)
 				if err != nil {
 					return nil, err
 				}
@@ -119,12 +130,12 @@ func receiverKinds() map[string]receiverKind {
 		},
 		"console": {
 			settings: settingsOf(console.Default),
-			build: func(settings any, _ time.Duration, stdout io.Writer) (notifiers.Notifier, error) {
+			build: func(settings any, with receiverNeeds) (notifiers.Notifier, error) {
 				c, err := as[console.Config](settings)
 				if err != nil {
 					return nil, err
 				}
-				return console.New(*c, stdout)
+				return console.New(*c, with.stdout)
 			},
 		},
 	}

@@ -2,80 +2,105 @@ package outbox
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/notifiers"
-	"github.com/tocsin-dev/tocsin/store"
+	"golang.org/x/time/rate"
 )
 
 // lane is one receiver's queue: groups in parallel, one delivery at a time
 // within a group, and the notifications of one alert in their order whatever
-// their groups.
+// their groups. Its loop keeps the time and starts workers; a worker takes what
+// is ready until there is nothing.
 type lane struct {
-	name   string
-	store  Store
-	policy Policy
-	log    *slog.Logger
+	name    string
+	options *Options
+	settler *settler
+	log     *slog.Logger
+	wake    chan struct{} // 1 deep
 
 	mu       sync.Mutex
 	named    bool      // receiver was set
-	receiver *Receiver // nil: no such receiver is configured
-	groups   map[string]*queue
-	order    order
-	inFlight int
-	status   Status
-	wake     chan struct{} // 1 deep
-	// outcomes are what the store has not taken yet, by delivery, oldest first.
-	outcomes map[string][]store.Settlement
-	// unstored are the deliveries that the store may not have yet.
-	unstored map[string]<-chan struct{}
+	stopping bool      // nothing is begun any more
+	receiver *Receiver // its zero settings filled from the policy; nil: there is none
+	limiter  *rate.Limiter
+	// Nothing is begun before: for want of a token, and because the receiver
+	// asked for a pause.
+	limitedUntil, pausedUntil time.Time
+
+	groups     map[string]*queue
+	order      order
+	line       line
+	breaker    breaker
+	disabled   *disabled // nil while it is not
+	references map[string]reference
+
+	workers int     // that run, those left out whose call was abandoned
+	calls   []*call // under way
+	status  Status
+	// waitingSince is when deliveries began to wait without any being sent.
+	waitingSince time.Time
+	buried       string    // why the last delivery was given up, unless one was sent since
+	sweepAt      time.Time // when what is too old is next looked for
+	turnedAt     time.Time // when the loop last came by; zero before it does
+	told         health    // what OnHealth was told
 }
 
-// queue is one group's deliveries, oldest first.
-type queue struct {
-	rows []*alert.Delivery
-	busy bool
-	// stuck is closed when a call returns that was abandoned; nil for none.
-	stuck chan struct{}
-}
-
-func newLane(name string, s Store, p Policy, log *slog.Logger) *lane {
+func newLane(name string, o *Options, s *settler) *lane {
 	return &lane{
-		name: name, store: s, policy: p, log: log.With("receiver", name),
-		groups: map[string]*queue{}, order: order{}, status: Status{Name: name}, wake: make(chan struct{}, 1),
-		outcomes: map[string][]store.Settlement{}, unstored: map[string]<-chan struct{}{},
+		name: name, options: o, settler: s, log: o.Log.With("receiver", name), wake: make(chan struct{}, 1),
+		groups: map[string]*queue{}, order: order{}, references: map[string]reference{}, status: Status{Name: name},
 	}
 }
 
 func (l *lane) setReceiver(r *Receiver) {
 	l.mu.Lock()
-	l.receiver, l.named = r, true
-	if r != nil {
-		l.status.Type = r.Type
+	defer l.nudge()
+	defer l.mu.Unlock()
+	before := l.receiver
+	l.receiver, l.named, l.limiter = nil, true, nil
+	if r == nil {
+		return
 	}
-	l.mu.Unlock()
-	l.nudge()
+	filled, p := *r, &l.options.Policy
+	if filled.Concurrency <= 0 {
+		filled.Concurrency = p.Concurrency
+	}
+	if filled.GiveUp <= 0 {
+		filled.GiveUp = p.GiveUp
+	}
+	l.receiver, l.limiter, l.limitedUntil = &filled, filled.Rate.limiter(), time.Time{}
+	l.status.Type = r.Type
+	if before != nil && before.Settings != r.Settings {
+		l.revive("its settings were changed")
+	}
 }
 
-func (l *lane) push(d *alert.Delivery, stored <-chan struct{}) {
+func (l *lane) current() *Receiver {
 	l.mu.Lock()
-	if stored != nil {
-		l.unstored[d.Notification.ID] = stored
-	}
-	key := d.Notification.GroupKey
+	defer l.mu.Unlock()
+	return l.receiver
+}
+
+func (l *lane) push(r *row) {
+	now := time.Now()
+	l.mu.Lock()
+	key := r.d.Notification.GroupKey
 	q := l.groups[key]
 	if q == nil {
-		q = &queue{}
+		q = &queue{key: key}
 		l.groups[key] = q
 	}
-	q.rows = append(q.rows, d)
-	l.order.add(d)
-	l.status.Pending++
+	r.queue = q
+	q.rows = append(q.rows, r)
+	l.order.add(r)
+	if l.status.Pending++; l.status.Pending == 1 {
+		l.waitingSince = now
+	}
+	if len(q.rows) == 1 && r.behind == 0 {
+		l.line.put(q, now)
+	}
 	l.mu.Unlock()
 	l.nudge()
 }
@@ -87,160 +112,158 @@ func (l *lane) nudge() {
 	}
 }
 
-func (l *lane) standing() Status {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.status
-	s.InFlight = l.inFlight
-	return s
-}
-
 // loop starts attempts as they fall due until ctx ends, and waits for those
 // under way.
 func (l *lane) loop(ctx context.Context) {
 	// An attempt under way is not cut off by a stop at once: it has the drain.
 	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	var wg sync.WaitGroup
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for ctx.Err() == nil {
-		due, next := l.due(time.Now())
-		for _, d := range due {
-			wg.Go(func() { l.attempt(ctx, attempts, d) })
+	stop := ctx.Done()
+	for {
+		wait, over := l.turn(attempts, time.Now())
+		if over {
+			return
 		}
-		timer.Reset(next)
+		timer.Reset(wait)
 		select {
-		case <-ctx.Done():
+		case <-stop:
+			stop = nil
+			l.mu.Lock()
+			l.stopping = true
+			l.mu.Unlock()
+			cut := time.AfterFunc(l.options.Policy.Drain, func() { l.cut(cancel) })
+			defer cut.Stop()
 		case <-l.wake:
 		case <-timer.C:
 		}
 	}
-	stop := time.AfterFunc(l.policy.Drain, cancel)
-	defer stop.Stop()
-	wg.Wait()
 }
 
-// idle is how long a lane without anything due sleeps.
-const idle = time.Minute
-
-// due takes the heads of the groups that may be tried now, as many as the
-// lane's concurrency allows, and says how long to wait for the next.
-func (l *lane) due(now time.Time) ([]*alert.Delivery, time.Duration) {
+// cut ends the attempts under way; those that do not heed it are abandoned.
+func (l *lane) cut(cancel context.CancelFunc) {
+	cancel()
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	var out []*alert.Delivery
-	next := idle
-	if !l.named {
-		return nil, next
-	}
-	for _, q := range l.groups {
-		if q.busy {
-			continue
-		}
-		if l.inFlight >= l.policy.Concurrency {
-			break
-		}
-		head := q.rows[0]
-		if wait := head.NextAt.Sub(now); wait > 0 {
-			next = min(next, wait)
-			continue
-		}
-		if !l.order.first(head) {
-			continue // what it waits for nudges the lane when it is done
-		}
-		q.busy = true
-		l.inFlight++
-		out = append(out, head)
-	}
-	return out, next
-}
-
-// done takes the head off its group, or puts it back for its next try.
-func (l *lane) done(d *alert.Delivery, settled bool) {
-	l.mu.Lock()
-	key := d.Notification.GroupKey
-	q := l.groups[key]
-	q.busy = false
-	l.inFlight--
-	if settled {
-		q.rows = q.rows[1:]
-		l.order.remove(d)
-		l.status.Pending--
-		if len(q.rows) == 0 {
-			delete(l.groups, key)
+	for _, c := range l.calls {
+		if c.receiver != nil {
+			c.overdueAt = time.Now().Add(grace(c.receiver.Timeout))
 		}
 	}
 	l.mu.Unlock()
 	l.nudge()
 }
 
-// attempt tries one delivery once and settles it. run is the lane's context,
-// ctx that of the attempt.
-func (l *lane) attempt(run, ctx context.Context, d *alert.Delivery) {
+// longest is how long a lane without anything due sleeps.
+const longest = time.Minute
+
+// turn does what is due, and says how long there is nothing to do, or that the
+// lane is stopped and nothing is under way.
+func (l *lane) turn(attempts context.Context, now time.Time) (wait time.Duration, over bool) {
+	l.abandonOverdue(attempts, now)
+	l.sweep(now)
 	l.mu.Lock()
-	receiver := l.receiver
+	l.line.promote(now)
+	for range l.wanted(now) {
+		l.workers++
+		go l.work(attempts)
+	}
+	wait, over = l.sleep(now), l.stopping && l.workers == 0
+	l.turnedAt = now
 	l.mu.Unlock()
-	if receiver == nil {
-		l.giveUp(run, d, fmt.Errorf("no receiver is called %q any more", l.name))
-		return
-	}
-	call, cancel := context.WithTimeout(ctx, receiver.Timeout)
-	started := time.Now()
-	receipt, err := l.call(call, receiver, d)
-	cancel()
-	took := time.Since(started)
-	if err == nil {
-		l.sent(run, d, receipt.Reference, took)
-		return
-	}
-	if ctx.Err() != nil {
-		l.done(d, false) // stopped under way: it stays in the store
-		return
-	}
-	l.failed(run, d, err)
+	l.tellHealth(now)
+	return wait, over
 }
 
-// call calls the notifier, and abandons it when it does not return shortly
-// after its deadline: a notifier that ignores its context holds up its own
-// group alone, and no stop. It is not called for that group again before it
-// has returned.
-func (l *lane) call(ctx context.Context, receiver *Receiver, d *alert.Delivery) (notifiers.Receipt, error) {
-	l.mu.Lock()
-	q := l.groups[d.Notification.GroupKey]
-	l.mu.Unlock()
-	select {
-	case <-q.stuck:
-	default:
-		if q.stuck != nil {
-			return notifiers.Receipt{}, errStuck
+// wanted is how many workers more there is work for. mu is held.
+func (l *lane) wanted(now time.Time) int {
+	n := len(l.line.ready)
+	switch {
+	case n == 0, l.stopping, !l.named:
+		return 0
+	case l.receiver == nil:
+		return min(n, 1-l.workers)
+	case l.disabled != nil, now.Before(l.pausedUntil), now.Before(l.limitedUntil):
+		return 0
+	}
+	ok, probe := l.breaker.lets(now)
+	switch {
+	case !ok:
+		return 0
+	case probe:
+		n = 1
+	case l.limiter != nil:
+		n = min(n, max(1, int(l.limiter.TokensAt(now))))
+	}
+	return min(n, l.receiver.Concurrency-l.workers)
+}
+
+// mayTry says whether an attempt may begin, and whether it is the breaker's
+// probe. It takes a token of the rate. mu is held.
+func (l *lane) mayTry(now time.Time) (ok, probe bool) {
+	switch {
+	case len(l.line.ready) == 0, l.stopping, !l.named:
+		return false, false
+	case l.receiver == nil:
+		return true, false
+	case l.disabled != nil, now.Before(l.pausedUntil), len(l.calls) >= l.receiver.Concurrency:
+		return false, false
+	}
+	if ok, probe = l.breaker.lets(now); !ok || l.limiter == nil || l.limiter.AllowN(now, 1) {
+		return ok, probe
+	}
+	token := l.limiter.ReserveN(now, 1)
+	l.limitedUntil = now.Add(token.DelayFrom(now))
+	token.CancelAt(now)
+	return false, false
+}
+
+// sleep is how long the lane has nothing to do but for what nudges it. mu is
+// held.
+func (l *lane) sleep(now time.Time) time.Duration {
+	next := now.Add(longest)
+	sooner := func(at time.Time) {
+		if at.After(now) && at.Before(next) {
+			next = at
 		}
 	}
-	type answer struct {
-		receipt notifiers.Receipt
-		err     error
+	if len(l.line.waiting) > 0 {
+		sooner(l.line.waiting[0].head().d.NextAt)
 	}
-	answered, returned := make(chan answer, 1), make(chan struct{})
-	go func() {
-		defer close(returned)
-		receipt, err := l.notify(ctx, receiver.Notifier, d.Notification)
-		answered <- answer{receipt, err}
-	}()
-	select {
-	case a := <-answered:
-		return a.receipt, a.err
-	case <-ctx.Done():
+	if len(l.line.ready) > 0 {
+		sooner(l.limitedUntil)
+		sooner(l.pausedUntil)
+		sooner(l.breaker.probeAt)
 	}
-	grace := time.NewTimer(receiver.Timeout/4 + time.Second)
-	defer grace.Stop()
-	select {
-	case a := <-answered:
-		return a.receipt, a.err
-	case <-grace.C:
-		// The group is busy with this delivery: nobody else touches its field.
-		q.stuck = returned
-		return notifiers.Receipt{}, fmt.Errorf("no answer within %s, and the call does not end", receiver.Timeout)
+	for _, c := range l.calls {
+		sooner(c.overdueAt)
 	}
+	if l.breaker.failures > 0 {
+		sooner(l.breaker.first.Add(l.options.Policy.FallbackAfter))
+	}
+	return next.Sub(now)
 }
 
-var errStuck = errors.New("the call before has not ended yet")
+// settled takes a row off its group, which goes on with the next. mu is held.
+func (l *lane) settled(r *row, now time.Time) {
+	q := r.queue
+	q.pop()
+	l.status.Pending--
+	l.order.remove(r, func(freed *row) {
+		if freed.queue.place == idle && freed.queue.head() == freed {
+			l.line.put(freed.queue, now)
+		}
+	})
+	l.release(q, now)
+}
+
+// release puts a group whose head was tried where it belongs. mu is held.
+func (l *lane) release(q *queue, now time.Time) {
+	q.place = idle
+	switch {
+	case len(q.rows) == 0:
+		delete(l.groups, q.key)
+	case q.head().behind == 0:
+		l.line.put(q, now)
+	}
+}

@@ -1,41 +1,48 @@
 package outbox
 
-import (
-	"slices"
-
-	"github.com/tocsin-dev/tocsin/alert"
-)
+import "github.com/tocsin-dev/tocsin/alert"
 
 // order keeps, for every alert, the deliveries of a lane that tell of it,
 // oldest first. An alert may move to another group while its old group's
 // notification is tried again: without this its end would overtake its
 // beginning, and the receiver would take it for firing ever after.
-type order map[alert.Fingerprint][]*alert.Delivery
+//
+// A row counts how many of its alerts an older one tells of; at zero it may be
+// sent. The oldest row of a lane always may, so that no two wait for each other.
+type order map[alert.Fingerprint][]*row
 
-func (o order) add(d *alert.Delivery) {
-	for i := range d.Notification.Alerts {
-		fp := d.Notification.Alerts[i].Fingerprint
-		o[fp] = append(o[fp], d)
-	}
-}
-
-// first says whether nothing older tells of any of its alerts. The oldest
-// delivery of a lane always is first, so that no two wait for each other.
-func (o order) first(d *alert.Delivery) bool {
-	for i := range d.Notification.Alerts {
-		if o[d.Notification.Alerts[i].Fingerprint][0] != d {
-			return false
+func (o order) add(r *row) {
+	alerts := r.d.Notification.Alerts
+	for i := range alerts {
+		line := o[alerts[i].Fingerprint]
+		if n := len(line); n > 0 {
+			if line[n-1] == r {
+				continue // an alert that is listed twice
+			}
+			r.behind++
 		}
+		o[alerts[i].Fingerprint] = append(line, r)
 	}
-	return true
 }
 
-func (o order) remove(d *alert.Delivery) {
-	for i := range d.Notification.Alerts {
-		fp := d.Notification.Alerts[i].Fingerprint
-		o[fp] = slices.DeleteFunc(o[fp], func(other *alert.Delivery) bool { return other == d })
-		if len(o[fp]) == 0 {
+// remove takes out a row that is behind none, and calls freed with each row
+// that is not behind any more.
+func (o order) remove(r *row, freed func(*row)) {
+	alerts := r.d.Notification.Alerts
+	for i := range alerts {
+		fp := alerts[i].Fingerprint
+		line := o[fp]
+		switch {
+		case len(line) == 0 || line[0] != r: // listed twice
+		case len(line) == 1:
 			delete(o, fp)
+		default:
+			line[0] = nil
+			o[fp] = line[1:]
+			next := line[1]
+			if next.behind--; next.behind == 0 {
+				freed(next)
+			}
 		}
 	}
 }

@@ -23,6 +23,7 @@ type ledger struct {
 	mu      sync.Mutex
 	refuse  bool
 	settled []store.Settlement
+	marks   []store.Mark
 }
 
 func (l *ledger) Settle(_ context.Context, s []store.Settlement) error {
@@ -33,6 +34,28 @@ func (l *ledger) Settle(_ context.Context, s []store.Settlement) error {
 	}
 	l.settled = append(l.settled, s...)
 	return nil
+}
+
+func (l *ledger) Commit(_ context.Context, c store.Change) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refuse {
+		return errors.New("disk full")
+	}
+	l.marks = append(l.marks, c.Marks...)
+	return nil
+}
+
+func (l *ledger) kept() []store.Mark {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.marks)
+}
+
+func (l *ledger) outcomes() []store.Settlement {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.settled)
 }
 
 func (l *ledger) states() map[string]alert.DeliveryState {
@@ -82,7 +105,7 @@ func play(t *testing.T, receivers map[string]notifiers.Notifier, body func(o *Ou
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l := &ledger{}
-		o := New(l, DefaultPolicy(), slog.New(slog.DiscardHandler))
+		o := New(Options{Store: l, Policy: DefaultPolicy(), Log: slog.New(slog.DiscardHandler)})
 		var list []Receiver
 		for name, n := range receivers {
 			list = append(list, Receiver{Name: name, Type: "phone", Notifier: n, Timeout: 10 * time.Second})

@@ -26,7 +26,7 @@ func TestANotifierThatIgnoresItsDeadlineHoldsUpItsGroupAlone(t *testing.T) {
 	}}
 	synctest.Test(t, func(t *testing.T) {
 		free = make(chan struct{}) // of the bubble
-		o := New(&ledger{}, DefaultPolicy(), slog.New(slog.DiscardHandler))
+		o := New(Options{Store: &ledger{}, Policy: DefaultPolicy(), Log: slog.New(slog.DiscardHandler)})
 		o.SetReceivers([]Receiver{{Name: "deaf", Notifier: deaf, Timeout: 10 * time.Second}})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -81,7 +81,7 @@ func TestOutcomesOfADeliveryReachTheStoreInOrder(t *testing.T) {
 func TestNothingIsGivenUpBeforeTheReceiversAreKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, p := &ledger{}, &phone{}
-		o := New(l, DefaultPolicy(), slog.New(slog.DiscardHandler))
+		o := New(Options{Store: l, Policy: DefaultPolicy(), Log: slog.New(slog.DiscardHandler)})
 		o.Enqueue([]alert.Delivery{delivery("ops", "g", 1)})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)

@@ -26,7 +26,7 @@ func BenchmarkOneGroup(b *testing.B) {
 				for i := range alerts {
 					d.Apply(alerts[i], alert.EventFiring, now)
 				}
-				New(options).Restore(d.Snapshot(), now)
+				New(options).Restore(d.Snapshot(), nil, now)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/alert")
 		})

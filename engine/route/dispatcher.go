@@ -1,9 +1,6 @@
 package route
 
 import (
-	"iter"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -15,7 +12,8 @@ type Receiver struct {
 	Name string
 	// SkipResolved leaves out resolutions (send_resolved: false).
 	SkipResolved bool
-	// Cap is how many notifications it gets in CapPer at most; 0 is no cap.
+	// Cap is how many notifications it is sent within CapPer; beyond it, news of
+	// many groups is merged into a digest. 0 is no cap.
 	Cap    int
 	CapPer time.Duration
 }
@@ -33,56 +31,44 @@ type Options struct {
 	ExternalURL string
 	// NewID gives each notification its id.
 	NewID func() string
+	// SilenceWarning is how long before a silence ends that is warned of, where
+	// something that it matches still fires; 0 is never.
+	SilenceWarning time.Duration
 }
 
 // Dispatcher decides which receiver is told what and when: it keeps the groups
 // and what each receiver was told of each alert. It is driven by transitions
-// (Apply) and by the clock (Flush), both with the time as argument, and
-// answers with what must be committed. It is not safe for concurrent use.
+// (Apply), by people (silences, acknowledgements) and by the clock (Flush), all
+// with the time as argument; Take returns what must be committed. It is not
+// safe for concurrent use.
 type Dispatcher struct {
 	options   Options
-	receivers map[string]Receiver
-	alerts    map[string]*alert.Alert // firing, or ended and not told to all yet
+	receivers map[string]*receiver
+	alerts    map[string]*entry // firing, or ended and not told to all yet
 	groups    map[string]*group
-	homes     map[string]map[string]int // alert id to the keys of its groups, with the number of its members there
+	agenda    agenda
 	// ended are the alerts that do not fire any more and are not told to all
 	// yet, by fingerprint.
-	ended map[alert.Fingerprint]map[string]bool
+	ended map[alert.Fingerprint]map[*entry]bool
 	// fires has the alert of each fingerprint that fires.
-	fires map[alert.Fingerprint]string
+	fires map[alert.Fingerprint]*entry
 	// depended has the alerts that fire of each rule that another depends on.
-	depended map[string]map[string]bool
+	depended   map[string]map[*entry]bool
+	inhibitors []inhibitor
+	byLabel    labelIndex
+	silences   silences
+	// failing has the receivers that do not take what is sent, with the reason.
+	failing map[string]string
+	version uint64
+	out     *changes
 }
 
-// group is one notification group.
-type group struct {
-	record  store.Group
-	route   *Route // nil while it only drains: its route is gone
-	members map[store.MemberKey]*store.Member
-	// receivers counts the members of each, so that those of one alert are
-	// found without a look at all.
-	receivers map[string]int
-	// leaving are the members whose alert still fires and takes another way
-	// now, while no other group tells their receiver: they are told of the end
-	// and of nothing before it.
-	leaving map[store.MemberKey]bool
-}
-
-func newGroup(record store.Group) *group {
-	return &group{record: record, members: map[store.MemberKey]*store.Member{}, receivers: map[string]int{}, leaving: map[store.MemberKey]bool{}}
-}
-
-// of yields the members of an alert: one a receiver at most. The one at hand
-// may be removed meanwhile.
-func (g *group) of(id string) iter.Seq2[store.MemberKey, *store.Member] {
-	return func(yield func(store.MemberKey, *store.Member) bool) {
-		for receiver := range g.receivers {
-			key := store.MemberKey{Group: g.record.Key, Receiver: receiver, AlertID: id}
-			if m := g.members[key]; m != nil && !yield(key, m) {
-				return
-			}
-		}
-	}
+// receiver is a receiver with what its cap must remember.
+type receiver struct {
+	Receiver
+	sent     []time.Time // the last notifications, Cap at most, oldest first
+	digestAt time.Time   // the last digest
+	digests  int64
 }
 
 // MaxAlerts is how many alerts one notification carries; the worst stand
@@ -92,127 +78,106 @@ const MaxAlerts = 1000
 // New makes a dispatcher without groups.
 func New(o Options) *Dispatcher {
 	d := &Dispatcher{
-		options: o, receivers: map[string]Receiver{}, alerts: map[string]*alert.Alert{},
-		groups: map[string]*group{}, homes: map[string]map[string]int{}, ended: map[alert.Fingerprint]map[string]bool{},
-		fires: map[alert.Fingerprint]string{}, depended: map[string]map[string]bool{},
+		alerts: map[string]*entry{}, groups: map[string]*group{}, ended: map[alert.Fingerprint]map[*entry]bool{},
+		fires: map[alert.Fingerprint]*entry{}, silences: newSilences(), byLabel: newLabelIndex(), failing: map[string]string{}, out: newChanges(),
 	}
-	for _, on := range o.DependsOn {
-		for i := range on {
-			d.depended[on[i].Rule] = map[string]bool{}
-		}
-	}
-	for _, r := range o.Receivers {
-		d.receivers[r.Name] = r
-	}
+	d.set(o)
 	return d
 }
 
-// Restore takes the groups of before a restart, and routes the alerts anew:
-// the tree may have been edited meanwhile. Nothing is told again that was
-// told, and every receiver that was told of an alert is told of its end.
-func (d *Dispatcher) Restore(s store.Snapshot, now time.Time) store.Change {
-	var out store.Change
-	for i := range s.Alerts {
-		a := s.Alerts[i]
-		d.alerts[a.ID] = &a
-	}
-	for _, record := range s.Groups {
-		d.groups[record.Key] = newGroup(record)
-	}
-	for _, m := range s.Members {
-		d.adopt(m, &out)
-	}
-	for id, a := range d.alerts {
-		switch {
-		case a.Active():
-			d.begin(a)
-		case len(d.homes[id]) == 0:
-			delete(d.alerts, id)
-		default:
-			d.end(a)
+// set takes other options, before anything is indexed by them.
+func (d *Dispatcher) set(o Options) {
+	before := d.receivers
+	d.options, d.receivers, d.depended = o, map[string]*receiver{}, map[string]map[*entry]bool{}
+	for _, on := range o.DependsOn {
+		for i := range on {
+			d.depended[on[i].Rule] = map[*entry]bool{}
 		}
 	}
-	for _, id := range sortedKeys(d.alerts) {
-		if a := d.alerts[id]; a.Active() {
-			d.place(a, false, now, &out)
+	for _, r := range o.Receivers {
+		d.receivers[r.Name] = &receiver{Receiver: r}
+		if old := before[r.Name]; old != nil {
+			d.receivers[r.Name].sent, d.receivers[r.Name].digestAt, d.receivers[r.Name].digests = old.sent, old.digestAt, old.digests
 		}
 	}
-	for _, key := range sortedKeys(d.groups) {
-		g := d.groups[key]
-		if g.route == nil {
-			g.route = d.options.Root.find(g.record.Route)
-		}
-		// Its route's times may have been edited.
-		if g.hasEnded(d.alerts) {
-			d.hasten(g, now, &out)
-		}
-		if look := d.nextLook(g, false, now); !look.IsZero() && look.Before(g.record.FlushAt) {
-			g.record.FlushAt = look
-			d.touch(g, &out)
-		}
-		d.retire(g, &out)
-	}
-	return out
+	d.inhibitors = newInhibitors(o.Inhibitions)
 }
 
-// hasEnded says whether an alert of the group does not fire any more.
-func (g *group) hasEnded(alerts map[string]*alert.Alert) bool {
-	for key := range g.members {
-		if !alerts[key.AlertID].Active() {
-			return true
-		}
-	}
-	return false
+// skipsResolved says whether the receiver is not told of ends.
+func (d *Dispatcher) skipsResolved(name string) bool {
+	r := d.receivers[name]
+	return r != nil && r.SkipResolved
 }
 
-// adopt puts a stored member back, unless its receiver or alert is gone.
-func (d *Dispatcher) adopt(m store.Member, out *store.Change) {
-	g := d.groups[m.Group]
-	_, receiver := d.receivers[m.Receiver]
-	if g == nil || !receiver || d.alerts[m.AlertID] == nil {
-		out.DropMembers = append(out.DropMembers, m.MemberKey)
-		return
-	}
-	d.put(g, &m)
-}
+// Take returns what was decided since the last time and must be committed.
+func (d *Dispatcher) Take() store.Change { return d.out.take() }
 
-// find returns the route with that path, nil when there is none.
-func (r *Route) find(path string) *Route {
-	if r.Path == path {
-		return r
-	}
-	for _, child := range r.Routes {
-		if found := child.find(path); found != nil {
-			return found
-		}
-	}
-	return nil
-}
+// Version rises whenever it may change how an alert stands.
+func (d *Dispatcher) Version() uint64 { return d.version }
 
 // Apply takes an alert's transition: it fired, moved, or resolved. Transitions
 // of alerts that do not fire are of no interest here.
-func (d *Dispatcher) Apply(a alert.Alert, kind alert.EventKind, now time.Time) store.Change {
-	var out store.Change
+func (d *Dispatcher) Apply(a alert.Alert, kind alert.EventKind, now time.Time) {
+	d.ApplyBody(&a, &whole{a}, kind, now)
+}
+
+// ApplyBody is Apply for an alert whose body is kept by somebody else. a is
+// not kept.
+func (d *Dispatcher) ApplyBody(a *alert.Alert, body Body, kind alert.EventKind, now time.Time) {
+	e := d.alerts[a.ID]
 	switch {
 	case a.State == alert.Firing && isNews(kind):
-		before := d.alerts[a.ID]
-		raised := before != nil && before.Severity < a.Severity
-		d.alerts[a.ID] = &a
-		d.begin(&a)
-		d.place(&a, raised, now, &out)
+		raised := e != nil && e.severity < a.Severity
+		e = d.note(e, a, body)
+		if raised && e.ack != nil {
+			d.reopen(e, "the severity rose to "+a.Severity.String(), now)
+		}
+		d.place(e, a.AllLabels(), raised, now)
 		if kind == alert.EventFlapping || kind == alert.EventSettled {
-			for key := range d.homes[a.ID] {
-				d.hasten(d.groups[key], now, &out)
-			}
+			d.hastenAll(e, now)
 		}
-	case a.State == alert.Resolved && d.alerts[a.ID] != nil:
-		d.alerts[a.ID] = &a
-		d.end(&a)
-		for key := range d.homes[a.ID] {
-			d.hasten(d.groups[key], now, &out)
+	case a.State == alert.Resolved && e != nil:
+		d.unindex(e)
+		d.fill(e, a, body)
+		d.end(e)
+		if e.ack != nil {
+			e.ack = nil
+			d.out.dropAcks = append(d.out.dropAcks, e.id)
 		}
+		d.hastenAll(e, now)
+	default:
+		return
 	}
-	return out
+	d.version++
+}
+
+// note makes or renews the entry of an alert that fires.
+func (d *Dispatcher) note(e *entry, a *alert.Alert, body Body) *entry {
+	if e == nil {
+		e = &entry{id: a.ID, fp: a.Fingerprint, rule: a.Rule}
+		d.alerts[e.id] = e
+	} else {
+		d.unindex(e)
+	}
+	d.fill(e, a, body)
+	d.index(e, a.AllLabels())
+	return e
+}
+
+func (d *Dispatcher) fill(e *entry, a *alert.Alert, body Body) {
+	e.body, e.severity, e.active, e.flapping, e.startsAt = body, a.Severity, a.Active(), a.Flapping(), a.StartsAt
+}
+
+// Refresh takes an alert's newest value and message, so that the next
+// notification shows them. It decides nothing.
+func (d *Dispatcher) Refresh(a alert.Alert) { d.RefreshBody(a.ID, &whole{a}) }
+
+// RefreshBody is Refresh for an alert whose body is kept by somebody else.
+// Its labels are the same.
+func (d *Dispatcher) RefreshBody(id string, body Body) {
+	if e := d.alerts[id]; e != nil && e.active {
+		e.body = body
+	}
 }
 
 // isNews says whether the transition of an alert that fires may concern a
@@ -225,82 +190,68 @@ func isNews(kind alert.EventKind) bool {
 	return false
 }
 
-// endBefore sees that the end of an alert's last occurrence is told before the
-// next one, where they stand in different groups: a receiver that knows alerts
-// by fingerprint would take the new one for ended.
-func (d *Dispatcher) endBefore(a *alert.Alert, now time.Time, out *store.Change) {
-	for id := range d.ended[a.Fingerprint] {
-		for key := range d.homes[id] {
-			if d.homes[a.ID][key] == 0 {
-				g := d.groups[key]
-				g.record.FlushAt = now
-				d.touch(g, out)
-			}
-		}
+// index enters an alert that fires where others look for what holds them back.
+func (d *Dispatcher) index(e *entry, labels alert.Labels) {
+	d.fires[e.fp] = e
+	if of := d.depended[e.rule]; of != nil {
+		of[e] = true
 	}
+	d.inhibit(e, labels)
+	d.byLabel.add(e)
 }
 
-func (d *Dispatcher) begin(a *alert.Alert) {
-	d.fires[a.Fingerprint] = a.ID
-	if of := d.depended[a.Rule]; of != nil {
-		of[a.ID] = true
-	}
+func (d *Dispatcher) unindex(e *entry) {
+	delete(d.depended[e.rule], e)
+	d.uninhibit(e)
+	d.byLabel.remove(e)
 }
 
-func (d *Dispatcher) end(a *alert.Alert) {
-	delete(d.depended[a.Rule], a.ID)
-	if d.fires[a.Fingerprint] == a.ID {
-		delete(d.fires, a.Fingerprint)
+// end notes that the alert fires no more.
+func (d *Dispatcher) end(e *entry) {
+	if d.fires[e.fp] == e {
+		delete(d.fires, e.fp)
 	}
-	if d.ended[a.Fingerprint] == nil {
-		d.ended[a.Fingerprint] = map[string]bool{}
+	if len(e.places) == 0 {
+		delete(d.alerts, e.id)
+		return
 	}
-	d.ended[a.Fingerprint][a.ID] = true
+	if d.ended[e.fp] == nil {
+		d.ended[e.fp] = map[*entry]bool{}
+	}
+	d.ended[e.fp][e] = true
 }
 
 // forget drops an alert that every receiver knows the end of.
-func (d *Dispatcher) forget(id string) {
-	fp := d.alerts[id].Fingerprint
-	delete(d.ended[fp], id)
-	if len(d.ended[fp]) == 0 {
-		delete(d.ended, fp)
+func (d *Dispatcher) forget(e *entry) {
+	delete(d.ended[e.fp], e)
+	if len(d.ended[e.fp]) == 0 {
+		delete(d.ended, e.fp)
 	}
-	delete(d.homes, id)
-	delete(d.alerts, id)
+	delete(d.alerts, e.id)
 }
 
-// Due returns the firing alerts of the groups that Flush would look at, for
-// Refresh.
+// Due returns the firing alerts that are kept as they came and whose groups
+// Flush would look at, for Refresh.
 func (d *Dispatcher) Due(now time.Time) []alert.Alert {
 	var out []alert.Alert
-	for _, g := range d.groups {
-		if g.record.FlushAt.IsZero() || g.record.FlushAt.After(now) {
+	for _, g := range d.agenda {
+		if g.record.FlushAt.After(now) {
 			continue
 		}
-		for key := range g.members {
-			if a := d.alerts[key.AlertID]; a.Active() {
-				out = append(out, *a)
+		for _, e := range g.entries {
+			if w, ok := e.body.(*whole); ok && e.active {
+				out = append(out, w.Alert())
 			}
 		}
 	}
 	return out
 }
 
-// Refresh takes an alert's newest value and message, so that the next
-// notification shows them. It decides nothing.
-func (d *Dispatcher) Refresh(a alert.Alert) {
-	if known := d.alerts[a.ID]; known != nil && known.State == alert.Firing {
-		*known = a
-	}
-}
-
 // NextDue returns when Flush next has work; zero for never.
 func (d *Dispatcher) NextDue() time.Time {
-	var due time.Time
-	for _, g := range d.groups {
-		if at := g.record.FlushAt; !at.IsZero() && (due.IsZero() || at.Before(due)) {
-			due = at
-		}
+	due := d.silences.nextWarning(d.options.SilenceWarning)
+	if len(d.agenda) > 0 {
+		due = earlier(due, d.agenda[0].record.FlushAt)
 	}
 	return due
 }
@@ -314,25 +265,17 @@ func (d *Dispatcher) Groups() []store.Group {
 	return out
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	slices.SortFunc(keys, strings.Compare)
-	return keys
+	return b
 }
 
-// Snapshot returns everything that the dispatcher knows, for Restore.
-func (d *Dispatcher) Snapshot() store.Snapshot {
-	s := store.Snapshot{Groups: d.Groups()}
-	for _, key := range sortedKeys(d.groups) {
-		for _, m := range d.groups[key].members {
-			s.Members = append(s.Members, *m)
-		}
+// earlier returns the earlier of two moments; a zero one is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
 	}
-	for _, id := range sortedKeys(d.alerts) {
-		s.Alerts = append(s.Alerts, *d.alerts[id])
-	}
-	return s
+	return a
 }

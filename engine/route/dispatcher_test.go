@@ -55,15 +55,18 @@ func (w *world) alert(name string, severity alert.Severity, state alert.State) a
 }
 
 func (w *world) fire(name string, severity alert.Severity) {
-	w.take(w.d.Apply(w.alert(name, severity, alert.Firing), alert.EventFiring, w.now))
+	w.d.Apply(w.alert(name, severity, alert.Firing), alert.EventFiring, w.now)
+	w.take(w.d.Take())
 }
 
 func (w *world) move(name string, severity alert.Severity) {
-	w.take(w.d.Apply(w.alert(name, severity, alert.Firing), alert.EventSeverity, w.now))
+	w.d.Apply(w.alert(name, severity, alert.Firing), alert.EventSeverity, w.now)
+	w.take(w.d.Take())
 }
 
 func (w *world) resolve(name string, severity alert.Severity) {
-	w.take(w.d.Apply(w.alert(name, severity, alert.Resolved), alert.EventResolved, w.now))
+	w.d.Apply(w.alert(name, severity, alert.Resolved), alert.EventResolved, w.now)
+	w.take(w.d.Take())
 }
 
 // pass lets time go by, flushing whenever something is due.
@@ -78,7 +81,8 @@ func (w *world) pass(d time.Duration) {
 			w.now = due
 		}
 		before := w.d.NextDue()
-		w.take(w.d.Flush(w.now))
+		w.d.Flush(w.now)
+		w.take(w.d.Take())
 		if w.d.NextDue().Equal(before) {
 			w.t.Fatalf("flush at %v made no progress", w.now.Sub(epoch))
 		}
@@ -128,8 +132,8 @@ func TestGroupIsSentOnceWithItsResolution(t *testing.T) {
 		"1m10s ops: a=resolved (1 resolved)",
 		"2m10s ops: b=resolved (1 resolved)",
 	)
-	if len(w.d.groups)+len(w.d.alerts)+len(w.d.homes) != 0 {
-		t.Errorf("left behind: %d groups, %d alerts, %d homes", len(w.d.groups), len(w.d.alerts), len(w.d.homes))
+	if len(w.d.groups)+len(w.d.alerts)+len(w.d.ended) != 0 {
+		t.Errorf("left behind: %d groups, %d alerts, %d ended", len(w.d.groups), len(w.d.alerts), len(w.d.ended))
 	}
 }
 
@@ -219,7 +223,8 @@ func TestEndIsToldBeforeTheNextOccurrence(t *testing.T) {
 	w.resolve("a", alert.Warning)
 	again := w.alert("a", alert.Warning, alert.Firing)
 	again.ID = "a2"
-	w.take(w.d.Apply(again, alert.EventFiring, w.now))
+	w.d.Apply(again, alert.EventFiring, w.now)
+	w.take(w.d.Take())
 	w.pass(2 * time.Minute)
 	w.want("10s ops: a=warning (1 new)", "1m10s ops: a=resolved (resolved, and fires again)", "1m10s ops: a2=warning (1 new)")
 }
@@ -242,17 +247,13 @@ func TestRestartTellsNothingAgainAndForgetsNothing(t *testing.T) {
 	w.fire("a", alert.Warning)
 	w.pass(20 * time.Second)
 	w.fire("b", alert.Warning)
-	snapshot := store.Snapshot{Groups: w.d.Groups()}
-	for _, g := range w.d.groups {
-		for _, m := range g.members {
-			snapshot.Members = append(snapshot.Members, *m)
-		}
-	}
+	snapshot := w.d.Snapshot()
 	ended := w.alert("a", alert.Warning, alert.Resolved) // it ended in the same commit as the crash
 	snapshot.Alerts = []alert.Alert{ended, w.alert("b", alert.Warning, alert.Firing)}
 
 	w.d = New(w.options(simple()))
-	w.take(w.d.Restore(snapshot, w.now))
+	w.d.Restore(snapshot, nil, w.now)
+	w.take(w.d.Take())
 	w.pass(5 * time.Minute)
 	w.want("10s ops: a=warning (1 new)", "1m10s ops: b=warning a=resolved (1 new, 1 resolved)")
 }
@@ -263,14 +264,10 @@ func TestEditedTreeStillTellsTheEnd(t *testing.T) {
 	w := newWorld(t, root)
 	w.fire("a", alert.Warning)
 	w.pass(20 * time.Second)
-	snapshot := store.Snapshot{Groups: w.d.Groups(), Alerts: []alert.Alert{w.alert("a", alert.Warning, alert.Firing)}}
-	for _, g := range w.d.groups {
-		for _, m := range g.members {
-			snapshot.Members = append(snapshot.Members, *m)
-		}
-	}
+	snapshot := w.d.Snapshot()
 	w.d = New(w.options(simple()))
-	w.take(w.d.Restore(snapshot, w.now))
+	w.d.Restore(snapshot, nil, w.now)
+	w.take(w.d.Take())
 	w.pass(20 * time.Second)
 	w.resolve("a", alert.Warning)
 	w.pass(5 * time.Minute)
@@ -302,7 +299,8 @@ func TestAShorterRepeatIntervalHoldsForGroupsThatStand(t *testing.T) {
 	edited.RepeatInterval = Every(2 * time.Minute)
 	snapshot := w.d.Snapshot()
 	w.d = New(w.options(edited))
-	w.take(w.d.Restore(snapshot, w.now))
+	w.d.Restore(snapshot, nil, w.now)
+	w.take(w.d.Take())
 	w.pass(2 * time.Minute)
 	w.want("10s ops: a=warning (1 new)", "2m10s ops: a=warning (repeat)")
 }

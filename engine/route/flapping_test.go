@@ -12,7 +12,8 @@ import (
 func (w *world) flap(name string, since time.Time, kind alert.EventKind) {
 	a := w.alert(name, alert.Warning, alert.Firing)
 	a.Flap = &alert.Flap{Since: since}
-	w.take(w.d.Apply(a, kind, w.now))
+	w.d.Apply(a, kind, w.now)
+	w.take(w.d.Take())
 }
 
 func TestFlappingIsToldOnceAndOnceWhenItSettles(t *testing.T) {
@@ -24,7 +25,8 @@ func TestFlappingIsToldOnceAndOnceWhenItSettles(t *testing.T) {
 		if restart { // before the group is looked at
 			snapshot := w.d.Snapshot()
 			w.d = New(w.options(simple()))
-			w.take(w.d.Restore(snapshot, w.now))
+			w.d.Restore(snapshot, nil, w.now)
+			w.take(w.d.Take())
 		}
 		w.pass(10 * time.Minute)
 		w.flap("a", time.Time{}, alert.EventSettled)
@@ -52,7 +54,8 @@ func (w *world) of(name, source string, state alert.State, kind alert.EventKind)
 	a := w.alert(name, alert.Warning, state)
 	a.ID, a.Labels = name+"@"+source, a.Labels.With("source", source)
 	a.Fingerprint = a.Labels.Fingerprint()
-	w.take(w.d.Apply(a, kind, w.now))
+	w.d.Apply(a, kind, w.now)
+	w.take(w.d.Take())
 }
 
 func TestARuleThatDependsOnAFiringOneIsHeldBack(t *testing.T) {
@@ -103,11 +106,13 @@ func TestAnAlertThatEndedWhileItWasHeldBackIsNotToldWhenItFiresAgain(t *testing.
 	for n := range 3 {
 		a := w.alert("slow", alert.Warning, alert.Firing)
 		a.ID = fmt.Sprintf("slow%d", n)
-		w.take(w.d.Apply(a, alert.EventFiring, w.now))
+		w.d.Apply(a, alert.EventFiring, w.now)
+		w.take(w.d.Take())
 		w.pass(2 * time.Minute)
 		a.State = alert.Resolved
 		if n < 2 {
-			w.take(w.d.Apply(a, alert.EventResolved, w.now))
+			w.d.Apply(a, alert.EventResolved, w.now)
+			w.take(w.d.Take())
 		}
 	}
 	w.of("redis-down", "cache", alert.Resolved, alert.EventResolved)

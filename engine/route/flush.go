@@ -1,260 +1,289 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/store"
+	"github.com/tocsin-dev/tocsin/internal/units"
 )
 
 // Flush looks at every group that is due and queues what its receivers have
-// not been told. The notifications are in the change's Deliveries.
-func (d *Dispatcher) Flush(now time.Time) store.Change {
-	var out store.Change
+// not been told.
+func (d *Dispatcher) Flush(now time.Time) {
+	d.warnings(now)
 	var due []*group
-	for _, key := range sortedKeys(d.groups) {
-		if g := d.groups[key]; !g.record.FlushAt.IsZero() && !g.record.FlushAt.After(now) {
-			due = append(due, g)
-		}
+	for len(d.agenda) > 0 && !d.agenda[0].record.FlushAt.After(now) {
+		g := d.agenda[0]
+		at := g.record.FlushAt
+		d.agenda.set(g, time.Time{})
+		g.record.FlushAt = at
+		due = append(due, g)
 	}
+	slices.SortFunc(due, func(a, b *group) int { return strings.Compare(a.record.Key, b.record.Key) })
 	// Ends go before next occurrences, over all groups: a receiver that knows
 	// alerts by fingerprint would take the new one for ended.
 	for _, g := range due {
-		d.flushEnds(g, now, &out)
+		d.wake(g, now)
+		d.flushEnds(g, now)
 	}
+	var plans []plan
+	again := map[*group]time.Time{} // when what a look left must be looked at
 	for _, g := range due {
-		d.flush(g, now, &out)
+		g.held = false
+		plans = d.plans(plans, g, again, now)
 	}
-	return out
+	d.send(plans, again, now)
+	for _, g := range due {
+		d.settle(g)
+		d.agenda.set(g, d.nextLook(g, again[g]))
+		d.out.groups[g] = true
+		d.retire(g)
+	}
 }
 
 // flushEnds tells the ends of the alerts that fire again already.
-func (d *Dispatcher) flushEnds(g *group, now time.Time, out *store.Change) {
-	for _, name := range sortedKeys(g.byReceiver()) {
-		if d.receivers[name].SkipResolved {
+func (d *Dispatcher) flushEnds(g *group, now time.Time) {
+	if !d.firesAgain(g) {
+		return
+	}
+	receivers := g.byReceiver()
+	for _, name := range sortedKeys(receivers) {
+		if d.skipsResolved(name) {
 			continue
 		}
-		p := plan{reason: "resolved, and fires again"}
-		for _, m := range g.byReceiver()[name] {
-			a := d.alerts[m.AlertID]
+		p := plan{group: g, receiver: name, reason: "resolved, and fires again"}
+		for _, i := range receivers[name] {
 			switch {
-			case a.Active():
+			case i.e.active:
 				p.known++
-			case d.fires[a.Fingerprint] != "" && d.why(m, a) != reasonSkip:
-				p.add(m, a)
+			case d.fires[i.e.fp] != nil && d.why(i) != reasonSkip:
+				p.tell = append(p.tell, i)
 			}
 		}
-		if len(p.alerts) == 0 {
+		if len(p.tell) == 0 {
 			continue
 		}
-		d.queue(g, name, p, now, out)
-		for _, m := range p.tell {
-			d.drop(g, m.MemberKey, out)
+		d.queue(p, now)
+		for _, i := range p.tell {
+			d.drop(g, i)
 		}
 	}
 }
 
-// byReceiver sorts the group's members by receiver, each in the order of the
-// alerts' ids.
-func (g *group) byReceiver() map[string][]*store.Member {
-	receivers := map[string][]*store.Member{}
-	for key, m := range g.members {
-		receivers[key.Receiver] = append(receivers[key.Receiver], m)
+func (d *Dispatcher) firesAgain(g *group) bool {
+	if len(d.ended) == 0 {
+		return false
 	}
-	for _, members := range receivers {
-		slices.SortFunc(members, func(a, b *store.Member) int { return strings.Compare(a.AlertID, b.AlertID) })
+	for _, e := range g.entries {
+		if !e.active && d.fires[e.fp] != nil {
+			return true
+		}
 	}
-	return receivers
+	return false
 }
 
-// flush is one look at one group.
-func (d *Dispatcher) flush(g *group, now time.Time, out *store.Change) {
-	receivers, held := g.byReceiver(), false
+// plan is what one receiver is to be told of a group.
+type plan struct {
+	group    *group
+	receiver string
+	tell     []item
+	reason   string // empty: nothing to tell
+	known    int    // alerts that fire and that the receiver knows of
+}
+
+// plans looks at a group for each of its receivers.
+func (d *Dispatcher) plans(plans []plan, g *group, again map[*group]time.Time, now time.Time) []plan {
+	receivers := g.byReceiver()
 	for _, name := range sortedKeys(receivers) {
 		repeatAt := d.repeatAt(g, receivers[name])
-		p := d.plan(g, receivers[name], !repeatAt.IsZero() && !now.Before(repeatAt), now, out)
-		held = held || p.held
+		p := d.plan(g, name, receivers[name], !repeatAt.IsZero() && !now.Before(repeatAt), again, now)
 		if p.reason != "" {
-			d.queue(g, name, p, now, out)
+			plans = append(plans, p)
 		}
 	}
-	d.settle(g, out)
-	g.record.FlushAt = d.nextLook(g, held, now)
-	d.touch(g, out)
-	d.retire(g, out)
+	return plans
 }
 
 // nextLook is when the group must be looked at though nothing changes: for its
-// repeat, and soon where an inhibition holds something back.
-func (d *Dispatcher) nextLook(g *group, held bool, now time.Time) time.Time {
-	var look time.Time
-	if held && g.route != nil {
-		look = now.Add(g.route.GroupInterval)
+// repeat, a step of its escalation, and at a given moment.
+func (d *Dispatcher) nextLook(g *group, look time.Time) time.Time {
+	receivers := g.byReceiver()
+	for _, items := range receivers {
+		look = earlier(look, d.repeatAt(g, items))
+		for _, i := range items {
+			if i.step > 0 && i.told == "" && i.e.active && i.e.ack == nil && !i.leaving && i.held == "" {
+				look = earlier(look, d.stepDue(g, i.member, i.e))
+			}
+		}
 	}
-	for _, members := range g.byReceiver() {
-		if at := d.repeatAt(g, members); !at.IsZero() && (look.IsZero() || at.Before(look)) {
-			look = at
+	for _, e := range g.entries {
+		if e.ack != nil && e.ack.Snooze() {
+			look = earlier(look, e.ack.Until)
 		}
 	}
 	return look
 }
 
 // repeatAt is when a receiver is told again what it knows: one repeat_interval
-// after it was last told of anything in the group. Zero when it knows of
-// nothing that fires, or the group only drains. It is counted by receiver and
-// member, not by group: what another receiver is told puts off no repeat, and
-// an alert that came from another group brings its time along.
-func (d *Dispatcher) repeatAt(g *group, members []*store.Member) time.Time {
+// of the worst severity after it was last told of anything in the group. Zero
+// when it knows of nothing that fires, or the group only drains. It is counted
+// by receiver and member, not by group: what another receiver is told puts off
+// no repeat, and an alert that came from another group brings its time along.
+func (d *Dispatcher) repeatAt(g *group, items []item) time.Time {
 	var last time.Time
-	for _, m := range members {
-		if m.ToldFiring() && d.alerts[m.AlertID].Active() && !g.leaving[m.MemberKey] {
-			last = later(last, m.At)
+	worst := alert.OK
+	for _, i := range items {
+		if i.toldFiring() && i.e.active && !i.leaving {
+			last = later(last, i.at)
+			worst = max(worst, i.e.severity)
 		}
 	}
 	if g.route == nil || last.IsZero() {
 		return time.Time{}
 	}
-	return last.Add(g.route.RepeatInterval)
-}
-
-// plan is what one receiver is to be told.
-type plan struct {
-	alerts []alert.Alert
-	tell   []*store.Member
-	reason string // empty: nothing to tell
-	known  int    // alerts that fire and that the receiver knows of
-	held   bool   // an inhibition holds something back
-}
-
-func (p *plan) add(m *store.Member, a *alert.Alert) {
-	p.alerts, p.tell = append(p.alerts, *a), append(p.tell, m)
+	return last.Add(g.route.RepeatOf(worst))
 }
 
 // plan sorts a receiver's members: what it has not been told, in order of
 // weight, gives the reason.
-func (d *Dispatcher) plan(g *group, members []*store.Member, repeat bool, now time.Time, out *store.Change) plan {
-	var p plan
-	var known []*store.Member // that fire, and that the receiver knows of
+func (d *Dispatcher) plan(g *group, receiver string, items []item, repeat bool, again map[*group]time.Time, now time.Time) plan {
+	p := plan{group: g, receiver: receiver}
+	var known []item // that fire, and that the receiver knows of
 	counts := map[string]int{}
-	for _, m := range members {
-		a := d.alerts[m.AlertID]
-		if a.Active() && g.leaving[m.MemberKey] {
+	for _, i := range items {
+		if i.e.active && i.leaving {
 			continue
 		}
-		why := d.why(m, a)
-		if why == reasonNew {
-			if reason := d.heldBack(a); reason != "" {
-				p.held = true
-				d.recordHeld(m, a, reason, now, out)
-				continue
+		why := d.why(i)
+		switch {
+		case why == reasonSkip:
+			if reason := unsent(i.member); reason != "" {
+				d.out.event(i.e, alert.EventHeld, i.receiver, "", reason, now)
 			}
-		}
-		if why == reasonSkip {
-			if reason := unsent(m); reason != "" {
-				out.Events = append(out.Events, alert.Event{
-					AlertID: a.ID, At: now, Kind: alert.EventHeld, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold,
-					Receiver: m.Receiver, Reason: reason,
-				})
+			continue
+		case why == "":
+			known = append(known, i)
+			continue
+		case i.e.active && !d.mayTell(g, i, again, now):
+			if i.toldFiring() {
+				known = append(known, i) // its repeat is held back too
 			}
 			continue
 		}
-		if why == "" {
-			known = append(known, m)
-			continue
-		}
+		i.held = ""
 		counts[why]++
-		p.add(m, a)
+		p.tell = append(p.tell, i)
 	}
 	p.reason = phrase(counts)
 	if repeat {
-		known = d.unrepeated(known, &p, now, out)
+		known = d.unrepeated(g, known, &p, now)
 	}
 	if repeat && len(known) > 0 {
 		if p.reason == "" {
 			p.reason = "repeat"
 		}
-		for _, m := range known {
-			p.add(m, d.alerts[m.AlertID])
-		}
+		p.tell = append(p.tell, known...)
 		known = nil
 	}
 	p.known += len(known)
 	return p
 }
 
-// unrepeated takes out of what is due to be repeated what is held back by now:
-// its turn has passed, and the history says why.
-func (d *Dispatcher) unrepeated(known []*store.Member, p *plan, now time.Time, out *store.Change) []*store.Member {
-	var left []*store.Member
-	for _, m := range known {
-		a := d.alerts[m.AlertID]
-		reason := d.heldBack(a)
-		if reason == "" {
-			left = append(left, m)
+// mayTell says whether a receiver may be told of an alert that fires, now. What
+// is held back is looked at again one group_interval on, or when its reason is
+// known to end.
+func (d *Dispatcher) mayTell(g *group, i item, again map[*group]time.Time, now time.Time) bool {
+	if i.step > 0 && i.told == "" {
+		if due := d.stepDue(g, i.member, i.e); due.IsZero() || due.After(now) || i.e.ack != nil {
+			return false
+		}
+	}
+	h := d.heldBack(i.e, g, now)
+	if h.kind == "" {
+		return true
+	}
+	d.recordHeld(g, i, h, now)
+	g.held = true
+	look := h.until
+	if g.route != nil {
+		look = earlier(look, now.Add(g.route.GroupInterval))
+	}
+	again[g] = earlier(again[g], look)
+	return false
+}
+
+// unrepeated takes out of what is due to be repeated what is held back or taken
+// up by now: its turn has passed, and the history says why.
+func (d *Dispatcher) unrepeated(g *group, known []item, p *plan, now time.Time) []item {
+	var left []item
+	for _, i := range known {
+		h := d.heldBack(i.e, g, now)
+		if h.kind == "" && i.e.ack != nil {
+			h = hold{kind: alert.EventHeld, reason: "acknowledged" + by(i.e.ack.By)}
+		}
+		if h.kind == "" {
+			left = append(left, i)
 			continue
 		}
 		p.known++
-		m.At = now
-		out.Members = append(out.Members, *m)
-		out.Events = append(out.Events, alert.Event{
-			AlertID: a.ID, At: now, Kind: alert.EventHeld, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold,
-			Receiver: m.Receiver, Reason: "not repeated; " + reason,
-		})
+		i.at = now
+		d.out.put(i.e.row(g, i.member))
+		d.out.event(i.e, h.kind, i.receiver, "", "not repeated; "+h.reason, now)
 	}
 	return left
 }
 
 // The reasons for which a receiver is told.
 const (
-	reasonRaised   = "severity raised"
-	reasonFlapping = "flapping" // the alert changes too often: this is the last word until it settles
-	reasonSettled  = "settled"
-	reasonNew      = "new"
-	reasonResolved = "resolved"
-	reasonMissed   = "fired and resolved meanwhile"
-	reasonSkip     = "skip" // it ended, and the receiver is not to hear of it
+	reasonRaised    = "severity raised"
+	reasonFlapping  = "flapping" // the alert changes too often: this is the last word until it settles
+	reasonSettled   = "settled"
+	reasonNew       = "new"
+	reasonEscalated = "escalated"
+	reasonFallback  = "for receivers that fail"
+	reasonWoken     = "snoozed until now"
+	reasonResolved  = "resolved"
+	reasonMissed    = "fired and resolved meanwhile"
+	reasonSkip      = "skip" // it ended, and the receiver is not to hear of it
 )
 
 // why says what the receiver has not been told of the alert; empty when it
 // knows everything.
-func (d *Dispatcher) why(m *store.Member, a *alert.Alert) string {
+func (d *Dispatcher) why(i item) string {
 	switch {
-	case a.Active() && m.Told == "":
+	case i.e.active && i.told == "" && i.step > 0:
+		return reasonEscalated
+	case i.e.active && i.told == "" && i.step == stepFallback:
+		return reasonFallback
+	case i.e.active && i.told == "":
 		return reasonNew
-	case a.Active() && m.Severity < a.Severity:
+	case i.e.active && i.severity < i.e.severity:
 		return reasonRaised
-	case a.Active() && a.Flapping() && m.Told != store.ToldFlapping:
+	case i.e.active && i.e.flapping && i.told != toldFlapping:
 		return reasonFlapping
-	case a.Active() && !a.Flapping() && m.Told == store.ToldFlapping:
+	case i.e.active && !i.e.flapping && i.told == toldFlapping:
 		return reasonSettled
-	case a.Active():
+	case i.e.active && i.again:
+		return reasonWoken
+	case i.e.active:
 		return ""
-	case d.receivers[m.Receiver].SkipResolved, m.Told == "" && m.Severity != alert.OK:
+	case d.skipsResolved(i.receiver), i.told == "" && (i.severity != alert.OK || i.step > 0):
 		return reasonSkip
-	case m.ToldFiring():
+	case i.toldFiring():
 		return reasonResolved
 	}
 	return reasonMissed
 }
 
-// unsent says why a receiver never hears of an alert that has ended; empty when
-// it has heard of it.
-func unsent(m *store.Member) string {
-	switch {
-	case m.Told != "":
-		return ""
-	case m.Severity != alert.OK: // see recordHeld
-		return "not sent: it ended while it was held back"
-	}
-	return "not sent: it resolved before its group was sent, and the receiver wants no resolutions"
-}
-
 func phrase(counts map[string]int) string {
 	var parts []string
-	for _, why := range [...]string{reasonRaised, reasonNew, reasonFlapping, reasonSettled, reasonResolved, reasonMissed} {
+	for _, why := range [...]string{
+		reasonRaised, reasonNew, reasonEscalated, reasonFallback, reasonWoken, reasonFlapping, reasonSettled, reasonResolved, reasonMissed,
+	} {
 		if n := counts[why]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, why))
 		}
@@ -262,83 +291,104 @@ func phrase(counts map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// recordHeld writes into the history that an alert is held back; once, which
-// the member's severity remembers.
-func (d *Dispatcher) recordHeld(m *store.Member, a *alert.Alert, reason string, now time.Time, out *store.Change) {
-	if m.Severity == a.Severity {
-		return
-	}
-	m.Severity = a.Severity
-	out.Members = append(out.Members, *m)
-	out.Events = append(out.Events, alert.Event{
-		AlertID: a.ID, At: now, Kind: alert.EventHeld, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold,
-		Receiver: m.Receiver, Reason: reason,
-	})
-}
-
-// queue makes the delivery and notes what the receiver knows then.
-func (d *Dispatcher) queue(g *group, receiver string, p plan, now time.Time, out *store.Change) {
-	g.record.SentAt = now
+// queue makes the delivery of one group's plan.
+func (d *Dispatcher) queue(p plan, now time.Time) {
+	g := p.group
 	g.record.Seq++
-	n := alert.Notification{
-		ID: d.options.NewID(), Receiver: receiver, GroupKey: g.record.Key, GroupLabels: g.record.Labels,
-		Seq: g.record.Seq, Status: alert.Resolved, Reason: p.reason, Alerts: p.alerts, StillFiring: p.known, ExternalURL: d.options.ExternalURL, At: now,
-	}
-	slices.SortStableFunc(n.Alerts, worstFirst)
-	if n.Alerts[0].Active() || p.known > 0 {
+	n := d.notification(p.receiver, p.tell, now)
+	n.GroupKey, n.GroupLabels, n.Opened, n.Seq = g.record.Key, g.record.Labels, g.record.CreatedAt, g.record.Seq
+	n.Reason, n.StillFiring = p.reason, p.known
+	if p.known > 0 {
 		n.Status = alert.Firing
 	}
-	for _, m := range p.tell {
-		a := d.alerts[m.AlertID]
-		m.Told, m.Severity, m.At = a.State, a.Severity, now
-		if a.Active() && a.Flapping() {
-			m.Told = store.ToldFlapping
+	d.tell(p, n.ID, p.reason, now)
+	d.enqueue(n, now)
+}
+
+func (d *Dispatcher) enqueue(n alert.Notification, now time.Time) {
+	truncate(&n)
+	d.out.deliveries = append(d.out.deliveries, alert.Delivery{Notification: n, State: alert.DeliveryPending, CreatedAt: now, NextAt: now})
+}
+
+// notification is the frame of what tells of some alerts.
+func (d *Dispatcher) notification(receiver string, tell []item, now time.Time) alert.Notification {
+	slices.SortFunc(tell, worstFirst)
+	n := alert.Notification{ID: d.options.NewID(), Receiver: receiver, Status: alert.Resolved, ExternalURL: d.options.ExternalURL, At: now}
+	for i := range tell {
+		if tell[i].e.active {
+			n.Status = alert.Firing
 		}
-		out.Events = append(out.Events, alert.Event{
-			AlertID: a.ID, At: now, Kind: alert.EventQueued, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold,
-			Receiver: receiver, DeliveryID: n.ID, Reason: p.reason,
-		})
-		if a.Active() {
-			out.Members = append(out.Members, *m)
+		if i < MaxAlerts {
+			n.Alerts = append(n.Alerts, tell[i].e.body.Alert())
 		}
 	}
+	n.Truncated = max(0, len(tell)-MaxAlerts)
+	return n
+}
+
+// truncate keeps what a notification may carry.
+func truncate(n *alert.Notification) {
 	if extra := len(n.Alerts) - MaxAlerts; extra > 0 {
-		n.Alerts, n.Truncated = n.Alerts[:MaxAlerts], extra
+		n.Alerts, n.Truncated = n.Alerts[:MaxAlerts], n.Truncated+extra
 	}
-	out.Deliveries = append(out.Deliveries, alert.Delivery{Notification: n, State: alert.DeliveryPending, CreatedAt: now, NextAt: now})
+}
+
+// tell notes what the receiver knows when it has got the notification.
+func (d *Dispatcher) tell(p plan, id, reason string, now time.Time) {
+	p.group.record.SentAt = now
+	for _, i := range p.tell {
+		if i.step > 0 && i.told == "" {
+			d.out.event(i.e, alert.EventEscalated, p.receiver, "",
+				fmt.Sprintf("step %d of the escalation: not acknowledged for %s", i.step, units.Duration(now.Sub(later(i.e.toldAt, i.e.reopenedAt)))), now)
+		}
+		if i.step == stepFallback && i.told == "" {
+			d.out.event(i.e, alert.EventFellBack, p.receiver, "", "the route's receivers fail", now)
+		}
+		i.told, i.severity, i.at, i.again = i.e.toldAs(), i.e.severity, now, false
+		if i.e.toldAt.IsZero() {
+			i.e.toldAt = now
+		}
+		d.out.event(i.e, alert.EventQueued, p.receiver, id, reason, now)
+		if i.e.active {
+			d.out.put(i.e.row(p.group, i.member))
+		}
+	}
 }
 
 // worstFirst orders firing before resolved, worst severity first, oldest first.
-func worstFirst(a, b alert.Alert) int {
+func worstFirst(a, b item) int {
 	switch {
-	case a.Active() != b.Active():
-		if a.Active() {
+	case a.e.active != b.e.active:
+		if a.e.active {
 			return -1
 		}
 		return 1
-	case a.Severity != b.Severity:
-		return int(b.Severity) - int(a.Severity)
+	case a.e.severity != b.e.severity:
+		return int(b.e.severity) - int(a.e.severity)
 	}
-	return a.StartsAt.Compare(b.StartsAt)
+	return cmp.Or(a.e.startsAt.Compare(b.e.startsAt), strings.Compare(a.e.id, b.e.id))
 }
 
 // settle drops the members that nothing more is to be told of.
-func (d *Dispatcher) settle(g *group, out *store.Change) {
-	for key, m := range g.members {
-		a := d.alerts[key.AlertID]
-		if a.Active() || m.ToldFiring() && !d.receivers[key.Receiver].SkipResolved {
+func (d *Dispatcher) settle(g *group) {
+	for _, e := range slices.Clone(g.entries) {
+		if e.active {
 			continue
 		}
-		d.drop(g, key, out)
+		for _, m := range slices.Clone(e.in(g).told) {
+			if !m.toldFiring() || d.skipsResolved(m.receiver) {
+				d.drop(g, item{m, e})
+			}
+		}
 	}
 }
 
 // drop takes an ended alert's member out of its group, and forgets the alert
 // when it was the last.
-func (d *Dispatcher) drop(g *group, key store.MemberKey, out *store.Change) {
-	d.remove(g, key)
-	out.DropMembers = append(out.DropMembers, key)
-	if len(d.homes[key.AlertID]) == 0 {
-		d.forget(key.AlertID)
+func (d *Dispatcher) drop(g *group, i item) {
+	d.out.drop(i.e.key(g, i.member))
+	i.e.remove(g, i.member)
+	if len(i.e.places) == 0 {
+		d.forget(i.e)
 	}
 }

@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/problem"
@@ -48,36 +49,100 @@ func CompileInhibitions(specs []InhibitSpec) ([]Inhibition, problem.List) {
 	return out, problems
 }
 
-// holds says whether a firing source holds back the target. An alert that
-// matches both sides holds back none that does so too, itself included.
-func (in *Inhibition) holds(source, target alert.Labels) bool {
-	if !in.Source.Matches(source) || !in.Target.Matches(target) {
-		return false
-	}
-	if in.Target.Matches(source) && in.Source.Matches(target) {
-		return false
-	}
-	return agree(in.Equal, source, target)
+// inhibitor is an inhibition with the alerts that fire and match its source, by
+// the values of its equal labels. The bool says that the alert matches the
+// target too.
+type inhibitor struct {
+	*Inhibition
+	sources map[string]map[*entry]bool
 }
 
-// heldBack says why the alert is not told for now; empty when nothing holds it
-// back.
-func (d *Dispatcher) heldBack(a *alert.Alert) string {
-	if by := d.dependsOnFiring(a); by != "" {
-		return "held back: it depends on " + by + ", which fires"
+// inhibitKey is the place of an alert in an inhibitor.
+type inhibitKey struct {
+	inhibitor int
+	equal     string
+}
+
+func newInhibitors(specs []Inhibition) []inhibitor {
+	out := make([]inhibitor, len(specs))
+	for i := range specs {
+		out[i] = inhibitor{&specs[i], map[string]map[*entry]bool{}}
 	}
-	if by := d.inhibitedBy(a); by != "" {
-		return "held back: " + by + " fires, which inhibits it"
+	return out
+}
+
+// equalKey joins the values of the equal labels; 0xff never stands in UTF-8.
+func (in *inhibitor) equalKey(labels alert.Labels) string {
+	if len(in.Equal) == 0 {
+		return ""
 	}
-	return ""
+	var b strings.Builder
+	for _, name := range in.Equal {
+		b.WriteString(labels.Get(name))
+		b.WriteByte(0xff)
+	}
+	return b.String()
+}
+
+// inhibit enters an alert that fires as the source of inhibitions.
+func (d *Dispatcher) inhibit(e *entry, labels alert.Labels) {
+	for i := range d.inhibitors {
+		in := &d.inhibitors[i]
+		if !in.Source.Matches(labels) {
+			continue
+		}
+		key := in.equalKey(labels)
+		if in.sources[key] == nil {
+			in.sources[key] = map[*entry]bool{}
+		}
+		in.sources[key][e] = in.Target.Matches(labels)
+		e.inhibits = append(e.inhibits, inhibitKey{i, key})
+	}
+}
+
+func (d *Dispatcher) uninhibit(e *entry) {
+	for _, at := range e.inhibits {
+		in := &d.inhibitors[at.inhibitor]
+		delete(in.sources[at.equal], e)
+		if len(in.sources[at.equal]) == 0 {
+			delete(in.sources, at.equal)
+		}
+	}
+	e.inhibits = nil
+}
+
+// inhibitedBy returns the firing alert that holds this one back; nil for none.
+// An alert that matches both sides of an inhibition holds back none that does
+// so too, itself included.
+func (d *Dispatcher) inhibitedBy(e *entry, labels alert.Labels) *entry {
+	for i := range d.inhibitors {
+		in := &d.inhibitors[i]
+		if len(in.sources) == 0 || !in.Target.Matches(labels) {
+			continue
+		}
+		var by *entry
+		targetIsSource := in.Source.Matches(labels)
+		for source, both := range in.sources[in.equalKey(labels)] {
+			if source == e || both && targetIsSource {
+				continue
+			}
+			if by == nil || source.id < by.id {
+				by = source
+			}
+		}
+		if by != nil {
+			return by
+		}
+	}
+	return nil
 }
 
 // dependsOnFiring names the rule that the alert's depends on and that fires, or
 // "".
-func (d *Dispatcher) dependsOnFiring(a *alert.Alert) string {
-	for _, on := range d.options.DependsOn[a.Rule] {
-		for id := range d.depended[on.Rule] {
-			if other := d.alerts[id]; other.ID != a.ID && d.concerns(on, other, a) {
+func (d *Dispatcher) dependsOnFiring(e *entry) string {
+	for _, on := range d.options.DependsOn[e.rule] {
+		for other := range d.depended[on.Rule] {
+			if other != e && d.concerns(on, other, e) {
 				return on.Rule
 			}
 		}
@@ -88,40 +153,15 @@ func (d *Dispatcher) dependsOnFiring(a *alert.Alert) string {
 // concerns says whether an alert of the rule depended on is about the same
 // thing: two caches that two sources watch do not excuse each other, but a page
 // may depend on the cache that another source watches.
-func (d *Dispatcher) concerns(on Dependency, other, a *alert.Alert) bool {
+func (d *Dispatcher) concerns(on Dependency, other, e *entry) bool {
 	if on.Equal != nil {
-		return agree(on.Equal, other.Labels, a.Labels)
-	}
-	source := a.Labels.Get(alert.LabelSource)
-	return other.Labels.Get(alert.LabelSource) == source || d.options.Covers == nil || !d.options.Covers(on.Rule, source)
-}
-
-func agree(names []string, a, b alert.Labels) bool {
-	for _, name := range names {
-		if a.Get(name) != b.Get(name) {
-			return false
-		}
-	}
-	return true
-}
-
-// inhibitedBy names the firing alert that holds this one back, or "".
-func (d *Dispatcher) inhibitedBy(a *alert.Alert) string {
-	labels := a.AllLabels()
-	for i := range d.options.Inhibitions {
-		in := &d.options.Inhibitions[i]
-		if !in.Target.Matches(labels) {
-			continue
-		}
-		by := ""
-		for _, other := range d.alerts {
-			if other.Active() && other.ID != a.ID && (by == "" || other.Rule < by) && in.holds(other.AllLabels(), labels) {
-				by = other.Rule
+		for _, name := range on.Equal {
+			if other.body.Label(name) != e.body.Label(name) {
+				return false
 			}
 		}
-		if by != "" {
-			return by
-		}
+		return true
 	}
-	return ""
+	source := e.body.Label(alert.LabelSource)
+	return other.body.Label(alert.LabelSource) == source || d.options.Covers == nil || !d.options.Covers(on.Rule, source)
 }

@@ -17,7 +17,8 @@ import (
 // ledger is what one receiver was told of one alert.
 type ledger struct {
 	told     bool // at least once, as firing or as resolved
-	echo     bool // it ended while an inhibition held it back
+	echo     bool // it ended while something held it back
+	woken    bool // a snooze ended since it was told
 	firing   bool // as firing
 	resolved int
 	severity alert.Severity
@@ -38,6 +39,9 @@ type model struct {
 	ledgers map[string]map[string]*ledger
 	groups  map[string]store.Group
 	members map[store.MemberKey]store.Member
+
+	silences map[string]alert.Silence
+	acks     map[string]alert.Ack
 }
 
 const repeatEvery = time.Hour
@@ -76,7 +80,10 @@ func (m *model) start(spec Spec) {
 
 // restart makes a new dispatcher of what the store has.
 func (m *model) restart(spec Spec) {
-	snapshot := store.Snapshot{Groups: slices.Collect(maps.Values(m.groups)), Members: slices.Collect(maps.Values(m.members))}
+	snapshot := store.Snapshot{
+		Groups: slices.Collect(maps.Values(m.groups)), Members: slices.Collect(maps.Values(m.members)),
+		Silences: slices.Collect(maps.Values(m.silences)), Acks: slices.Collect(maps.Values(m.acks)),
+	}
 	for _, id := range slices.Sorted(maps.Keys(m.alerts)) {
 		inUse := m.alerts[id].State == alert.Firing
 		for key := range m.members {
@@ -87,7 +94,8 @@ func (m *model) restart(spec Spec) {
 		}
 	}
 	m.start(spec)
-	m.take(m.d.Restore(snapshot, m.now))
+	m.d.Restore(snapshot, nil, m.now)
+	m.take(m.d.Take())
 	for _, id := range m.active {
 		m.route(id)
 	}
@@ -114,7 +122,8 @@ func (m *model) apply(a alert.Alert, kind alert.EventKind) {
 			l.severity = min(l.severity, a.Severity)
 		}
 	}
-	m.take(m.d.Apply(a, kind, m.now))
+	m.d.Apply(a, kind, m.now)
+	m.take(m.d.Take())
 }
 
 func (m *model) fire(name string, severity alert.Severity) {
@@ -143,7 +152,8 @@ func (m *model) pass(d time.Duration) {
 			break
 		}
 		m.now = later(m.now, due)
-		m.take(m.d.Flush(m.now))
+		m.d.Flush(m.now)
+		m.take(m.d.Take())
 		if after := m.d.NextDue(); !after.IsZero() && !after.After(m.now) {
 			m.t.Fatalf("flush at %s made no progress", m.now.Sub(epoch))
 		}
@@ -155,11 +165,24 @@ func (m *model) pass(d time.Duration) {
 func (m *model) take(c store.Change) {
 	for _, e := range c.Events {
 		if e.Kind == alert.EventHeld && strings.Contains(e.Reason, "while it was held back") {
-			if name := m.alerts[e.AlertID].Rule; name != "a" && name != "c" {
-				m.t.Fatalf("%s was held back, and nothing inhibits it", e.AlertID)
-			}
 			m.ledger(e.Receiver, e.AlertID).echo = true
 		}
+		if e.Kind == alert.EventReopened && strings.HasPrefix(e.Reason, "snooze") {
+			for _, alerts := range m.ledgers {
+				if l := alerts[e.AlertID]; l != nil {
+					l.woken = true
+				}
+			}
+		}
+	}
+	for _, id := range c.DropAcks {
+		delete(m.acks, id)
+	}
+	for _, ack := range c.Acks {
+		m.acks[ack.AlertID] = ack
+	}
+	for _, s := range c.Silences {
+		m.silences[s.ID] = s
 	}
 	for _, key := range c.DropGroups {
 		delete(m.groups, key)
@@ -174,6 +197,7 @@ func (m *model) take(c store.Change) {
 		m.members[member.MemberKey] = member
 	}
 	m.same()
+	m.found()
 	for i := range c.Deliveries {
 		m.judge(&c.Deliveries[i].Notification)
 	}
@@ -182,6 +206,9 @@ func (m *model) take(c store.Change) {
 // same holds the store against the dispatcher's memory.
 func (m *model) same() {
 	s := m.d.Snapshot()
+	if len(s.Acks) != len(m.acks) || len(s.Silences) != len(m.silences) {
+		m.t.Fatalf("the store has acknowledgements %v and silences %v, the dispatcher %v and %v", m.acks, m.silences, s.Acks, s.Silences)
+	}
 	if len(s.Members) != len(m.members) || len(s.Groups) != len(m.groups) {
 		m.t.Fatalf("the store has %d members in %d groups, the dispatcher %d in %d", len(m.members), len(m.groups), len(s.Members), len(s.Groups))
 	}
@@ -197,13 +224,30 @@ func (m *model) same() {
 	}
 }
 
+// found sees that the alerts that fire are found by their labels, and those only.
+func (m *model) found() {
+	for _, label := range []alert.Label{{Name: "alertname", Value: "a"}, {Name: "category", Value: "cache"}, {Name: "severity", Value: "critical"}} {
+		want := 0
+		for _, id := range m.active {
+			a := m.alerts[id]
+			if labels := a.AllLabels(); labels.Get(label.Name) == label.Value {
+				want++
+			}
+		}
+		is := alert.Matcher{Name: label.Name, Op: alert.MatchEqual, Value: label.Value}
+		if got := m.d.Stances(&alert.StandingQuery{Matchers: alert.Matchers{is}}, m.now); len(got) != want {
+			m.t.Fatalf("%d alerts have %s=%s, found %d", want, label.Name, label.Value, len(got))
+		}
+	}
+}
+
 func (m *model) judge(n *alert.Notification) {
 	news := false
 	var last time.Time
 	for i := range n.Alerts {
 		a := &n.Alerts[i]
 		l := m.ledger(n.Receiver, a.ID)
-		news = news || !l.told || a.Active() && l.severity < a.Severity || !a.Active() && l.firing
+		news = news || !l.told || l.woken || a.Active() && l.severity < a.Severity || !a.Active() && l.firing
 		if l.resolved > 0 {
 			m.t.Fatalf("%s is told of %s after its end", n.Receiver, a.ID)
 		}
@@ -211,7 +255,7 @@ func (m *model) judge(n *alert.Notification) {
 			last = later(last, l.at)
 			m.judgeFiring(n.Receiver, a, l)
 		}
-		l.told, l.severity, l.at = true, a.Severity, m.now
+		l.told, l.woken, l.severity, l.at = true, false, a.Severity, m.now
 		if a.Active() {
 			l.firing = true
 		} else {
@@ -236,10 +280,27 @@ func (m *model) judgeFiring(receiver string, a *alert.Alert, l *ledger) {
 	if !l.told && (a.Rule == "a" || a.Rule == "c") && m.active["down"] != "" {
 		m.t.Fatalf("%s is told of %s, which is inhibited", receiver, a.ID)
 	}
+	m.judgeHeld(receiver, a, l)
 	for id, other := range m.ledgers[receiver] {
 		if id != a.ID && m.alerts[id].Rule == a.Rule && other.firing && other.resolved == 0 && receiver != "quiet" {
 			m.t.Fatalf("%s is told of %s before the end of %s", receiver, a.ID, id)
 		}
+	}
+}
+
+// judgeHeld sees that nothing is told of what people hold back.
+func (m *model) judgeHeld(receiver string, a *alert.Alert, l *ledger) {
+	for _, s := range m.silences {
+		if s.State(m.now) == alert.SilenceActive && s.Matchers.Matches(a.AllLabels()) {
+			m.t.Fatalf("%s is told of %s, which %s silences", receiver, a.ID, s.ID)
+		}
+	}
+	ack, acked := m.acks[a.ID]
+	if acked && ack.Snooze() && m.now.Before(ack.Until) {
+		m.t.Fatalf("%s is told of %s, which is snoozed", receiver, a.ID)
+	}
+	if acked && l.told && l.severity >= a.Severity {
+		m.t.Fatalf("%s is told of %s again, which is acknowledged", receiver, a.ID)
 	}
 }
 
@@ -255,12 +316,16 @@ func (m *model) ledger(receiver, id string) *ledger {
 
 // end resolves everything, lets time pass and counts what is left.
 func (m *model) end() {
+	m.pass(time.Hour) // silences and snoozes end
 	for _, name := range slices.Sorted(maps.Keys(m.active)) {
 		m.resolve(name)
 	}
 	m.pass(3 * time.Hour)
-	if len(m.d.groups)+len(m.d.alerts)+len(m.d.homes)+len(m.groups)+len(m.members) != 0 {
-		m.t.Fatalf("left behind: groups %v, alerts %v, homes %v, stored %v %v", m.d.Groups(), m.d.alerts, m.d.homes, m.groups, m.members)
+	if len(m.acks) != 0 {
+		m.t.Fatalf("left behind: acknowledgements %v", m.acks)
+	}
+	if len(m.d.groups)+len(m.d.alerts)+len(m.d.ended)+len(m.groups)+len(m.members) != 0 {
+		m.t.Fatalf("left behind: groups %v, alerts %v, ended %v, stored %v %v", m.d.Groups(), m.d.alerts, m.d.ended, m.groups, m.members)
 	}
 	for id, receivers := range m.wants {
 		for name := range receivers {
@@ -284,6 +349,7 @@ func TestNothingIsLostAndNothingIsToldTwice(t *testing.T) {
 		m := &model{
 			t: t, now: epoch, active: map[string]string{}, alerts: map[string]alert.Alert{}, wants: map[string]map[string]bool{},
 			ledgers: map[string]map[string]*ledger{}, groups: map[string]store.Group{}, members: map[store.MemberKey]store.Member{},
+			silences: map[string]alert.Silence{}, acks: map[string]alert.Ack{},
 		}
 		present := rapid.SampledFrom(all).Draw(t, "tree")
 		m.start(present)
@@ -304,6 +370,48 @@ func TestNothingIsLostAndNothingIsToldTwice(t *testing.T) {
 				if name := names.Draw(t, "name"); m.active[name] != "" {
 					m.resolve(name)
 				}
+			},
+			"silence": func(t *rapid.T) {
+				m.ids++
+				s := alert.Silence{ID: fmt.Sprint("s", m.ids), StartsAt: m.now.Add(time.Duration(rapid.IntRange(0, 5).Draw(t, "in")) * time.Minute)}
+				s.EndsAt = s.StartsAt.Add(time.Duration(rapid.IntRange(1, 40).Draw(t, "for")) * time.Minute)
+				op := rapid.SampledFrom([]alert.MatchOp{alert.MatchEqual, alert.MatchNotEqual}).Draw(t, "op")
+				matcher, err := alert.NewMatcher("alertname", op, names.Draw(t, "name"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.Matchers = alert.Matchers{matcher}
+				m.d.PutSilence(s, m.now)
+				m.take(m.d.Take())
+			},
+			"expire": func(t *rapid.T) {
+				for _, id := range slices.Sorted(maps.Keys(m.silences)) {
+					if s := m.silences[id]; s.State(m.now) == alert.SilenceActive {
+						s.EndsAt = m.now
+						m.d.PutSilence(s, m.now)
+						m.take(m.d.Take())
+						return
+					}
+				}
+			},
+			"acknowledge": func(t *rapid.T) {
+				id := m.active[names.Draw(t, "name")]
+				ack := alert.Ack{By: "ann"}
+				if rapid.Bool().Draw(t, "snooze") {
+					ack.Until = m.now.Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "for")) * time.Minute)
+				}
+				if m.d.Acknowledge(id, ack, m.now) != (id != "") {
+					t.Fatalf("acknowledging %q", id)
+				}
+				m.take(m.d.Take())
+			},
+			"take back": func(t *rapid.T) {
+				m.d.Unacknowledge(m.active[names.Draw(t, "name")], "ann", m.now)
+				m.take(m.d.Take())
+			},
+			"fail": func(t *rapid.T) {
+				m.d.SetFailing("ops", rapid.SampledFrom([]string{"", "gone"}).Draw(t, "why"), m.now)
+				m.take(m.d.Take())
 			},
 			"seconds": func(t *rapid.T) { m.pass(time.Duration(rapid.IntRange(1, 90).Draw(t, "s")) * time.Second) },
 			"hours":   func(t *rapid.T) { m.pass(time.Duration(rapid.IntRange(20, 200).Draw(t, "min")) * time.Minute) },

@@ -25,11 +25,13 @@ import (
 
 func main() {
 	binary := flag.String("binary", "bin/tocsin", "the daemon to measure")
-	only := flag.String("only", "", "measure one part: daemon, scale, peers or polls")
+	only := flag.String("only", "", "measure one part: daemon, scale, peers, polls, alertmanager, or one of the latter's: alertmanager/load, latency, storm, kill, once or corrupt")
+	peer := flag.String("alertmanager", "prometheus-alertmanager", "the Alertmanager to measure beside")
+	amScale := flag.Float64("scale", 1, "how much of the work beside Alertmanager is done, 0 to 1")
 	flag.Parse()
 	// Interrupted, it ends what it has started.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *binary, *only)
+	err := run(ctx, *binary, *only, func(part string) error { return alertmanager(ctx, *binary, *peer, part, *amScale) })
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
@@ -37,7 +39,8 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, binary, only string) error {
+func run(ctx context.Context, binary, only string, standingIn func(part string) error) error {
+	only, amPart, _ := strings.Cut(only, "/")
 	fmt.Println("| what | wanted | measured |\n|---|---|---|")
 	for _, part := range []struct {
 		name    string
@@ -47,6 +50,7 @@ func run(ctx context.Context, binary, only string) error {
 		{"scale", []func(context.Context, string) error{judging, loading, reloading}},
 		{"peers", []func(context.Context, string) error{beside}},
 		{"polls", []func(context.Context, string) error{polls}},
+		{"alertmanager", []func(context.Context, string) error{func(context.Context, string) error { return standingIn(amPart) }}},
 	} {
 		if only != "" && only != part.name {
 			continue
@@ -139,9 +143,9 @@ func (d *daemon) stop() {
 	_ = os.RemoveAll(d.dir)
 }
 
-// residentMB reads the daemon's resident memory.
-func (d *daemon) residentMB() (float64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
+// residentMB reads the resident memory of a process.
+func residentMB(pid int) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
@@ -193,7 +197,7 @@ func startAndRest(ctx context.Context, binary string) error {
 	}
 	defer d.stop()
 	time.Sleep(10 * time.Second)
-	resident, err := d.residentMB()
+	resident, err := residentMB(d.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}

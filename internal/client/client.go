@@ -4,6 +4,8 @@
 package client
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -13,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +72,8 @@ func (e *Error) Error() string { return e.Message }
 type UnreachableError struct {
 	URL string
 	Err error // holds no URL
+	// Within is how long an answer was waited for; 0 is Timeout.
+	Within time.Duration
 }
 
 // Error says where nothing answered, and why when that is known.
@@ -87,7 +92,7 @@ func (e *UnreachableError) why() string {
 	case errors.As(e.Err, &record), strings.Contains(e.Err.Error(), "HTTP response to HTTPS client"):
 		return ": it does not speak https; try http://"
 	case errors.As(e.Err, &timeout) && timeout.Timeout():
-		return fmt.Sprintf(" within %s", Timeout)
+		return fmt.Sprintf(" within %s", cmp.Or(e.Within, Timeout))
 	}
 	return "; is it running?"
 }
@@ -95,13 +100,49 @@ func (e *UnreachableError) why() string {
 // Unwrap returns the cause.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
+// Patient returns a client that waits longer for its answers.
+func (c *Client) Patient(timeout time.Duration) *Client {
+	patient, asks := *c, *c.http
+	asks.Timeout = timeout
+	patient.http = &asks
+	return &patient
+}
+
 // Get asks for a path and returns the answer's JSON. What it returns for an
 // answer of another status than 200 is an *Error, for none an
 // *UnreachableError.
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (json.RawMessage, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path+"?"+query.Encode(), http.NoBody)
+	return c.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil)
+}
+
+// Post asks for something to be done, without a body, and returns the answer's
+// JSON. Answers of a success are as for Get; of the statuses in also the JSON is
+// returned beside the *Error.
+func (c *Client) Post(ctx context.Context, path string, also ...int) (json.RawMessage, error) {
+	return c.do(ctx, http.MethodPost, path, nil, also...)
+}
+
+// Send asks for something to be done with what the document says, which may be
+// nil, and returns the answer's JSON; nil for a success without an answer. The
+// errors are those of Get.
+func (c *Client) Send(ctx context.Context, method, path string, document any) (json.RawMessage, error) {
+	var body []byte
+	if document != nil {
+		var err error
+		if body, err = json.Marshal(document); err != nil {
+			return nil, fmt.Errorf("the question: %w", err)
+		}
+	}
+	return c.do(ctx, method, path, body)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte, wanted ...int) (json.RawMessage, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, secret.CleanError(err)
+	}
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if !c.token.Empty() {
 		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
@@ -111,14 +152,19 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (json.R
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, &UnreachableError{c.base, secret.CleanError(err)}
+		return nil, &UnreachableError{c.base, secret.CleanError(err), c.http.Timeout}
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := httpx.ReadBody(res.Body, maxBodyBytes)
+	body, err = httpx.ReadBody(res.Body, maxBodyBytes)
+	success := res.StatusCode == http.StatusOK || method != http.MethodGet && res.StatusCode/100 == 2
 	switch {
+	case res.StatusCode == http.StatusNoContent && success:
+		return nil, nil
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("the answer of %s: %w", c.base, err)
-	case res.StatusCode != http.StatusOK:
+	case !success && slices.Contains(wanted, res.StatusCode) && json.Valid(body):
+		return body, c.refused(res, body)
+	case !success:
 		return nil, c.refused(res, body)
 	case !json.Valid(body):
 		return nil, fmt.Errorf("what answers at %s is not a Tocsin: its answer is no JSON", c.base)

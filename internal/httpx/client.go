@@ -19,6 +19,9 @@ const (
 	maxHeaderBytes = 256 << 10
 	maxRedirects   = 10
 	idleTimeout    = 90 * time.Second
+	// maxIdle is how many connections to a host are kept: as many as the most
+	// concurrent receiver may use, or each message would open one.
+	maxIdle = 256
 )
 
 // Client makes a client of the options. timeout bounds one request from
@@ -46,7 +49,7 @@ func (o Options) Client(timeout time.Duration) (*http.Client, error) {
 			TLSHandshakeTimeout:    timeout,
 			ResponseHeaderTimeout:  timeout,
 			MaxResponseHeaderBytes: maxHeaderBytes,
-			MaxIdleConnsPerHost:    2,
+			MaxIdleConnsPerHost:    maxIdle,
 			IdleConnTimeout:        idleTimeout,
 			ForceAttemptHTTP2:      true,
 		},

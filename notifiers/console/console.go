@@ -134,13 +134,17 @@ func (c *Notifier) render(n *alert.Notification) ([]byte, error) {
 //
 //	2024-01-15 10:00:00Z  CRITICAL  cache-hit-rate  Cache hit rate below 70%  62.1% (threshold 70%)  for 15m  {strategy="USER_RUNS"}
 func (c *Notifier) writeText(out *bytes.Buffer, n *alert.Notification, a *alert.Alert) {
-	word := fmt.Sprintf("%-8s", notifiers.StateWord(a))
+	word := notifiers.StateWord(a)
+	if n.Kind != alert.KindAlerts {
+		word = strings.ToUpper(plain(string(n.Kind))) // no news of an alert
+	}
+	word = fmt.Sprintf("%-8s", word)
 	if c.color {
 		word = sgr(a) + word + "\x1b[0m"
 	}
-	parts := []string{
-		stamp(n.At), word, plain(a.Rule), plain(notifiers.Message(a)), plain(notifiers.Measured(a)),
-		"for " + units.Duration(notifiers.Lasted(a, n.At)),
+	parts := []string{stamp(n.At), word, plain(a.Rule), plain(notifiers.Message(a))}
+	if n.Kind == alert.KindAlerts {
+		parts = append(parts, plain(notifiers.Measured(a)), "for "+units.Duration(notifiers.Lasted(a, n.At)))
 	}
 	if peak := notifiers.Peak(a); peak != "" {
 		parts = append(parts, "peak "+peak)
@@ -156,6 +160,7 @@ type line struct {
 	Time      time.Time         `json:"time"`
 	ID        string            `json:"id"` // the notification's, the same over retries
 	Receiver  string            `json:"receiver"`
+	Kind      string            `json:"kind,omitempty"` // test, canary or warning; left out for alerts
 	State     alert.State       `json:"state"`
 	Severity  alert.Severity    `json:"severity"`
 	Rule      string            `json:"rule"`
@@ -175,7 +180,7 @@ type line struct {
 
 func lineOf(n *alert.Notification, a *alert.Alert) line {
 	l := line{
-		Time: n.At.UTC(), ID: plain(n.ID), Receiver: plain(n.Receiver), State: a.State, Severity: a.Severity,
+		Time: n.At.UTC(), ID: plain(n.ID), Receiver: plain(n.Receiver), Kind: plain(string(n.Kind)), State: a.State, Severity: a.Severity,
 		Rule: plain(a.Rule), Message: plain(notifiers.Message(a)),
 		Value: a.Value, Threshold: a.Threshold, Peak: a.Peak, Unit: a.Unit, Duration: notifiers.Lasted(a, n.At).Seconds(),
 		Labels: map[string]string{}, StartsAt: notifiers.Began(a).UTC(),

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -126,5 +127,23 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 	want := "console: format: \"jsn\" is not one of text, json; did you mean \"json\"?\ncolor: \"yes\" is not one of auto, always, never"
 	if err == nil || err.Error() != want {
 		t.Errorf("err = %v\nwant  %s", err, want)
+	}
+}
+
+func TestATestIsNoAlert(t *testing.T) {
+	var out bytes.Buffer
+	n := notifiers.Test("ops", "http://t", "msg_1", time.Date(2024, 1, 15, 10, 0, 0, 0, time.UTC))
+	for _, format := range []string{FormatText, FormatJSON} {
+		c, err := New(Config{Format: format, Color: ColorNever}, &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Notify(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = "2024-01-15 10:00:00Z  TEST      TocsinTest  This is a test: somebody asked Tocsin whether this receiver works. Nothing is wrong.  {"
+	if got := out.String(); !strings.HasPrefix(got, want) || !strings.Contains(got, `"kind":"test"`) {
+		t.Error(got)
 	}
 }

@@ -33,30 +33,95 @@ const (
 	maxLabels     = 800 // all labels of an alert
 	maxLinks      = 4
 	maxField      = 400
+	maxStill      = 2000 // all that fires still
 )
 
-// render makes one message of a notification. It is pure: the same
-// notification gives the same bytes, whenever it is retried.
+// content is what a message says, however it is sent.
+type content struct {
+	text        string // what notifications show, and clients without blocks
+	blocks      []slack.Block
+	attachments []slack.Attachment
+}
+
+// compose renders a notification: what can be done, its news, and the others of
+// its group that still fire where those are known. It is pure: the same arguments give
+// the same content, whenever it is retried.
 //
-// The header stands at the top, so that Slack takes Text for notifications
+// The header stands at the top, so that Slack takes the text for notifications
 // only; the alerts stand in attachments because nothing else has a colour.
-func render(n alert.Notification) slack.WebhookMessage {
-	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType,
-		escape(icon(n.Fires(), n.Severity())+" "+notifiers.Title(&n), maxHeader), true, false))
-	attachments, shown := alertAttachments(&n)
-	attachments = append(attachments, footer(&n, len(n.Alerts)-shown+n.Truncated))
+func compose(n *alert.Notification, actions []slack.Block, others ...alert.Alert) content {
+	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, escape(title(n, others), maxHeader), true, false))
+	budget := maxBlocks - jsonSize(actions)
+	var still []slack.Attachment
+	if len(others) > 0 {
+		still = append(still, stillFiring(n, others))
+		budget -= jsonSize(still[0].Blocks.BlockSet)
+	}
+	attachments, shown := alertAttachments(n, budget)
+	attachments = append(attachments, still...)
+	return content{
+		text:        fallback(n),
+		blocks:      append([]slack.Block{header}, actions...),
+		attachments: append(attachments, footer(n, total(n)-shown)),
+	}
+}
+
+// stillFiring names what was told before and fires still, a line an alert.
+func stillFiring(n *alert.Notification, others []alert.Alert) slack.Attachment {
+	known := alert.Notification{Alerts: slices.Clone(others), ExternalURL: n.ExternalURL, At: n.At}
+	slices.SortStableFunc(known.Alerts, func(a, b alert.Alert) int { return int(b.Severity) - int(a.Severity) })
+	lines, shown := newsLines(&known, maxStill)
+	if left := len(others) - shown; left > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", left))
+	}
+	text := "*Still firing, told before*\n" + strings.Join(lines, "\n")
+	return slack.Attachment{
+		Color:  colour(n, &known.Alerts[0]),
+		Blocks: slack.Blocks{BlockSet: []slack.Block{slack.NewSectionBlock(markdown(text), nil, nil)}},
+	}
+}
+
+// webhookMessage is the content as an incoming webhook takes it.
+func webhookMessage(c content) slack.WebhookMessage {
 	return slack.WebhookMessage{
-		Text:        fallback(&n),
-		Blocks:      &slack.Blocks{BlockSet: []slack.Block{header}},
-		Attachments: attachments,
+		Text:        c.text,
+		Blocks:      &slack.Blocks{BlockSet: c.blocks},
+		Attachments: c.attachments,
 		Parse:       "none", // an @name in the text is a name, not a mention
 	}
 }
 
-// alertAttachments renders the first alerts, as many as fit, those of one
-// colour together. It returns how many.
-func alertAttachments(n *alert.Notification) (out []slack.Attachment, shown int) {
-	budget := maxBlocks
+// title says how things stand: "🔥 CRITICAL: cache-hit-rate". Where alerts fire
+// that are not listed, the severity of the listed ones is not the group's; the
+// others', where they are known, count too.
+func title(n *alert.Notification, others []alert.Alert) string {
+	if aboutGroup(n) && n.Status == alert.Firing && n.StillFiring > 0 {
+		s := "🔔 FIRING: "
+		if len(others) > 0 {
+			all := alert.Notification{Alerts: append(n.Firing(), others...)}
+			s = severityIcon(true, all.Severity()) + " " + strings.ToUpper(all.Severity().String()) + ": "
+		}
+		s += strings.TrimSpace(notifiers.Subject(n) + fmt.Sprintf(" (%d firing", len(n.Firing())+n.StillFiring))
+		if resolved := len(n.Resolved()); resolved > 0 {
+			s += fmt.Sprintf(", %d resolved", resolved)
+		}
+		return s + ")"
+	}
+	return icon(n) + " " + notifiers.Title(n)
+}
+
+// total is how many alerts the notification tells of, listed or not.
+func total(n *alert.Notification) int {
+	listed := len(n.Alerts) + n.Truncated
+	if n.Digest != nil {
+		return max(listed, n.Digest.Alerts)
+	}
+	return listed
+}
+
+// alertAttachments renders the first alerts, as many as fit into so many
+// characters, those of one colour together. It returns how many.
+func alertAttachments(n *alert.Notification, budget int) (out []slack.Attachment, shown int) {
 	for i := range n.Alerts {
 		a := &n.Alerts[i]
 		blocks := alertBlocks(n, a)
@@ -66,7 +131,7 @@ func alertAttachments(n *alert.Notification) (out []slack.Attachment, shown int)
 		}
 		budget -= size
 		shown++
-		if c := colour(a); len(out) == 0 || out[len(out)-1].Color != c {
+		if c := colour(n, a); len(out) == 0 || out[len(out)-1].Color != c {
 			out = append(out, slack.Attachment{Color: c})
 		}
 		last := &out[len(out)-1].Blocks
@@ -85,7 +150,7 @@ func jsonSize(blocks []slack.Block) int {
 
 // fallback is the text of a push notification: what, where, how bad.
 func fallback(n *alert.Notification) string {
-	s := icon(n.Fires(), n.Severity()) + " " + notifiers.Title(n)
+	s := title(n, nil)
 	if len(n.Alerts) > 0 {
 		a := &n.Alerts[0]
 		s += ": " + notifiers.Message(a)
@@ -96,7 +161,7 @@ func fallback(n *alert.Notification) string {
 			s += ", at its worst " + peak
 		}
 	}
-	if more := len(n.Alerts) + n.Truncated - 1; more > 0 {
+	if more := total(n) - 1; more > 0 {
 		return escape(s, maxFallback-20) + fmt.Sprintf(" and %d more", more)
 	}
 	return escape(s, maxFallback)
@@ -104,7 +169,7 @@ func fallback(n *alert.Notification) string {
 
 // alertBlocks renders one alert: what and how much, then labels and links.
 func alertBlocks(n *alert.Notification, a *alert.Alert) []slack.Block {
-	text := icon(a.Active(), a.Severity) + " " + escape(notifiers.Message(a), maxMessage)
+	text := alertIcon(a) + " " + escape(notifiers.Message(a), maxMessage)
 	links, notes := annotations(a)
 	for _, note := range notes {
 		text += "\n" + note
@@ -234,7 +299,24 @@ func markdown(text string) *slack.TextBlockObject {
 	return slack.NewTextBlockObject(slack.MarkdownType, text, false, true)
 }
 
-func icon(firing bool, s alert.Severity) string {
+// icon shows at a glance what a message is.
+func icon(n *alert.Notification) string {
+	switch {
+	case n.Kind == alert.KindTest:
+		return "🔧"
+	case n.Kind == alert.KindCanary:
+		return "🐤"
+	case n.Kind == alert.KindWarning:
+		return "⏳"
+	case n.Digest != nil:
+		return "🌊"
+	}
+	return severityIcon(n.Fires(), n.Severity())
+}
+
+func alertIcon(a *alert.Alert) string { return severityIcon(a.Active(), a.Severity) }
+
+func severityIcon(firing bool, s alert.Severity) string {
 	if !firing {
 		return "✅"
 	}
@@ -249,7 +331,12 @@ func icon(firing bool, s alert.Severity) string {
 	return "❔"
 }
 
-func colour(a *alert.Alert) string {
+// colour is that of the alert's severity; what is no news of alerts has none
+// that could frighten anyone.
+func colour(n *alert.Notification, a *alert.Alert) string {
+	if n.Kind != alert.KindAlerts {
+		return "#9aa0a6"
+	}
 	if !a.Active() {
 		return "#2eb886"
 	}

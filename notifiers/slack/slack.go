@@ -1,8 +1,10 @@
-// Package slack tells a Slack channel through an incoming webhook: one
-// notification is one message in Block Kit. It is called by the outbox and
-// made in cmd/tocsin. It retries nothing, never splits a notification (two
-// messages could not be told from a retry of one), and never lets a text of
-// an alert mention anyone.
+// Package slack tells a Slack channel: through an app's bot token, where a
+// group is one message that is updated in place, has a thread and buttons; or
+// through an incoming webhook, where each notification is a message with links.
+// It is called by the outbox, and by the API with what Slack says of a pressed
+// button, and made in cmd/tocsin. It retries nothing, never splits a
+// notification (two messages could not be told from a retry of one), and never
+// lets a text of an alert mention anyone.
 package slack
 
 import (
@@ -14,59 +16,22 @@ import (
 	"strings"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/internal/httpx"
-	"github.com/tocsin-dev/tocsin/internal/problem"
-	"github.com/tocsin-dev/tocsin/internal/schema"
-	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
-// Config is a receiver of type slack.
-type Config struct {
-	// WebhookURL is the incoming webhook's; whoever has it can post.
-	WebhookURL secret.URL `yaml:"webhook_url"`
-	// Channel, Username and IconEmoji are heeded by legacy webhooks, and by
-	// Mattermost and Rocket.Chat; a webhook of a Slack app has its own.
-	Channel   string `yaml:"channel"`
-	Username  string `yaml:"username"`
-	IconEmoji string `yaml:"icon_emoji"` // as in :bell:
-
-	httpx.Options `yaml:",inline"`
-}
-
-// Default returns the configuration before the operator's settings.
-func Default() Config { return Config{} }
-
-// Validate returns what is wrong with the configuration.
-func (c *Config) Validate() problem.List {
-	var ps problem.List
-	if _, err := httpx.ParseURL(c.WebhookURL, "http", "https"); err != nil {
-		ps.AddHint("webhook_url", "Slack shows it under Incoming Webhooks of your app", "%s", err)
-	}
-	if e := c.IconEmoji; e != "" && (len(e) < 3 || e[0] != ':' || e[len(e)-1] != ':') {
-		ps.AddHint("icon_emoji", "write for example :bell:", "%q is not the name of an emoji", e)
-	}
-	ps = append(ps, c.Options.Validate()...)
-	return ps
-}
-
-// JSONSchema says what reflection cannot of the settings.
-func (Config) JSONSchema() schema.Schema {
-	return schema.Object(schema.Schema{
-		"webhook_url": schema.URL("http", "https"), "icon_emoji": schema.Text(`^$|^:.+:$`, "the name of an emoji such as :bell:"),
-	}, "webhook_url")
-}
-
-// Notifier posts to one webhook. It is safe for concurrent use.
+// Notifier tells one channel. It is safe for concurrent use.
 type Notifier struct {
 	cfg    Config
 	client *http.Client
 	agent  string
+	links  *notifiers.Links
+	bot    *bot // nil for a webhook
 }
 
 // New makes a notifier. A nil client is made of the configuration's proxy and
-// TLS options; one that is given keeps its own.
-func New(cfg Config, client *http.Client) (*Notifier, error) {
+// TLS options; one that is given keeps its own. With nil links messages have
+// none that take an alert up.
+func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("slack: %w", err)
 	}
@@ -77,12 +42,24 @@ func New(cfg Config, client *http.Client) (*Notifier, error) {
 		}
 		client = made
 	}
-	return &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent()}, nil
+	s := &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent(), links: links}
+	if !cfg.Token.Empty() {
+		s.bot = &bot{cfg: cfg, client: client, agent: s.agent, links: links, memory: newMemory(cfg.Channel)}
+	}
+	return s, nil
 }
 
-// Notify posts n as one message. It retries nothing: the outbox does.
+// Notify tells n. It retries nothing but the looks of a message that Slack
+// does not take: the outbox does.
 func (s *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.Receipt, error) {
-	msg := render(n)
+	if s.bot != nil {
+		return s.bot.notify(ctx, &n)
+	}
+	return s.postWebhook(ctx, &n)
+}
+
+func (s *Notifier) postWebhook(ctx context.Context, n *alert.Notification) (notifiers.Receipt, error) {
+	msg := webhookMessage(compose(n, linksOf(n, s.links)))
 	msg.Channel, msg.Username, msg.IconEmoji = s.cfg.Channel, s.cfg.Username, s.cfg.IconEmoji
 	body, err := json.Marshal(msg)
 	if err != nil {

@@ -23,13 +23,16 @@ func TestConformance(t *testing.T) {
 		n, err := New(Config{
 			WebhookURL: secret.NewURL(url),
 			Options:    httpx.Options{Headers: map[string]secret.String{"X-Gateway": secret.New("gateway-s3cr3t")}},
-		}, nil)
+		}, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return n
 	}, notifiertest.Secrets("gateway-s3cr3t"))
 }
+
+// render is a webhook's message without links.
+func render(n alert.Notification) slack.WebhookMessage { return webhookMessage(compose(&n, nil)) }
 
 func mixed() alert.Notification {
 	n := notifiertest.Sample(alert.Firing, 3)
@@ -113,6 +116,14 @@ func limits(t *testing.T, b slack.Block) (texts []string) {
 		}
 		for _, e := range b.ContextElements.Elements {
 			check("context", e.(*slack.TextBlockObject).Text, 2000)
+		}
+	case *slack.ActionBlock:
+		for _, e := range b.Elements.ElementSet {
+			button := e.(*slack.ButtonBlockElement)
+			check("button", button.Text.Text, 75)
+			if length(button.Value) > 2000 || length(button.URL) > 3000 {
+				t.Errorf("%+v", button)
+			}
 		}
 	default:
 		t.Errorf("unexpected block %T", b)
@@ -260,7 +271,7 @@ func TestSlackAnswersAreSortedAndExplained(t *testing.T) {
 			w.WriteHeader(row.status)
 			_, _ = io.WriteString(w, row.body)
 		}
-		n, err := New(Config{WebhookURL: secret.NewURL(r.URL)}, http.DefaultClient)
+		n, err := New(Config{WebhookURL: secret.NewURL(r.URL)}, http.DefaultClient, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +284,7 @@ func TestSlackAnswersAreSortedAndExplained(t *testing.T) {
 
 func TestLegacyFieldsAreSent(t *testing.T) {
 	r := notifiertest.NewReceiver(t)
-	n, err := New(Config{WebhookURL: secret.NewURL(r.URL), Channel: "#ops", Username: "tocsin", IconEmoji: ":bell:"}, nil)
+	n, err := New(Config{WebhookURL: secret.NewURL(r.URL), Channel: "#ops", Username: "tocsin", IconEmoji: ":bell:"}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +312,7 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 	if got, want := fmt.Sprint(paths), "[webhook_url icon_emoji basic_auth.username]"; got != want {
 		t.Errorf("paths = %s, want %s", got, want)
 	}
-	_, err := New(cfg, nil)
+	_, err := New(cfg, nil, nil)
 	if err == nil || strings.Contains(err.Error(), "s3cr3t") {
 		t.Errorf("err = %v", err)
 	}

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"strings"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -14,18 +13,23 @@ import (
 // fingerprint of 16 hexadecimal digits, for the newest occurrence.
 func (s *Store) Alert(ctx context.Context, id string) (alert.Alert, error) {
 	var a alert.Alert
-	doc, err := s.alertDoc(ctx, id)
+	err := s.caughtUp(ctx)
+	var doc []byte
 	if err == nil {
-		err = json.Unmarshal(doc, &a)
+		doc, err = s.alertDoc(ctx, id)
+	}
+	if err == nil {
+		err = unmarshal(doc, &a)
 	}
 	return a, s.fail("alert "+id, err)
 }
 
 func (s *Store) alertDoc(ctx context.Context, id string) (doc []byte, err error) {
 	err = s.readers.QueryRowContext(ctx, `SELECT doc FROM alerts WHERE id = ?`, id).Scan(&doc)
-	if fp, parseErr := alert.ParseFingerprint(id); isNoRows(err) && parseErr == nil {
-		err = s.readers.QueryRowContext(ctx, `SELECT doc FROM alerts WHERE fingerprint = ?
-			ORDER BY began DESC, seq DESC LIMIT 1`, int64(fp)).Scan(&doc) //nolint:gosec // the same 64 bits
+	if _, parseErr := alert.ParseFingerprint(id); isNoRows(err) && parseErr == nil {
+		// An id is the fingerprint, a hyphen, and when it began in digits that
+		// are as many until the year 2059.
+		err = s.readers.QueryRowContext(ctx, selectNewest, id).Scan(&doc)
 	}
 	if isNoRows(err) {
 		err = store.ErrNotFound
@@ -33,31 +37,24 @@ func (s *Store) alertDoc(ctx context.Context, id string) (doc []byte, err error)
 	return doc, err
 }
 
-func selectAlerts(ctx context.Context, db querier, query string, args ...any) ([]alert.Alert, error) {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
+const selectNewest = `SELECT doc FROM alerts WHERE id > ?1 || '-' AND id < ?1 || '.' ORDER BY id DESC LIMIT 1`
+
+// caughtUp waits until a read shows everything that was committed before.
+func (s *Store) caughtUp(ctx context.Context) error {
+	if err := s.damaged(); err != nil {
+		return err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []alert.Alert
-	for rows.Next() {
-		var doc sql.RawBytes
-		if err := rows.Scan(&doc); err != nil {
-			return nil, err
-		}
-		var a alert.Alert
-		if err := json.Unmarshal(doc, &a); err != nil {
-			return nil, err
-		}
-		out = append(out, a)
-	}
-	return out, rows.Err()
+	return s.writer.applier.caughtUp(ctx)
 }
 
 // Events returns the events of one alert, oldest first, or store.ErrNotFound
 // when no such alert is stored.
 func (s *Store) Events(ctx context.Context, alertID string) ([]alert.Event, error) {
-	events, err := s.events(ctx, alertID)
+	err := s.caughtUp(ctx)
+	var events []alert.Event
+	if err == nil {
+		events, err = s.events(ctx, alertID)
+	}
 	return events, s.fail("events of alert "+alertID, err)
 }
 
@@ -106,4 +103,8 @@ func scanEvent(row scanner) (e alert.Event, ok bool, err error) {
 		Value: number(value), Threshold: number(threshold),
 		Receiver: receiver.String, DeliveryID: delivery.String, Reason: reason.String,
 	}, seq.Valid, err
+}
+
+func selectAlerts(ctx context.Context, db querier, query string, args ...any) ([]alert.Alert, error) {
+	return selectDocs[alert.Alert](ctx, db, query, args...)
 }

@@ -183,3 +183,76 @@ func BenchmarkSamples(b *testing.B) {
 	}
 	b.ReportMetric(float64(n*size)/b.Elapsed().Seconds(), "samples/s")
 }
+
+// someNew is a change of so many new alerts, each with two events and a member
+// of one of ten groups.
+func someNew(from, n int) store.Change {
+	c := store.Change{Alerts: alerts(from, n)}
+	for i := range c.Alerts {
+		a := &c.Alerts[i]
+		group := "{}:{alertname=\"rule-" + strconv.Itoa(i%10) + "\"}"
+		if i < 10 {
+			c.Groups = append(c.Groups, store.Group{Key: group, Route: "0", Receivers: []string{"ops"}, CreatedAt: a.StartsAt, FlushAt: a.StartsAt})
+		}
+		for _, kind := range []alert.EventKind{alert.EventFiring, alert.EventGrouped} {
+			c.Events = append(c.Events, alert.Event{
+				AlertID: a.ID, At: a.StartsAt, Kind: kind, Severity: a.Severity, Value: a.Value, Threshold: a.Threshold, Reason: a.Reason,
+			})
+		}
+		c.Members = append(c.Members, store.Member{
+			MemberKey: store.MemberKey{Group: group, Receiver: "ops", AlertID: a.ID}, At: a.StartsAt,
+		})
+	}
+	return c
+}
+
+// BenchmarkCommitNew is 100,000 new alerts in changes of 64 from 4 goroutines:
+// what it takes until the last is on the disk, and then in the tables.
+func BenchmarkCommitNew(b *testing.B) {
+	const total, size, callers = 100_000, 64, 4
+	changes := make([]store.Change, 0, total/size)
+	for from := 0; from+size <= total; from += size {
+		changes = append(changes, someNew(from, size))
+	}
+	var committing, applying time.Duration
+	var cpu [3]time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		s := open(b, filepath.Join(b.TempDir(), "b.db"))
+		b.StartTimer()
+		cpu[0] = cpuTime()
+		began := time.Now()
+		var wg sync.WaitGroup
+		for c := range callers {
+			wg.Go(func() {
+				for i := c; i < len(changes); i += callers {
+					if err := s.Commit(context.Background(), changes[i]); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		committing += time.Since(began)
+		cpu[1] += cpuTime() - cpu[0]
+		cpu[0] = cpuTime()
+		began = time.Now()
+		if _, err := s.Stats(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		applying += time.Since(began)
+		cpu[2] += cpuTime() - cpu[0]
+		b.StopTimer()
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	n := float64(b.N * len(changes) * size)
+	b.ReportMetric(n/committing.Seconds(), "alerts/s")
+	b.ReportMetric(float64(committing.Microseconds())/n, "commit-µs/alert")
+	b.ReportMetric(float64(cpu[1].Microseconds())/n, "commit-cpu-µs/alert")
+	b.ReportMetric(float64(applying.Microseconds())/n, "apply-µs/alert")
+	b.ReportMetric(float64(cpu[2].Microseconds())/n, "apply-cpu-µs/alert")
+}

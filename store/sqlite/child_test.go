@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tocsin-dev/tocsin/store"
@@ -22,6 +23,8 @@ const childPart = "TOCSIN_TEST_CHILD"
 func child(part string, args []string) int {
 	parts := map[string]func(args []string) error{
 		"commit": commitForEver,
+		"flood":  floodForEver,
+		"limit":  fillToTheLimit,
 		"hold":   hold,
 		"open":   openOnce,
 		"full":   fillTheDisk,
@@ -130,4 +133,33 @@ func lines(t *testing.T, cmd *exec.Cmd) <-chan string {
 		}
 	}()
 	return ch
+}
+
+// floodForEver commits changes of many new alerts from several goroutines, and
+// prints the number of each once it is acknowledged.
+func floodForEver(args []string) error {
+	from, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	s, err := openInChild(args[0])
+	if err != nil {
+		return err
+	}
+	var next atomic.Int64
+	next.Store(int64(from))
+	errs := make(chan error, callers)
+	for range callers {
+		go func() {
+			for {
+				n := int(next.Add(1)) - 1
+				if err := s.Commit(context.Background(), someNew(n*floodSize, floodSize)); err != nil {
+					errs <- err
+					return
+				}
+				fmt.Println("committed", n)
+			}
+		}()
+	}
+	return <-errs
 }

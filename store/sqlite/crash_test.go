@@ -101,3 +101,55 @@ func checkWhole(t *testing.T, s *sqlite.Store, upTo int, committed, settled map[
 		t.Errorf("%d whole changes, but %+v", whole, st)
 	}
 }
+
+// floodSize is how many alerts each change of a flood has.
+const floodSize = 32
+
+// Killed while the journal is far ahead of the tables, and while it is applied:
+// each alert that was acknowledged is there once, with each of its events.
+func TestAFloodIsAppliedOnceWhateverIsKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.db")
+	random := rand.New(rand.NewPCG(2, uint64(time.Now().UnixNano()))) //nolint:gosec // moments, no secrets
+	acknowledged := map[int]bool{}
+	next := 0
+	for range 4 {
+		cmd := childCommand(t.Context(), "flood", path, strconv.Itoa(next))
+		out := lines(t, cmd)
+		kill := time.AfterFunc(time.Duration(20+random.IntN(250))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		for line := range out {
+			var n int
+			if _, err := fmt.Sscanf(line, "committed %d", &n); err != nil {
+				t.Fatalf("the child says %q", line)
+			}
+			acknowledged[n] = true
+			next = max(next, n+1)
+		}
+		kill.Stop()
+		_ = cmd.Wait() // killed
+		next += 2 * callers
+	}
+	s := open(t, path)
+	if s.Damage() != nil {
+		t.Errorf("damage: %+v", s.Damage())
+	}
+	st, err := s.Stats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.Alerts < int64(len(acknowledged)*floodSize) || st.Alerts%floodSize != 0 || st.Events != 2*st.Alerts || st.Members != st.Alerts {
+		t.Errorf("%d changes were acknowledged, and there are %+v", len(acknowledged), st)
+	}
+	looked := 0
+	for n := range acknowledged {
+		if looked++; looked > 100 {
+			break
+		}
+		for _, i := range []int{0, floodSize - 1} {
+			events, err := s.Events(t.Context(), anAlert(n*floodSize+i).ID)
+			if err != nil || len(events) != 2 {
+				t.Fatalf("alert %d of change %d: %d events, %v", i, n, len(events), err)
+			}
+		}
+	}
+	t.Logf("%d changes acknowledged, %d written", len(acknowledged), st.Alerts/floodSize)
+}

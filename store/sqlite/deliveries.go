@@ -4,134 +4,141 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/store"
 )
 
-const deliveryColumns = `state, attempts, created_at, next_at, settled_at, last_error, reference, notification`
-
-// deliveryRow gives the arguments of insertDelivery.
-func deliveryRow(d *alert.Delivery) ([]any, error) {
-	if d.Notification.ID == "" {
-		return nil, errors.New("no id")
-	}
-	state, err := deliveryCode(d.State)
-	if err != nil {
-		return nil, err
-	}
-	n := d.Notification
-	n.At = n.At.UTC()
-	n.Alerts = make([]alert.Alert, len(d.Notification.Alerts))
-	for i := range n.Alerts {
-		n.Alerts[i] = inUTC(d.Notification.Alerts[i])
-	}
-	doc, err := json.Marshal(n)
-	if err != nil {
-		return nil, err
-	}
-	return []any{
-		n.ID, n.Receiver, state, d.Attempts, nullNanos(d.CreatedAt), nullNanos(d.NextAt), nullNanos(d.SettledAt),
-		d.LastError, d.Reference, string(doc),
-	}, nil
-}
-
-// Settle records the outcomes of attempts, each with its events, in one
-// transaction; when it returns nil they are on the disk. An outcome of a
-// delivery that is not stored, or is settled, or of an attempt that is
-// recorded already, is passed over with its events: settling twice does no
-// more than once. So is an event whose alert has been pruned.
-func (s *Store) Settle(ctx context.Context, outcomes []store.Settlement) error {
-	if len(outcomes) == 0 {
-		return ctx.Err()
-	}
-	codes := make([]int, len(outcomes))
-	rows := len(outcomes)
-	for i := range outcomes {
-		var err error
-		if codes[i], err = deliveryCode(outcomes[i].State); err != nil {
-			return s.fail("settle "+outcomes[i].ID, err)
-		}
-		rows += len(outcomes[i].Events)
-	}
-	err := s.writer.queue.do(ctx, true, rows, func(w *writer) error {
-		for i := range outcomes {
-			if err := w.settle(&outcomes[i], codes[i]); err != nil {
-				return fmt.Errorf("delivery %s: %w", outcomes[i].ID, err)
-			}
-		}
-		return nil
-	})
-	return s.fail("settle", err)
-}
-
-func (w *writer) settle(o *store.Settlement, state int) error {
-	changed, err := w.count(w.stmts.settle, o.ID, state, o.Attempts, nullNanos(o.NextAt), nullNanos(o.SettledAt),
-		o.LastError, o.Reference)
-	if err != nil || changed == 0 {
-		return err
-	}
-	for i := range o.Events {
-		if _, err := w.event(&o.Events[i]); err != nil {
-			return fmt.Errorf("event of alert %s: %w", o.Events[i].AlertID, err)
-		}
-	}
-	return nil
-}
+// deliveryColumns are those of deliveries and notifications, and the log.
+const deliveryColumns = `state, attempts, created_at, next_at, settled_at, last_error, reference, doc,
+	(SELECT json_group_array(json_array(at, took, status, answer)) FROM
+		(SELECT at, took, status, answer FROM attempts WHERE delivery = deliveries.seq ORDER BY n))`
 
 // Delivery returns one delivery, or store.ErrNotFound.
 func (s *Store) Delivery(ctx context.Context, id string) (alert.Delivery, error) {
-	row := s.readers.QueryRowContext(ctx, `SELECT `+deliveryColumns+` FROM deliveries WHERE id = ?`, id)
-	d, err := scanDelivery(row)
-	if isNoRows(err) {
-		err = store.ErrNotFound
-	}
+	d, err := s.delivery(ctx, id)
 	return d, s.fail("delivery "+id, err)
 }
 
-// Deliveries returns the deliveries that the query selects, newest first.
-func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]alert.Delivery, error) {
+func (s *Store) delivery(ctx context.Context, id string) (alert.Delivery, error) {
+	if err := s.caughtUp(ctx); err != nil {
+		return alert.Delivery{}, err
+	}
+	row := s.readers.QueryRowContext(ctx, `SELECT `+deliveryColumns+`, seq FROM deliveries
+		JOIN notifications USING (seq) WHERE id = ?`, id)
+	d, _, err := scanDelivery(row)
+	if isNoRows(err) {
+		err = store.ErrNotFound
+	}
+	return d, err
+}
+
+// Deliveries returns one page of the deliveries that the query selects, newest
+// first. A cursor that no page gave out is store.ErrBadCursor.
+func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) (store.DeliveryPage, error) {
+	page, err := s.deliveries(ctx, q)
+	return page, s.fail("deliveries", err)
+}
+
+func (s *Store) deliveries(ctx context.Context, q store.DeliveryQuery) (page store.DeliveryPage, err error) {
+	q.Limit = pageSize(q.Limit)
 	query, args, err := deliveriesQuery(q)
 	if err != nil {
-		return nil, s.fail("deliveries", err)
+		return page, err
 	}
-	out, err := selectDeliveries(ctx, s.readers, query, args...)
-	return out, s.fail("deliveries", err)
+	if err := s.caughtUp(ctx); err != nil {
+		return page, err
+	}
+	rows, err := s.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return page, err
+	}
+	defer func() { _ = rows.Close() }()
+	var last int64
+	for rows.Next() {
+		if len(page.Deliveries) == q.Limit { // the one row more says that there is a next page
+			page.Next = position{seq: last}.cursor()
+			break
+		}
+		d, seq, err := scanDelivery(rows)
+		if err != nil {
+			return page, err
+		}
+		page.Deliveries, last = append(page.Deliveries, d), seq
+	}
+	return page, rows.Err()
 }
 
 // deliveriesQuery names the index, so that the plan does not hang on what
-// SQLite guesses: a state is rare (pending, dead) or asked for with a receiver.
+// SQLite guesses: an alert has few, a group not many, and a state is rare
+// (pending, dead) or asked for with a receiver.
 func deliveriesQuery(q store.DeliveryQuery) (query string, args []any, err error) {
 	var where []string
+	add := func(condition string, values ...any) {
+		where, args = append(where, condition), append(args, values...)
+	}
+	states, err := deliveryStates(q.States)
+	if err != nil {
+		return "", nil, err
+	}
+	if states != "" {
+		add(states)
+	}
 	index := "NOT INDEXED" // the table itself, by seq
-	if len(q.States) > 0 {
-		codes := make([]string, len(q.States))
-		for i, state := range q.States {
-			code, err := deliveryCode(state)
-			if err != nil {
-				return "", nil, err
-			}
-			codes[i] = fmt.Sprint(code)
-		}
-		if len(codes) == 1 {
-			index = "INDEXED BY deliveries_state"
-		}
-		where = append(where, "state IN ("+strings.Join(codes, ", ")+")")
+	switch {
+	case q.AlertID != "":
+		index = "" // by id
+		// Each notification leaves an event with every alert that it tells of.
+		add(`id IN (SELECT delivery FROM events WHERE delivery <> '' AND alert = (SELECT seq FROM alerts WHERE id = ?))`, q.AlertID)
+	case q.Group != "":
+		index = "INDEXED BY deliveries_group"
+	case q.Receiver != "" && (len(q.States) == 0 || q.States[0] == alert.DeliverySent):
+		index = "INDEXED BY deliveries_receiver"
+	case len(q.States) == 1:
+		index = "INDEXED BY deliveries_state"
+	}
+	if q.Group != "" {
+		add("group_key = ?", q.Group)
 	}
 	if q.Receiver != "" {
-		if len(q.States) == 0 || q.States[0] == alert.DeliverySent {
-			index = "INDEXED BY deliveries_receiver"
-		}
-		where, args = append(where, "receiver = ?"), append(args, q.Receiver)
+		add("receiver = ?", q.Receiver)
 	}
-	query = "SELECT " + deliveryColumns + " FROM deliveries " + index
+	if !q.Since.IsZero() {
+		add("created_at >= ?", nanos(q.Since))
+	}
+	if !q.Until.IsZero() {
+		add("coalesce(created_at, 0) < ?", nanos(q.Until))
+	}
+	if q.Cursor != "" {
+		at, err := parseCursor(q.Cursor)
+		if err != nil || at.began != 0 { // one of the history
+			return "", nil, store.ErrBadCursor
+		}
+		add("deliveries.seq < ?", at.seq)
+	}
+	query = "SELECT " + deliveryColumns + ", seq FROM deliveries " + index + " CROSS JOIN notifications USING (seq)"
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
-	return query + " ORDER BY seq DESC LIMIT ?", append(args, pageSize(q.Limit)), nil
+	return query + " ORDER BY deliveries.seq DESC LIMIT ?", append(args, q.Limit+1), nil
+}
+
+func deliveryStates(states []alert.DeliveryState) (condition string, err error) {
+	if len(states) == 0 {
+		return "", nil
+	}
+	codes := make([]string, len(states))
+	for i, state := range states {
+		code, err := deliveryCode(state)
+		if err != nil {
+			return "", err
+		}
+		codes[i] = fmt.Sprint(code)
+	}
+	return "state IN (" + strings.Join(codes, ", ") + ")", nil
 }
 
 // pageSize puts a limit within what one page may hold.
@@ -155,7 +162,7 @@ func selectDeliveries(ctx context.Context, db querier, query string, args ...any
 	defer func() { _ = rows.Close() }()
 	var out []alert.Delivery
 	for rows.Next() {
-		d, err := scanDelivery(rows)
+		d, _, err := scanDelivery(rows)
 		if err != nil {
 			return nil, err
 		}
@@ -167,18 +174,49 @@ func selectDeliveries(ctx context.Context, db querier, query string, args ...any
 // scanner is a row of a query, or its only one.
 type scanner interface{ Scan(into ...any) error }
 
-func scanDelivery(row scanner) (d alert.Delivery, err error) {
+// scanDelivery reads deliveryColumns and seq.
+func scanDelivery(row scanner) (d alert.Delivery, seq int64, err error) {
 	var (
 		state                  int
 		created, next, settled sql.NullInt64
-		doc                    []byte
+		doc, log               []byte
 	)
-	if err := row.Scan(&state, &d.Attempts, &created, &next, &settled, &d.LastError, &d.Reference, &doc); err != nil {
-		return d, err
+	if err := row.Scan(&state, &d.Attempts, &created, &next, &settled, &d.LastError, &d.Reference, &doc, &log, &seq); err != nil {
+		return d, 0, err
 	}
 	if d.State, err = deliveryState(state); err != nil {
-		return d, err
+		return d, 0, err
 	}
 	d.CreatedAt, d.NextAt, d.SettledAt = moment(created), moment(next), moment(settled)
-	return d, json.Unmarshal(doc, &d.Notification)
+	if d.Log, err = attempts(log); err != nil {
+		return d, 0, err
+	}
+	return d, seq, unmarshal(doc, &d.Notification)
+}
+
+// attempts reads the log as deliveryColumns gives it.
+func attempts(log []byte) ([]alert.Attempt, error) {
+	if string(log) == "[]" {
+		return nil, nil
+	}
+	var rows [][]json.RawMessage
+	if err := json.Unmarshal(log, &rows); err != nil {
+		return nil, err
+	}
+	out := make([]alert.Attempt, len(rows))
+	for i, row := range rows {
+		if len(row) != 4 {
+			return nil, fmt.Errorf("attempt %d has %d columns", i, len(row))
+		}
+		var at *int64
+		for j, into := range []any{&at, (*int64)(&out[i].Took), &out[i].Status, &out[i].Answer} {
+			if err := json.Unmarshal(row[j], into); err != nil {
+				return nil, fmt.Errorf("attempt %d: %w", i, err)
+			}
+		}
+		if at != nil {
+			out[i].At = time.Unix(0, *at).UTC()
+		}
+	}
+	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -18,7 +19,7 @@ var (
 	ErrInUse       = errors.New("another tocsin has this database open")
 	ErrNotOurs     = errors.New("the file is not a database of tocsin")
 	ErrNewerSchema = errors.New("the database was written by a newer tocsin")
-	ErrCorrupt     = errors.New("the file is damaged or is no SQLite database; put a backup in its place, or move it away to begin anew")
+	ErrCorrupt     = fmt.Errorf("%w: the file is corrupt or is no SQLite database; what can be read of a database of tocsin is kept at the next start", store.ErrDamaged)
 	ErrReadOnly    = errors.New("the file or its folder cannot be written to")
 	ErrFull        = errors.New("the disk is full, or the file has reached its permitted size")
 	ErrBusy        = errors.New("another program keeps the database locked")
@@ -32,10 +33,13 @@ func (s *Store) fail(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("sqlite %s: %s: %w", s.path, doing, explain(err))
+	return fmt.Errorf("sqlite %s: %s: %w", s.path, doing, explain(s.noticed(err)))
 }
 
 func explain(err error) error {
+	if errors.Is(err, errCut) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
 	var failed *driver.Error
 	if !errors.As(err, &failed) {
 		return err
@@ -59,10 +63,46 @@ func meaning(code int) error {
 		return ErrBusy
 	case sqlite3.SQLITE_IOERR:
 		return ErrIO
-	case sqlite3.SQLITE_CONSTRAINT:
-		return store.ErrInvalid
 	}
 	return nil
+}
+
+// damageNote remembers that damage was met.
+type damageNote struct {
+	mend   atomic.Bool           // the next start has to look
+	writes atomic.Pointer[error] // what keeps the writer from its work
+}
+
+// noticed passes an error on, and leaves word of damage for the next start.
+func (s *Store) noticed(err error) error {
+	if err != nil && errors.Is(explain(err), ErrCorrupt) && !s.damage.mend.Swap(true) && s.opened {
+		s.note(lockNote{ours: true})
+	}
+	return err
+}
+
+// damaged returns what keeps the writer from its work, or nil. From then on no
+// change is taken: it could not be promised to be kept.
+func (s *Store) damaged() error {
+	if met := s.damage.writes.Load(); met != nil {
+		return *met
+	}
+	return nil
+}
+
+// wrote is told how each transaction of the writer ended.
+func (s *Store) wrote(err error) {
+	if err == nil {
+		return
+	}
+	if explained := explain(s.noticed(err)); errors.Is(explained, ErrCorrupt) {
+		s.damage.writes.CompareAndSwap(nil, &explained)
+	}
+}
+
+func isConstraint(err error) bool {
+	var failed *driver.Error
+	return errors.As(err, &failed) && failed.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
 }
 
 // bare takes the operation and the path off an error of os, for a sentence

@@ -134,3 +134,58 @@ func checkFull(t *testing.T, path string, err error) {
 		t.Fatalf("error is %v", err)
 	}
 }
+
+func TestAFileThatMayNotGrowLosesNothingAndGoesOn(t *testing.T) {
+	cmd := childCommand(t.Context(), "limit", t.TempDir())
+	out, err := cmd.Output()
+	if strings.Contains(string(out), errors.ErrUnsupported.Error()) {
+		t.Skip("needs limits of a process")
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+	if !strings.Contains(string(out), sqlite.ErrIO.Error()) && !strings.Contains(string(out), sqlite.ErrFull.Error()) {
+		t.Error("the error does not say so")
+	}
+}
+
+// fillToTheLimit is the child's part: writing fails at a size of a file, and is
+// permitted again. The room that the disk has says nothing of that before.
+func fillToTheLimit(args []string) error {
+	s, err := openInChild(filepath.Join(args[0], "t.db"))
+	if err != nil {
+		return err
+	}
+	lift, err := limitFiles(1 << 20)
+	if err != nil {
+		return err
+	}
+	acknowledged, err := fill(s)
+	fmt.Println(err)
+	if err := lift(); err != nil {
+		return err
+	}
+	if err := s.Commit(context.Background(), transition(acknowledged)); err != nil {
+		return fmt.Errorf("with room again: %w", err)
+	}
+	// A reader that comes while the journal waits for its next try is told so.
+	for range 100 {
+		if err = has(s, acknowledged+1); err == nil || !errors.Is(err, sqlite.ErrIO) && !errors.Is(err, sqlite.ErrFull) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	if s, err = openInChild(filepath.Join(args[0], "t.db")); err != nil {
+		return err
+	}
+	if s.Damage() != nil {
+		return fmt.Errorf("damage: %+v", s.Damage())
+	}
+	return errors.Join(has(s, acknowledged+1), s.Close())
+}

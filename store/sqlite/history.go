@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +29,9 @@ func (s *Store) history(ctx context.Context, q store.HistoryQuery) (page store.H
 	if err != nil {
 		return page, err
 	}
+	if err := s.caughtUp(ctx); err != nil {
+		return page, err
+	}
 	rows, err := s.readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return page, err
@@ -46,7 +48,7 @@ func (s *Store) history(ctx context.Context, q store.HistoryQuery) (page store.H
 			return page, err
 		}
 		var a alert.Alert
-		if err := json.Unmarshal(doc, &a); err != nil {
+		if err := unmarshal(doc, &a); err != nil {
 			return page, err
 		}
 		page.Alerts = append(page.Alerts, a)

@@ -33,9 +33,9 @@ func migrations() ([]string, error) {
 	return steps, nil
 }
 
-// inspect says whether the database is empty and which schema it has. It
+// identify says whether the database is empty and which schema it has. It
 // refuses the database of another application.
-func inspect(ctx context.Context, conn *sql.Conn) (fresh bool, version int, err error) {
+func identify(ctx context.Context, conn *sql.Conn) (fresh bool, version int, err error) {
 	var owner, objects int
 	for _, q := range []struct {
 		query string

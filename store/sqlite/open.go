@@ -52,15 +52,70 @@ func prepareFolder(path string) (string, error) {
 	return filepath.Join(dir, filepath.Base(abs)), nil
 }
 
-func (s *Store) open(ctx context.Context, opts Options) (err error) {
-	if s.lock, err = lockFile(s.path); err != nil {
+// open locks, looks at the files, and connects; what is damaged is mended on
+// the way.
+func (s *Store) open(ctx context.Context, opts Options) error {
+	lock, note, err := lockFile(s.path)
+	if err != nil {
 		return err
 	}
+	s.lock = lock
+	now := time.Now()
+	// A process that mended may have been killed between two renames.
+	if err := finishMending(s.path, s.path+asideSuffix+now.UTC().Format(asideTime)); err != nil {
+		return bare(err)
+	}
+	cause := s.examine(note)
+	if cause != nil && !errors.Is(cause, ErrCorrupt) {
+		return cause
+	}
+	whole := note.mend || !s.untouched(note)
+	if cause == nil {
+		if cause = s.connect(ctx, opts); cause == nil {
+			cause = s.inspect(ctx, whole)
+		}
+		if cause == nil {
+			s.note(lockNote{ours: true})
+			return nil
+		}
+		if !errors.Is(explain(cause), ErrCorrupt) {
+			return cause
+		}
+		if !s.wasOurs(note) {
+			return fmt.Errorf("%w (no tocsin has opened it before: put a backup in its place, or move it away to begin anew)", cause)
+		}
+		cause = explain(cause)
+		if err := s.disconnect(); err != nil {
+			return errors.Join(cause, err)
+		}
+	}
+	if s.mended, err = s.mend(ctx, cause, now); err != nil {
+		return errors.Join(cause, err)
+	}
+	if err := s.connect(ctx, opts); err != nil {
+		return err
+	}
+	s.note(lockNote{ours: true})
+	return nil
+}
+
+// wasOurs says that the file is a damaged one of ours, and not another's.
+func (s *Store) wasOurs(note lockNote) bool {
+	m, err := openImage(s.path)
+	if err != nil {
+		return false
+	}
+	defer m.close()
+	return note.ours || m.isOurs()
+}
+
+// connect opens the connections. The caller disconnects after an error.
+func (s *Store) connect(ctx context.Context, opts Options) (err error) {
 	if err := createFile(s.path); err != nil {
 		return err
 	}
 	if s.writers, err = pool(s.path, 1, opts.BusyTimeout,
-		"cache_size(-"+strconv.Itoa(writerCacheKiB)+")", "synchronous(FULL)", "foreign_keys(1)"); err != nil {
+		"cache_size(-"+strconv.Itoa(writerCacheKiB)+")", "synchronous(FULL)"); err != nil {
 		return err
 	}
 	conn, err := s.writers.Conn(ctx)
@@ -78,7 +133,7 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 		return errors.Join(err, conn.Close())
 	}
 	s.checkpointer = newCheckpointer(s.mender, s.log)
-	s.writer, err = newWriter(ctx, conn, s.checkpointer.wrote)
+	s.writer, err = newWriter(ctx, conn, s.checkpointer.wrote, s.wrote, newRoom(s.path, opts.MaxBytes), s.log)
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
@@ -127,7 +182,7 @@ func pool(path string, size int, busy time.Duration, pragmas ...string) (*sql.DB
 
 // prepareDatabase looks whose file it is before it changes anything in it.
 func (s *Store) prepareDatabase(ctx context.Context, conn *sql.Conn, opts Options) error {
-	fresh, version, err := inspect(ctx, conn)
+	fresh, version, err := identify(ctx, conn)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,8 @@ func TestQueriesAreBackedByAnIndex(t *testing.T) {
 	}{
 		{store.DeliveryQuery{}, "SCAN deliveries"},
 		{store.DeliveryQuery{Receiver: "r"}, "INDEX deliveries_receiver (receiver=?)"},
+		{store.DeliveryQuery{Group: "g", Receiver: "r"}, "INDEX deliveries_group (group_key=?)"},
+		{store.DeliveryQuery{Group: "g", Cursor: position{seq: 7}.cursor()}, "INDEX deliveries_group (group_key=? AND seq<?)"},
 		{store.DeliveryQuery{States: []alert.DeliveryState{alert.DeliveryPending}}, "INDEX deliveries_state (state=?)"},
 	} {
 		query, args, err := deliveriesQuery(c.query)
@@ -58,12 +60,18 @@ func TestQueriesAreBackedByAnIndex(t *testing.T) {
 		checkPlan(t, s, query, args, c.index)
 	}
 	for query, index := range map[string]string{
-		selectEnded:      "INDEX alerts_ended (ended<?)",
-		deleteDeliveries: "INDEX deliveries_settled (<expr><?)",
-		deleteEvents:     "INDEX events_alert (alert=?)",
-		deleteSamples:    "PRIMARY KEY (series=? AND at_ms<?)",
-		settleDelivery:   "INDEX sqlite_autoindex_deliveries_1 (id=?)",
-		deleteAlert:      "INTEGER PRIMARY KEY (rowid=?)",
+		selectEnded:    "INDEX alerts_ended (ended<?)",
+		selectSettled:  "INDEX deliveries_settled (<expr><?)",
+		deleteEvents:   "PRIMARY KEY (alert=?)",
+		selectAlertSeq: "INDEX sqlite_autoindex_alerts_1 (id=?)",
+		selectNewest:   "INDEX sqlite_autoindex_alerts_1 (id>? AND id<?)",
+		deleteAttempts: "PRIMARY KEY (delivery=? AND n>? AND n<?)",
+		selectOldest:   "INDEX deliveries_settled",
+		deleteRefs:     "INDEX refs_at (at<?)",
+		deleteMembers:  "PRIMARY KEY (group_key=?)",
+		deleteSamples:  "PRIMARY KEY (series=? AND at_ms<?)",
+		settleDelivery: "INDEX sqlite_autoindex_deliveries_1 (id=?)",
+		deleteAlert:    "INTEGER PRIMARY KEY (rowid=?)",
 	} {
 		args := make([]any, 7)
 		checkPlan(t, s, query, args[:params(query)], index)

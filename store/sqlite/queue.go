@@ -34,12 +34,16 @@ const (
 )
 
 // queue holds the requests that wait for the writer: those in front in the
-// order they came, and behind them those that nobody waits for in a hurry.
+// order they came, behind them those that nobody waits for in a hurry, and
+// between the two the applier's.
 type queue struct {
 	mu     sync.Mutex
 	front  []*request
 	behind []*request
 	passed int // groups that went before behind[0]
+	// slice is the applier's request, and lent says that a group went before it.
+	slice  *request
+	lent   bool
 	closed bool
 	wake   chan struct{} // of capacity 1
 }
@@ -66,6 +70,28 @@ func (q *queue) do(ctx context.Context, hurry bool, rows int, apply func(*writer
 		}
 		return <-r.done
 	}
+}
+
+// doSlice queues the applier's request, which has its turn after one group of
+// changes at most, and waits for its outcome.
+func (q *queue) doSlice(apply func(*writer) error) error {
+	r := &request{apply: apply, done: make(chan error, 1)}
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return ErrClosed
+	}
+	q.slice, q.lent = r, false
+	q.signal()
+	q.mu.Unlock()
+	return <-r.done
+}
+
+// awaited says whether a change waits for its turn.
+func (q *queue) awaited() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.front) > 0
 }
 
 func (q *queue) push(r *request, hurry bool) bool {
@@ -118,12 +144,17 @@ func (q *queue) next() (group []*request, inBackground, ok bool) {
 
 // take is called with mu held. It returns nothing only when nothing waits.
 func (q *queue) take() (group []*request, inBackground bool) {
-	for len(q.front)+len(q.behind) > 0 {
-		if len(q.behind) > 0 && (len(q.front) == 0 || q.passed >= patience) {
+	for q.slice != nil || len(q.front)+len(q.behind) > 0 {
+		switch {
+		case q.slice != nil && (len(q.front) == 0 || q.lent):
+			group, inBackground = []*request{q.slice}, true
+			q.slice = nil
+		case len(q.behind) > 0 && (len(q.front) == 0 || q.passed >= patience):
 			group, inBackground = takeOne(&q.behind), true
 			q.passed = 0
-		} else {
+		default:
 			group, inBackground = takeMany(&q.front), false
+			q.lent = true
 			if len(q.behind) > 0 {
 				q.passed++
 			}

@@ -2,14 +2,19 @@
 // a daemon that runs alone. cmd/tocsin opens it; the engine commits to it and
 // the API reads from it.
 //
+// A change is written twice. Commit and Settle append it, as one row in a compact
+// form, to a journal in the same file, and return when that is on the disk: no
+// crash and no power loss undoes it (WAL with synchronous=FULL). Behind them the
+// applier moves the journal into the tables that are searched, a few
+// milliseconds at a time, so that no change waits for indexes. Who reads first
+// waits until what was committed before is in the tables: a read shows every
+// change that was acknowledged before it.
+//
 // One goroutine owns the only connection that writes. Changes that wait for it
-// at the same moment are committed together, each in a savepoint of its own, so
-// that many callers share one fsync and none fails by another's mistake. When
-// Commit or Settle returns nil, no crash and no power loss undoes it (WAL with
-// synchronous=FULL). Samples are written behind them: in small transactions,
-// never before a waiting change, and their last moments may be lost with the
-// power. A few connections that cannot write serve the readers, which never
-// wait for the writer.
+// at the same moment are committed together, so that many callers share one
+// fsync. Samples are written behind them: in small transactions, never before a
+// waiting change, and their last moments may be lost with the power. A few
+// connections that cannot write serve the readers.
 //
 // Times are kept to the nanosecond in UTC and must lie between the years 1678
 // and 2262, those of samples to the millisecond. A number that is not known is
@@ -65,6 +70,11 @@ type Store struct {
 	log  *slog.Logger
 	lock *os.File
 
+	encoders sync.Pool  // of *encoder
+	reviving sync.Mutex // held while a delivery is put back into the outbox
+	damage   damageNote
+	mended   *Damage // at the start; nil for nothing
+
 	readers *sql.DB
 	writers *sql.DB // one connection, the writer's
 	mender  *sql.DB // one connection, for checkpoints
@@ -72,6 +82,7 @@ type Store struct {
 	writer       *writer
 	checkpointer *checkpointer
 
+	opened   bool // it was in order then
 	closing  sync.Once
 	closeErr error
 }
@@ -79,7 +90,8 @@ type Store struct {
 // Open opens the database at path, and makes it, its folder and its tables
 // when they are missing. It refuses a file that another process has open, one
 // that a newer release wrote, and one that is not a database of Tocsin; the
-// errors name the file and match one of the package's Err values.
+// errors name the file and match one of the package's Err values. A damaged one
+// is set aside, and what can be read of it goes into a new one: see Damage.
 func Open(ctx context.Context, path string, opts Options, log *slog.Logger) (*Store, error) {
 	opts = opts.orDefault()
 	path, err := prepareFolder(path)
@@ -92,6 +104,7 @@ func Open(ctx context.Context, path string, opts Options, log *slog.Logger) (*St
 		return nil, s.fail("open", err)
 	}
 	go s.writer.run()
+	go s.writer.applier.run()
 	go s.checkpointer.run()
 	return s, nil
 }
@@ -106,10 +119,11 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Close waits for the writes that were begun or wait, refuses new ones with
-// ErrClosed, moves the write-ahead log into the database and gives the lock
+// ErrClosed, applies the journal as far as a few seconds suffice, moves the write-ahead log into the database and gives the lock
 // back. A second call does nothing and returns the same.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
+		s.writer.applier.close()
 		s.writer.close()
 		s.checkpointer.close()
 		// The readers first: an empty log needs that nobody reads from it.
@@ -118,17 +132,37 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// release closes whatever is open, the writer's connection last: SQLite then
-// empties the log and removes it.
+// release closes whatever is open, and gives the lock back with a note.
 func (s *Store) release() error {
-	var errs []error
-	for _, db := range []*sql.DB{s.readers, s.mender, s.writers} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
+	err := s.disconnect()
+	if s.lock == nil {
+		return err
 	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
+	if info, statErr := os.Stat(s.path); err == nil && statErr == nil && s.opened {
+		s.note(lockNote{ours: true, clean: true, size: info.Size(), mtime: info.ModTime().UnixNano()})
+	}
+	return errors.Join(err, s.lock.Close())
+}
+
+// note leaves a word for the next start; that of damage stays.
+func (s *Store) note(n lockNote) {
+	s.opened = s.opened || n.ours
+	n.mend = s.damage.mend.Load()
+	writeLock(s.lock, n)
+}
+
+// disconnect closes the connections, the writer's last: SQLite then empties the
+// log and removes it.
+func (s *Store) disconnect() error {
+	if s.writer != nil {
+		s.writer.release()
+	}
+	var errs []error
+	for _, db := range []**sql.DB{&s.readers, &s.mender, &s.writers} {
+		if *db != nil {
+			errs = append(errs, (*db).Close())
+			*db = nil
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -13,10 +13,13 @@ import (
 // 100,000 alerts or events, so it suits a scrape and not a request.
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	var st store.Stats
+	if err := s.caughtUp(ctx); err != nil {
+		return st, s.fail("stats", err)
+	}
 	err := s.readers.QueryRowContext(ctx, `SELECT
 		(SELECT count(*) FROM alerts),
 		(SELECT count(*) FROM alerts INDEXED BY alerts_open WHERE ended IS NULL),
-		(SELECT count(*) FROM events),
+		(SELECT kept FROM applied),
 		(SELECT count(*) FROM groups),
 		(SELECT count(*) FROM members),
 		(SELECT count(*) FROM deliveries),

@@ -3,7 +3,9 @@ package sqlite_test
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
+	"time"
 )
 
 // inNamespaceOfItsOwn lets a child mount what nobody else sees and what goes
@@ -32,4 +34,24 @@ func dropRoot() error {
 	}
 	const nobody = 65534
 	return syscall.Setuid(nobody)
+}
+
+// cpuTime is what this process has used of the processors.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// limitFiles lets no file of this process grow beyond a size, until it is lifted.
+func limitFiles(size uint64) (lift func() error, err error) {
+	signal.Ignore(syscall.SIGXFSZ)
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		return nil, err
+	}
+	set := func(l syscall.Rlimit) error { return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &l) }
+	return func() error { return set(was) }, set(syscall.Rlimit{Cur: size, Max: was.Max})
 }

@@ -5,6 +5,7 @@ package sqlite_test
 import (
 	"errors"
 	"os/exec"
+	"time"
 )
 
 func inNamespaceOfItsOwn(*exec.Cmd) {}
@@ -12,3 +13,7 @@ func inNamespaceOfItsOwn(*exec.Cmd) {}
 func mountTiny(string) error { return errors.ErrUnsupported }
 
 func dropRoot() error { return nil }
+
+func cpuTime() time.Duration { return 0 }
+
+func limitFiles(uint64) (func() error, error) { return nil, errors.ErrUnsupported }

@@ -116,3 +116,27 @@ func severityBits(severities ...alert.Severity) int {
 	}
 	return bits
 }
+
+// began is when the alert fired or, when it never did, was first pending.
+func began(a *alert.Alert) time.Time {
+	if a.StartsAt.IsZero() {
+		return a.PendingAt
+	}
+	return a.StartsAt
+}
+
+// ended is NULL for an alert that is pending or firing. One that ended as it
+// began counts as active for a nanosecond, so that some window has it.
+func ended(a *alert.Alert, began int64) any {
+	if a.State == alert.Pending || a.State == alert.Firing {
+		return nil
+	}
+	end := a.EndsAt
+	if end.IsZero() {
+		end = a.UpdatedAt
+	}
+	if n := nanos(end); n > began || began == math.MaxInt64 {
+		return n
+	}
+	return began + 1
+}

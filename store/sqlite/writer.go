@@ -4,27 +4,59 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 )
 
 // writer owns the one connection that writes. Everything below it that takes a
 // *writer runs in its goroutine, inside a transaction.
 type writer struct {
-	queue *queue
-	conn  *sql.Conn
-	stmts statements
-	// series are the ids of those that were written to since the start.
+	queue   *queue
+	conn    *sql.Conn
+	stmts   statements
+	applier *applier
+	log     *slog.Logger
+	// series are the ids of those that were written to since the start, alerts
+	// the rows of some, and groups some of those that are stored.
 	series map[seriesKey]int64
+	alerts map[string]int64
+	groups map[string]bool
+
+	room       room
+	journalSeq int64 // the newest row of the journal
+	grown      int64 // bytes that the transaction adds to it
+
+	// entry is the row of the journal that is being applied; nil for none.
+	entry    *entry
+	progress *progress // nil until it is read
+	doc      []byte    // for reuse
+	// What the transaction has applied, and left out.
+	moved   *move
+	dropped [][2]string
 	// wrote is told after each commit about how many rows it had.
-	wrote   func(rows int)
+	wrote func(rows int)
+	// ended is told how each transaction ended.
+	ended   func(error)
 	stopped chan struct{}
 }
 
-func newWriter(ctx context.Context, conn *sql.Conn, wrote func(int)) (*writer, error) {
+// newWriter takes over the connection, and finds what the process before has
+// left in the journal.
+func newWriter(ctx context.Context, conn *sql.Conn, wrote func(int), ended func(error), room room, log *slog.Logger) (*writer, error) {
 	w := &writer{
-		queue: newQueue(), conn: conn, series: map[seriesKey]int64{},
-		wrote: wrote, stopped: make(chan struct{}),
+		queue: newQueue(), conn: conn, log: log, room: room, series: map[seriesKey]int64{},
+		alerts: map[string]int64{}, groups: map[string]bool{}, wrote: wrote, ended: ended, stopped: make(chan struct{}),
 	}
-	return w, w.stmts.prepare(ctx, conn)
+	w.applier = newApplier(w.queue, log)
+	if err := w.stmts.prepare(ctx, conn); err != nil {
+		return w, err
+	}
+	a := w.applier
+	if err := conn.QueryRowContext(ctx, `SELECT seq, max(seq, coalesce((SELECT max(seq) FROM journal), 0)),
+			(SELECT coalesce(sum(length(data)), 0) FROM journal) FROM applied`).Scan(&a.applied, &a.head, &a.bytes); err != nil {
+		return w, err
+	}
+	w.journalSeq = a.head
+	return w, nil
 }
 
 // run is the writer's goroutine; it ends when the queue is closed and empty.
@@ -44,82 +76,93 @@ func (w *writer) run() {
 func (w *writer) close() {
 	w.queue.close()
 	<-w.stopped
+	w.release()
+}
+
+// release gives the connection back to its pool, which is closed next and
+// reports. A second call does nothing.
+func (w *writer) release() {
 	w.stmts.close()
-	_ = w.conn.Close() // to its pool, which is closed next and reports
+	_ = w.conn.Close()
 }
 
 // write commits a group and tells each caller its outcome. When the group
 // fails as a whole, as on a full disk, each part of it gets a transaction of
 // its own: what fits is still written.
 func (w *writer) write(group []*request, inBackground bool) {
-	results, err := w.transaction(group, inBackground)
+	seq := w.journalSeq
+	err := w.transaction(group, inBackground)
+	if err != nil {
+		w.journalSeq = seq
+	}
+	w.ended(err)
 	if err != nil && len(group) > 1 {
 		for _, r := range group {
 			w.write([]*request{r}, inBackground)
 		}
 		return
 	}
-	for i, r := range group {
-		if err != nil {
-			r.done <- err
-			continue
-		}
-		r.done <- results[i]
+	for _, r := range group {
+		r.done <- err
 	}
 }
 
-// transaction applies a group. The results are those of its parts, which hold
-// only when the error, that of the transaction, is nil.
-func (w *writer) transaction(group []*request, inBackground bool) (results []error, err error) {
+// transaction applies a group, or nothing of it.
+func (w *writer) transaction(group []*request, inBackground bool) (err error) {
 	// A background transaction need not reach the disk by itself: the next
 	// change's fsync takes it along, since both lie in one log.
 	if inBackground {
-		if err := w.run1(w.stmts.syncNormal); err != nil {
-			return nil, err
+		if err := w.synchronous("NORMAL"); err != nil {
+			return err
 		}
-		defer func() { err = errors.Join(err, w.run1(w.stmts.syncFull)) }()
+		defer func() { err = errors.Join(err, w.synchronous("FULL")) }()
 	}
 	if err := w.run1(w.stmts.begin); err != nil {
-		return nil, err
+		return err
 	}
-	results = make([]error, len(group))
-	rows := 0
-	for i, r := range group {
-		var broken error
-		if results[i], broken = w.part(r, len(group) > 1); broken != nil {
+	w.grown, w.moved, w.dropped = 0, nil, nil
+	if !inBackground {
+		if err := w.measureRoom(); err != nil {
 			w.rollback()
-			return nil, broken
+			return err
 		}
-		if results[i] == nil {
-			rows += r.rows
+	}
+	rows := 0
+	for _, r := range group {
+		if err := r.apply(w); err != nil {
+			w.rollback()
+			return err
 		}
+		rows += r.rows
 	}
 	if err := w.run1(w.stmts.commit); err != nil {
 		w.rollback()
-		return nil, err
+		return err
 	}
-	w.wrote(rows)
-	return results, nil
+	w.committed(rows)
+	return nil
 }
 
-// part applies one request. Alone, its failure is the transaction's; with
-// others, it is undone alone. The second error says that the transaction is
-// lost: some failures of SQLite end it.
-func (w *writer) part(r *request, others bool) (result, broken error) {
-	if !others {
-		err := r.apply(w)
-		return err, err
+// committed tells the others what a transaction has done.
+func (w *writer) committed(rows int) {
+	if w.grown > 0 {
+		w.applier.grew(w.journalSeq, w.grown)
 	}
-	if err := w.run1(w.stmts.savepoint); err != nil {
-		return nil, err
+	if m := w.moved; m != nil {
+		rows += m.rows
+		w.applier.moved(m.applied, m.bytes, m.left)
 	}
-	if result = r.apply(w); result != nil {
-		if err := w.run1(w.stmts.undo); err != nil {
-			return nil, errors.Join(result, err)
-		}
-		w.forget()
+	for _, d := range w.dropped {
+		w.log.Error("store: a row that contradicts what is stored is dropped", slog.String("row", d[0]), slog.String("error", d[1]))
 	}
-	return result, w.run1(w.stmts.release)
+	w.wrote(rows)
+}
+
+// synchronous says how the transactions to come reach the disk. It must not be
+// a prepared statement: this pragma takes effect when it is compiled.
+func (w *writer) synchronous(mode string) error {
+	_, err := w.conn.ExecContext(context.Background(), "PRAGMA synchronous = "+mode)
+	return err
 }
 
 func (w *writer) rollback() {
@@ -129,7 +172,12 @@ func (w *writer) rollback() {
 }
 
 // forget drops what was remembered of rows that may not have been written.
-func (w *writer) forget() { clear(w.series) }
+func (w *writer) forget() {
+	clear(w.series)
+	clear(w.alerts)
+	clear(w.groups)
+	w.entry, w.progress = nil, nil
+}
 
 // run1 runs a statement that has no result. No context: the driver watches
 // one with a goroutine per statement, and a write is not broken off halfway.

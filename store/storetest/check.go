@@ -23,6 +23,7 @@ func same() cmp.Options {
 			}
 			return a == b // SQLite knows no negative zero
 		}),
+		cmp.Comparer(func(a, b alert.Matcher) bool { return a.Name == b.Name && a.Op == b.Op && a.Value == b.Value }),
 		cmp.FilterValues(func(a, b alert.Labels) bool { return len(a)+len(b) > 0 }, cmp.Comparer(alert.Labels.Equal)),
 	}
 }

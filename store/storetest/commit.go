@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -33,11 +34,17 @@ func testEmpty(t *testing.T, d Driver) {
 	}
 	got, err := d.Deliveries(ctx, store.DeliveryQuery{})
 	must(t, err)
-	equal(t, "deliveries", got, []alert.Delivery(nil))
+	equal(t, "deliveries", got, store.DeliveryPage{})
+	silences, err := d.Silences(ctx)
+	must(t, err)
+	equal(t, "silences", silences, []alert.Silence(nil))
+	if _, err := d.Redeliver(ctx, "nothing", at(0)); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("redeliver: %v, want ErrNotFound", err)
+	}
 	sampled, err := d.SampleStats(ctx)
 	must(t, err)
 	equal(t, "samples", sampled, store.SampleStats{})
-	removed, err := d.Prune(ctx, at(0), at(0), 100)
+	removed, err := d.Prune(ctx, store.Retention{HistoryBefore: at(0), DeliveriesBefore: at(0), SamplesBefore: at(0), MaxBytes: 1}, 100)
 	must(t, err)
 	equal(t, "pruned", removed, int64(0))
 }
@@ -46,7 +53,7 @@ func testRoundTrip(t *testing.T, d Driver) {
 	round := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		round++
-		want := genChange("r"+strconv.Itoa(round)).Draw(rt, "change")
+		want := Changes("r"+strconv.Itoa(round)).Draw(rt, "change")
 		must(rt, d.Commit(t.Context(), want))
 
 		events := map[string][]alert.Event{}
@@ -73,6 +80,32 @@ func testRoundTrip(t *testing.T, d Driver) {
 		byBoth := func(a, b store.Member) bool { return a.Group+a.AlertID < b.Group+b.AlertID }
 		equal(rt, "groups", snap.Groups, want.Groups, cmpopts.SortSlices(byKey))
 		equal(rt, "members", snap.Members, want.Members, cmpopts.SortSlices(byBoth))
+
+		silences, err := d.Silences(t.Context())
+		must(rt, err)
+		for i := range want.Silences {
+			at := slices.IndexFunc(silences, func(s alert.Silence) bool { return s.ID == want.Silences[i].ID })
+			if at < 0 {
+				rt.Fatalf("silence %s is lost", want.Silences[i].ID)
+			}
+			equal(rt, "silence", silences[at], want.Silences[i])
+		}
+		for _, m := range want.Marks {
+			if m.Value != "" && !slices.Contains(snap.Marks, m) {
+				rt.Fatalf("mark %+v is not in %+v", m, snap.Marks)
+			}
+		}
+		loaded := ids(snap.Alerts)
+		for i := range want.Acks {
+			if !slices.Contains(loaded, want.Acks[i].AlertID) {
+				continue
+			}
+			at := slices.IndexFunc(snap.Acks, func(a alert.Ack) bool { return a.AlertID == want.Acks[i].AlertID })
+			if at < 0 {
+				rt.Fatalf("acknowledgement of %s is lost", want.Acks[i].AlertID)
+			}
+			equal(rt, "acknowledgement", snap.Acks[at], want.Acks[i])
+		}
 
 		var drop store.Change
 		for i := range want.Groups {
@@ -127,44 +160,18 @@ func testText(t *testing.T, d Driver) {
 	equal(t, "by rule", history(t, d, store.HistoryQuery{Rule: a.Rule, Category: a.Category}), []string{a.ID})
 }
 
-func testAtomic(t *testing.T, d Driver) {
-	known := firing("known", 0)
-	first := queued("d1", "ops", 0, known)
-	commit(t, d, store.Change{Alerts: []alert.Alert{known}, Deliveries: []alert.Delivery{first}})
+func testRefused(t *testing.T, d Driver) {
 	before, counted := load(t, d), stats(t, d)
-
 	fresh := firing("fresh", 1)
-	whole := store.Change{
-		Alerts:     []alert.Alert{fresh, ended(known, 5)},
-		Events:     []alert.Event{{AlertID: fresh.ID, At: at(1), Kind: alert.EventFiring}},
-		Groups:     []store.Group{{Key: "g", CreatedAt: at(1)}},
-		Members:    []store.Member{{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: fresh.ID}, At: at(1)}},
-		Deliveries: []alert.Delivery{queued("d2", "ops", 1, fresh)},
-	}
-	for name, spoil := range map[string]func(c *store.Change){
-		"a delivery's id is taken": func(c *store.Change) {
-			c.Deliveries = append(c.Deliveries, first)
-		},
-		"an event's alert is unknown": func(c *store.Change) {
-			c.Events = append(c.Events, alert.Event{AlertID: "nobody", At: at(1), Kind: alert.EventFiring})
-		},
-		"a member's alert is unknown": func(c *store.Change) {
-			c.Members = append(c.Members, store.Member{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: "nobody"}})
-		},
-		"a member's group is unknown": func(c *store.Change) {
-			c.Members = append(c.Members, store.Member{MemberKey: store.MemberKey{Group: "nowhere", Receiver: "ops", AlertID: fresh.ID}})
-		},
-		"an alert's state is none": func(c *store.Change) {
-			c.Alerts = append(c.Alerts, alert.Alert{ID: "x", State: "sleeping"})
-		},
-		"an alert has no id": func(c *store.Change) {
-			c.Alerts = append(c.Alerts, alert.Alert{State: alert.Firing})
-		},
+	for name, c := range map[string]store.Change{
+		"an alert's state is none":    {Alerts: []alert.Alert{fresh, {ID: "x", State: "sleeping"}}},
+		"an alert has no id":          {Alerts: []alert.Alert{fresh, {State: alert.Firing}}},
+		"a delivery's state is none":  {Alerts: []alert.Alert{fresh}, Deliveries: []alert.Delivery{{Notification: alert.Notification{ID: "d"}}}},
+		"a delivery has no id":        {Alerts: []alert.Alert{fresh}, Deliveries: []alert.Delivery{{State: alert.DeliveryPending}}},
+		"a silence has no id":         {Alerts: []alert.Alert{fresh}, Silences: []alert.Silence{{EndsAt: at(1)}}},
+		"an acknowledgement of no id": {Alerts: []alert.Alert{fresh}, Acks: []alert.Ack{{By: "me"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var c store.Change
-			c.Append(whole)
-			spoil(&c)
 			if err := d.Commit(t.Context(), c); err == nil {
 				t.Fatal("committed")
 			}
@@ -174,7 +181,59 @@ func testAtomic(t *testing.T, d Driver) {
 			equal(t, "stats", after, counted)
 		})
 	}
-	commit(t, d, whole)
+}
+
+func testContradictions(t *testing.T, d Driver) {
+	known := firing("known", 0)
+	first := queued("d1", "ops", 0, known)
+	commit(t, d, store.Change{Alerts: []alert.Alert{known}, Deliveries: []alert.Delivery{first}})
+
+	fresh := firing("fresh", 1)
+	nobody := func(group string) store.Member {
+		return store.Member{MemberKey: store.MemberKey{Group: group, Receiver: "ops", AlertID: "nobody"}}
+	}
+	taken := queued("d1", "hooks", 5, fresh)
+	commit(t, d, store.Change{
+		Alerts: []alert.Alert{fresh, ended(known, 5)},
+		Events: []alert.Event{
+			{AlertID: "nobody", At: at(1), Kind: alert.EventFiring}, {AlertID: fresh.ID, At: at(1), Kind: alert.EventFiring},
+		},
+		Groups: []store.Group{{Key: "g", CreatedAt: at(1)}},
+		Members: []store.Member{
+			nobody("g"),
+			{MemberKey: store.MemberKey{Group: "nowhere", Receiver: "ops", AlertID: fresh.ID}},
+			{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: fresh.ID}, At: at(1)},
+		},
+		Deliveries: []alert.Delivery{taken, queued("d2", "ops", 1, fresh)},
+		Acks:       []alert.Ack{{AlertID: "nobody", By: "me"}, {AlertID: fresh.ID, By: "me"}},
+	})
+	snap := load(t, d)
+	equal(t, "alerts", ids(snap.Alerts), []string{fresh.ID})
+	equal(t, "groups", len(snap.Groups), 1)
+	equal(t, "members", len(snap.Members), 1)
+	equal(t, "deliveries", deliveryIDs(snap.Deliveries), []string{"d1", "d2"})
+	equal(t, "whose id was taken", snap.Deliveries[0], first)
+	equal(t, "acknowledgements", len(snap.Acks), 1)
+	equal(t, "events", stats(t, d).Events, int64(1))
+}
+
+func testLargeChange(t *testing.T, d Driver) {
+	const n = 9000
+	var c store.Change
+	for i := range n {
+		a := firing("a", i)
+		c.Alerts = append(c.Alerts, a)
+		c.Events = append(c.Events, alert.Event{AlertID: a.ID, At: at(i), Kind: alert.EventFiring})
+	}
+	c.Groups = []store.Group{{Key: "g"}}
+	c.Members = []store.Member{{MemberKey: store.MemberKey{Group: "g", Receiver: "ops", AlertID: c.Alerts[n-1].ID}}}
+	c.Marks = []store.Mark{{Name: "m", Value: "v"}}
+	commit(t, d, c)
+	snap := load(t, d)
+	equal(t, "alerts", len(snap.Alerts), n)
+	equal(t, "members", len(snap.Members), 1)
+	equal(t, "marks", snap.Marks, c.Marks)
+	equal(t, "events", stats(t, d).Events, int64(n))
 }
 
 func testDrops(t *testing.T, d Driver) {
@@ -249,8 +308,6 @@ func testConcurrent(t *testing.T, d Driver) {
 }
 
 func testBadAmongGood(t *testing.T, d Driver) {
-	taken := queued("taken", "ops", 0, firing("a", 0))
-	commit(t, d, store.Change{Deliveries: []alert.Delivery{taken}})
 	const n = 60
 	var wg sync.WaitGroup
 	errs := make([]error, n)
@@ -258,7 +315,7 @@ func testBadAmongGood(t *testing.T, d Driver) {
 		wg.Go(func() {
 			c := store.Change{Alerts: []alert.Alert{firing("a", i)}}
 			if i%3 == 0 {
-				c.Deliveries = []alert.Delivery{taken}
+				c.Deliveries = []alert.Delivery{{State: alert.DeliveryPending}}
 			}
 			errs[i] = d.Commit(t.Context(), c)
 		})

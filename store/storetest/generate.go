@@ -81,7 +81,20 @@ func genAlert(id string) *rapid.Generator[alert.Alert] {
 			EndsAt: moment("ends_at"), UpdatedAt: moment("updated_at"), SeverityAt: moment("severity_at"),
 		}
 		for i := range a.Levels {
-			a.Levels[i].Since = moment("since")
+			a.Levels[i] = alert.Level{Since: moment("since"), Lost: moment("lost"), Polls: rapid.Uint64().Draw(t, "polls")}
+		}
+		a.Series = alert.Fingerprint(rapid.Uint64().Draw(t, "series"))
+		for range rapid.IntRange(0, 2).Draw(t, "samples") {
+			a.Samples = append(a.Samples, alert.Point{At: moment("at"), Value: genNumber().Draw(t, "value")})
+		}
+		if rapid.Bool().Draw(t, "flap") {
+			a.Flap = &alert.Flap{
+				Changes: rapid.SliceOfN(genTime(), 0, 3).Draw(t, "changes"), Since: moment("since"),
+				State: genState().Draw(t, "kept"), Severity: genSeverity().Draw(t, "kept"),
+			}
+		}
+		if rapid.Bool().Draw(t, "outside") {
+			a.Outside = &alert.Outside{GeneratorURL: text("url"), ExpiresAt: moment("expires_at")}
 		}
 		return a
 	})
@@ -106,13 +119,15 @@ func genEvent(alertID string) *rapid.Generator[alert.Event] {
 
 func genDelivery(id string, about []alert.Alert) *rapid.Generator[alert.Delivery] {
 	return rapid.Custom(func(t *rapid.T) alert.Delivery {
-		return alert.Delivery{
+		d := alert.Delivery{
 			Notification: alert.Notification{
 				ID: id, Receiver: genText().Draw(t, "receiver"), GroupKey: genText().Draw(t, "group_key"),
 				GroupLabels: genLabels().Draw(t, "group_labels"), Seq: rapid.Int64().Draw(t, "seq"),
 				Status: genState().Draw(t, "status"), Reason: genText().Draw(t, "reason"), Alerts: about,
 				Truncated: rapid.IntRange(0, 100).Draw(t, "truncated"), ExternalURL: genText().Draw(t, "url"),
-				At: genTime().Draw(t, "at"),
+				At: genTime().Draw(t, "at"), StillFiring: rapid.IntRange(0, 9).Draw(t, "still_firing"),
+				Opened: genTime().Draw(t, "opened"),
+				Kind:   rapid.SampledFrom([]alert.NotificationKind{alert.KindAlerts, alert.KindTest, alert.KindWarning}).Draw(t, "kind"),
 			},
 			State: rapid.SampledFrom([]alert.DeliveryState{
 				alert.DeliveryPending, alert.DeliverySent, alert.DeliveryDead,
@@ -120,13 +135,67 @@ func genDelivery(id string, about []alert.Alert) *rapid.Generator[alert.Delivery
 			Attempts: rapid.IntRange(0, 1000).Draw(t, "attempts"), CreatedAt: genTime().Draw(t, "created_at"),
 			NextAt: genTime().Draw(t, "next_at"), SettledAt: genTime().Draw(t, "settled_at"),
 			LastError: genText().Draw(t, "last_error"), Reference: genText().Draw(t, "reference"),
+			Log: rapid.SliceOfN(genAttempt(), 0, 3).Draw(t, "log"),
+		}
+		if rapid.Bool().Draw(t, "digest") {
+			d.Notification.Digest = &alert.Digest{Groups: rapid.Int().Draw(t, "groups"), Alerts: rapid.Int().Draw(t, "alerts")}
+		}
+		return d
+	})
+}
+
+func genAttempt() *rapid.Generator[alert.Attempt] {
+	return rapid.Custom(func(t *rapid.T) alert.Attempt {
+		return alert.Attempt{
+			At: genTime().Draw(t, "at"), Took: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "took")),
+			Status: rapid.IntRange(0, 599).Draw(t, "status"), Answer: genText().Draw(t, "answer"),
 		}
 	})
 }
 
-// genChange makes a change in which everything refers to what is in it. The
-// ids begin with prefix.
-func genChange(prefix string) *rapid.Generator[store.Change] {
+func genSilence(id string) *rapid.Generator[alert.Silence] {
+	return rapid.Custom(func(t *rapid.T) alert.Silence {
+		s := alert.Silence{
+			ID: id, StartsAt: genTime().Draw(t, "starts_at"), EndsAt: genTime().Draw(t, "ends_at"),
+			UpdatedAt: genTime().Draw(t, "updated_at"), CreatedBy: genText().Draw(t, "created_by"),
+			Comment: genText().Draw(t, "comment"), WarnedFor: genTime().Draw(t, "warned_for"),
+		}
+		for range rapid.IntRange(1, 3).Draw(t, "matchers") {
+			op := rapid.SampledFrom([]alert.MatchOp{alert.MatchEqual, alert.MatchNotEqual, alert.MatchRegexp, alert.MatchNotRegexp}).Draw(t, "op")
+			value := genText().Draw(t, "value")
+			if op == alert.MatchRegexp || op == alert.MatchNotRegexp {
+				value = rapid.SampledFrom([]string{"a|b", "web-.*", "", "[a-z]+"}).Draw(t, "expression")
+			}
+			m, err := alert.NewMatcher(rapid.StringMatching(`[a-z_]{1,8}`).Draw(t, "name"), op, value)
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
+			s.Matchers = append(s.Matchers, m)
+		}
+		return s
+	})
+}
+
+// Settlements makes outcomes of deliveries, of the ids given.
+func Settlements(ids ...string) *rapid.Generator[store.Settlement] {
+	return rapid.Custom(func(t *rapid.T) store.Settlement {
+		return store.Settlement{
+			ID: rapid.SampledFrom(ids).Draw(t, "id"),
+			State: rapid.SampledFrom([]alert.DeliveryState{
+				alert.DeliveryPending, alert.DeliverySent, alert.DeliveryDead,
+			}).Draw(t, "state"),
+			Attempts: rapid.IntRange(0, 100).Draw(t, "attempts"), NextAt: genTime().Draw(t, "next_at"),
+			SettledAt: genTime().Draw(t, "settled_at"), LastError: genText().Draw(t, "last_error"),
+			Reference: genText().Draw(t, "reference"), Attempt: genAttempt().Draw(t, "attempt"),
+			Group: genText().Draw(t, "group"), Opened: genTime().Draw(t, "opened"), Receiver: genText().Draw(t, "receiver"),
+			Events: rapid.SliceOfN(genEvent("a"), 0, 3).Draw(t, "events"),
+		}
+	})
+}
+
+// Changes makes changes in which everything refers to what is in it. The ids
+// begin with prefix.
+func Changes(prefix string) *rapid.Generator[store.Change] {
 	return rapid.Custom(func(t *rapid.T) store.Change {
 		var c store.Change
 		for i := range rapid.IntRange(1, 4).Draw(t, "alerts") {
@@ -152,6 +221,16 @@ func genChange(prefix string) *rapid.Generator[store.Change] {
 		}
 		for i := range rapid.IntRange(0, 3).Draw(t, "deliveries") {
 			c.Deliveries = append(c.Deliveries, genDelivery(prefix+"-d"+strconv.Itoa(i), c.Alerts).Draw(t, "delivery"))
+		}
+		for i := range rapid.IntRange(0, 2).Draw(t, "silences") {
+			c.Silences = append(c.Silences, genSilence(prefix+"-s"+strconv.Itoa(i)).Draw(t, "silence"))
+			c.Marks = append(c.Marks, store.Mark{Name: prefix + "-m" + strconv.Itoa(i), Value: genText().Draw(t, "mark")})
+		}
+		if rapid.Bool().Draw(t, "acknowledged") {
+			c.Acks = []alert.Ack{{
+				AlertID: c.Alerts[0].ID, By: genText().Draw(t, "by"), Comment: genText().Draw(t, "comment"),
+				At: genTime().Draw(t, "at"), Severity: genSeverity().Draw(t, "severity"), Until: genTime().Draw(t, "until"),
+			}}
 		}
 		return c
 	})

@@ -1,6 +1,9 @@
 package storetest
 
 import (
+	"errors"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -160,6 +163,12 @@ func testDeliveries(t *testing.T, d Driver) {
 	for i, id := range []string{"d0", "d1", "d2", "d3", "d4", "d5"} {
 		c.Deliveries = append(c.Deliveries, queued(id, []string{"ops", "hooks"}[i%2], i, a))
 	}
+	b := firing("b", 1)
+	c.Alerts = []alert.Alert{a, b}
+	c.Deliveries[3].Notification.GroupKey, c.Deliveries[4].Notification.GroupKey = "h", "h"
+	for _, id := range []string{"d1", "d3", "d3"} {
+		c.Events = append(c.Events, alert.Event{AlertID: b.ID, At: at(0), Kind: alert.EventQueued, DeliveryID: id})
+	}
 	commit(t, d, c)
 	must(t, d.Settle(t.Context(), []store.Settlement{
 		{ID: "d1", State: alert.DeliverySent, Attempts: 1, SettledAt: at(9)},
@@ -180,13 +189,123 @@ func testDeliveries(t *testing.T, d Driver) {
 		"sent, receiver":    {store.DeliveryQuery{States: []alert.DeliveryState{sent}, Receiver: "hooks"}, []string{"d1"}},
 		"states, receiver":  {store.DeliveryQuery{States: []alert.DeliveryState{dead, pending}, Receiver: "hooks", Limit: 1}, []string{"d5"}},
 		"unknown receiver":  {store.DeliveryQuery{Receiver: "nobody"}, nil},
+		"group":             {store.DeliveryQuery{Group: "h"}, []string{"d4", "d3"}},
+		"group, receiver":   {store.DeliveryQuery{Group: "g", Receiver: "ops"}, []string{"d2", "d0"}},
+		"unknown group":     {store.DeliveryQuery{Group: "i"}, nil},
+		"alert":             {store.DeliveryQuery{AlertID: b.ID}, []string{"d3", "d1"}},
+		"alert, state":      {store.DeliveryQuery{AlertID: b.ID, States: []alert.DeliveryState{sent}}, []string{"d1"}},
+		"alert, group":      {store.DeliveryQuery{AlertID: b.ID, Group: "h"}, []string{"d3"}},
+		"unknown alert":     {store.DeliveryQuery{AlertID: "nobody"}, nil},
+		"since":             {store.DeliveryQuery{Since: at(4)}, []string{"d5", "d4"}},
+		"until":             {store.DeliveryQuery{Until: at(2)}, []string{"d1", "d0"}},
+		"since, until":      {store.DeliveryQuery{Since: at(1), Until: at(4), Receiver: "hooks"}, []string{"d3", "d1"}},
 		"a limit too large": {store.DeliveryQuery{Limit: 1 << 30, Receiver: "hooks"}, []string{"d5", "d3", "d1"}},
 	} {
 		got, err := d.Deliveries(t.Context(), c.query)
 		must(t, err)
-		equal(t, name, deliveryIDs(got), c.want)
+		equal(t, name, deliveryIDs(got.Deliveries), c.want)
 	}
 	if _, err := d.Deliveries(t.Context(), store.DeliveryQuery{States: []alert.DeliveryState{"lost"}}); err == nil {
 		t.Error("listed a state that does not exist")
 	}
+}
+
+func testDeliveryPaging(t *testing.T, d Driver) {
+	a := firing("a", 0)
+	var c store.Change
+	var want []string
+	for i := range 25 {
+		id := "d" + strconv.Itoa(i)
+		c.Deliveries = append(c.Deliveries, queued(id, []string{"ops", "hooks"}[i%2], i, a))
+		want = append([]string{id}, want...)
+	}
+	commit(t, d, c)
+	var got []string
+	for q := (store.DeliveryQuery{Limit: 4}); ; {
+		page, err := d.Deliveries(t.Context(), q)
+		must(t, err)
+		got = append(got, deliveryIDs(page.Deliveries)...)
+		// One that comes meanwhile is on no later page.
+		commit(t, d, store.Change{Deliveries: []alert.Delivery{queued("late"+page.Next, "ops", 99, a)}})
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	equal(t, "pages", got, want)
+	commit(t, d, store.Change{Alerts: []alert.Alert{a, firing("b", 1)}})
+	page, err := d.History(t.Context(), store.HistoryQuery{Limit: 1})
+	must(t, err)
+	for _, cursor := range []string{"x", page.Next} {
+		if _, err := d.Deliveries(t.Context(), store.DeliveryQuery{Cursor: cursor}); !errors.Is(err, store.ErrBadCursor) {
+			t.Errorf("cursor %q: %v", cursor, err)
+		}
+	}
+}
+
+func testLog(t *testing.T, d Driver) {
+	commit(t, d, store.Change{Deliveries: []alert.Delivery{queued("d", "ops", 0, firing("a", 0))}})
+	var all []alert.Attempt
+	for i := 1; i <= 40; i++ {
+		attempt := alert.Attempt{At: at(i), Took: time.Duration(i) * time.Millisecond, Status: 500 + i, Answer: "busy " + strconv.Itoa(i)}
+		all = append(all, attempt)
+		must(t, d.Settle(t.Context(), []store.Settlement{{
+			ID: "d", State: alert.DeliveryPending, Attempts: i, NextAt: at(i + 1), LastError: "busy", Attempt: attempt,
+		}}))
+		want := all
+		if len(all) > alert.MaxAttempts {
+			want = append(slices.Clone(all[:5]), all[len(all)-15:]...)
+		}
+		got, err := d.Delivery(t.Context(), "d")
+		must(t, err)
+		equal(t, "log", got.Log, want)
+	}
+	equal(t, "log in the snapshot", len(load(t, d).Deliveries[0].Log), alert.MaxAttempts)
+}
+
+func testRedeliver(t *testing.T, d Driver) {
+	commit(t, d, store.Change{Deliveries: []alert.Delivery{queued("d", "ops", 0, firing("a", 0)), queued("p", "ops", 0, firing("a", 0))}})
+	attempt := alert.Attempt{At: at(1), Took: time.Second, Status: 400, Answer: "no"}
+	dead := store.Settlement{ID: "d", State: alert.DeliveryDead, Attempts: 3, SettledAt: at(1), LastError: "refused", Attempt: attempt}
+	must(t, d.Settle(t.Context(), []store.Settlement{dead}))
+	for id, want := range map[string]error{"nobody": store.ErrNotFound, "p": store.ErrPending} {
+		if _, err := d.Redeliver(t.Context(), id, at(9)); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", id, err, want)
+		}
+	}
+	got, err := d.Redeliver(t.Context(), "d", at(9))
+	must(t, err)
+	want := queued("d", "ops", 0, firing("a", 0))
+	want.NextAt, want.Log = at(9), []alert.Attempt{attempt}
+	equal(t, "what comes back", got, want)
+	equal(t, "pending", deliveryIDs(load(t, d).Deliveries), []string{"d", "p"})
+	if _, err := d.Redeliver(t.Context(), "d", at(10)); !errors.Is(err, store.ErrPending) {
+		t.Errorf("again: %v", err)
+	}
+	sent := store.Settlement{ID: "d", State: alert.DeliverySent, Attempts: 1, SettledAt: at(11), Attempt: alert.Attempt{At: at(11), Status: 200}}
+	must(t, d.Settle(t.Context(), []store.Settlement{sent}))
+	got, err = d.Delivery(t.Context(), "d")
+	must(t, err)
+	if got.State != alert.DeliverySent || got.Attempts != 1 || len(got.Log) != 2 {
+		t.Errorf("settled again: %+v", got)
+	}
+	_, err = d.Redeliver(t.Context(), "d", at(12)) // one that was sent, too
+	must(t, err)
+
+	errs := make(chan error, 4)
+	must(t, d.Settle(t.Context(), []store.Settlement{sent}))
+	for range cap(errs) {
+		go func() {
+			_, err := d.Redeliver(t.Context(), "d", at(13))
+			errs <- err
+		}()
+	}
+	done := 0
+	for range cap(errs) {
+		if err := <-errs; err == nil {
+			done++
+		} else if !errors.Is(err, store.ErrPending) {
+			t.Error(err)
+		}
+	}
+	equal(t, "of four at once", done, 1)
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ const many = 1 << 20
 
 func prune(t *testing.T, d Driver, history, samples time.Time, limit int) int {
 	t.Helper()
-	n, err := d.Prune(t.Context(), history, samples, limit)
+	n, err := d.Prune(t.Context(), store.Retention{HistoryBefore: history, DeliveriesBefore: history, SamplesBefore: samples}, limit)
 	must(t, err)
 	return int(n)
 }
@@ -133,4 +134,86 @@ func testStats(t *testing.T, d Driver) {
 		Alerts: 2, OpenAlerts: 1, Events: 1, Groups: 1, Members: 1, Deliveries: 2, PendingDeliveries: 1,
 		Series: 1, Samples: 2,
 	})
+}
+
+func testPruneKinds(t *testing.T, d Driver) {
+	a, over := firing("a", 0), ended(firing("over", 0), 5)
+	silence := func(id string, end int) alert.Silence {
+		return alert.Silence{ID: id, Matchers: alert.Matchers{{Name: "a", Op: alert.MatchEqual, Value: "b"}}, StartsAt: at(0), EndsAt: at(end)}
+	}
+	commit(t, d, store.Change{
+		Alerts: []alert.Alert{a, over}, Acks: []alert.Ack{{AlertID: over.ID, By: "me", At: at(1)}},
+		Silences:   []alert.Silence{silence("old", 10), silence("new", 30)},
+		Deliveries: []alert.Delivery{queued("d10", "ops", 0, a), queued("d30", "ops", 0, a)},
+	})
+	for _, second := range []int{10, 30} {
+		must(t, d.Settle(t.Context(), []store.Settlement{{
+			ID: "d" + strconv.Itoa(second), State: alert.DeliverySent, Attempts: 1, SettledAt: at(second), Reference: "r",
+			Group: "g" + strconv.Itoa(second), Receiver: "ops", Opened: at(0), Attempt: alert.Attempt{At: at(second), Status: 200},
+		}}))
+	}
+	count := func(r store.Retention) int {
+		t.Helper()
+		n, err := d.Prune(t.Context(), r, many)
+		must(t, err)
+		return int(n)
+	}
+	equal(t, "history: an alert, a silence, a reference", count(store.Retention{HistoryBefore: at(20)}), 3)
+	equal(t, "deliveries", count(store.Retention{DeliveriesBefore: at(20)}), 1)
+	equal(t, "again", count(store.Retention{HistoryBefore: at(20), DeliveriesBefore: at(20), SamplesBefore: at(20)}), 0)
+	left, err := d.Silences(t.Context())
+	must(t, err)
+	if len(left) != 1 || left[0].ID != "new" {
+		t.Errorf("silences %+v", left)
+	}
+	kept, err := d.Delivery(t.Context(), "d30")
+	must(t, err)
+	equal(t, "the log that is left", len(kept.Log), 1)
+}
+
+func testPruneSize(t *testing.T, d Driver) {
+	const n = 2000
+	var c store.Change
+	open := firing("open", 0)
+	open.Message = strings.Repeat("m", 2000)
+	c.Alerts = append(c.Alerts, open)
+	c.Deliveries = append(c.Deliveries, queued("pending", "ops", 0, open))
+	for i := range n {
+		a := ended(firing("a", i), i+1)
+		a.Message = open.Message
+		c.Alerts = append(c.Alerts, a)
+		c.Events = append(c.Events, alert.Event{AlertID: a.ID, At: at(i), Kind: alert.EventFiring})
+		if i%10 == 0 {
+			q := queued("d"+strconv.Itoa(i), "ops", i, a)
+			q.State, q.SettledAt = alert.DeliverySent, at(i+1)
+			c.Deliveries = append(c.Deliveries, q)
+		}
+	}
+	commit(t, d, c)
+	removed, err := d.Prune(t.Context(), store.Retention{MaxBytes: 3 << 20}, many)
+	must(t, err)
+	st := stats(t, d)
+	if removed == 0 || st.Alerts < 100 || st.Alerts > n-100 || st.OpenAlerts != 1 || st.PendingDeliveries != 1 {
+		t.Fatalf("removed %d, left %+v", removed, st)
+	}
+	if used := st.FileBytes - st.FreeBytes; used > 4<<20 {
+		t.Errorf("%d bytes are in use", used)
+	}
+	// What is left is the newest, of alerts and of deliveries.
+	page, err := d.History(t.Context(), store.HistoryQuery{Limit: 1})
+	must(t, err)
+	equal(t, "the newest alert", page.Alerts[0].ID, c.Alerts[n].ID)
+	oldest := n + 1 - int(st.Alerts-1)
+	if _, err := d.Alert(t.Context(), c.Alerts[oldest].ID); err != nil {
+		t.Errorf("alert %d of %d: %v", oldest, n, err)
+	}
+	again, err := d.Prune(t.Context(), store.Retention{MaxBytes: 3 << 20}, many)
+	must(t, err)
+	equal(t, "removed again", again, int64(0))
+	removed, err = d.Prune(t.Context(), store.Retention{MaxBytes: 1}, many)
+	must(t, err)
+	st = stats(t, d)
+	if removed == 0 || st.Alerts != 1 || st.Deliveries != 1 || st.Events != 0 {
+		t.Errorf("removed %d with no room at all, left %+v", removed, st)
+	}
 }

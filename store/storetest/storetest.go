@@ -25,13 +25,15 @@ type Driver interface {
 	Alert(ctx context.Context, id string) (alert.Alert, error)
 	Events(ctx context.Context, alertID string) ([]alert.Event, error)
 	Delivery(ctx context.Context, id string) (alert.Delivery, error)
-	Deliveries(ctx context.Context, q store.DeliveryQuery) ([]alert.Delivery, error)
+	Deliveries(ctx context.Context, q store.DeliveryQuery) (store.DeliveryPage, error)
+	Redeliver(ctx context.Context, id string, now time.Time) (alert.Delivery, error)
+	Silences(ctx context.Context) ([]alert.Silence, error)
 
 	AppendSamples(ctx context.Context, samples []alert.Sample) error
 	LoadSamples(ctx context.Context, metric string, since time.Time, fn func(alert.Sample) error) error
 	SampleStats(ctx context.Context) (store.SampleStats, error)
 
-	Prune(ctx context.Context, historyBefore, samplesBefore time.Time, maxRows int) (removed int64, err error)
+	Prune(ctx context.Context, r store.Retention, maxRows int) (removed int64, err error)
 	Stats(ctx context.Context) (store.Stats, error)
 	Ping(ctx context.Context) error
 	Close() error
@@ -51,10 +53,12 @@ func Run(t *testing.T, open func(t *testing.T) Driver) {
 		{"a committed alert replaces the one before", testReplace},
 		{"a number that is not known and a time that has not come stay so", testUnknown},
 		{"text keeps every letter", testText},
-		{"a change that fails leaves nothing", testAtomic},
+		{"a change that is refused leaves nothing", testRefused},
+		{"a row that contradicts is dropped, and the rest is written", testContradictions},
 		{"drops come first, and take a group's members along", testDrops},
 		{"many goroutines commit at once", testConcurrent},
-		{"one bad change among many fails alone", testBadAmongGood},
+		{"one bad change among many is refused alone", testBadAmongGood},
+		{"a change of many thousand rows is written", testLargeChange},
 		{"a change whose context has ended is not written", testCanceled},
 
 		{"load gives what is open and what groups still hold", testLoad},
@@ -64,7 +68,13 @@ func Run(t *testing.T, open func(t *testing.T) Driver) {
 		{"an outcome is recorded once, with its events", testSettle},
 		{"a failed attempt moves the next one", testSettleRetry},
 		{"an outcome of an unknown delivery is passed over", testSettleUnknown},
-		{"deliveries are listed by state and receiver, newest first", testDeliveries},
+		{"deliveries are listed by what they are about, newest first", testDeliveries},
+		{"pages of deliveries lose and repeat nothing", testDeliveryPaging},
+		{"the log has the first and the last attempts", testLog},
+		{"a settled delivery can be sent again", testRedeliver},
+
+		{"silences, acknowledgements and marks are kept, replaced and dropped", testStanding},
+		{"a reference is the newest of its group's life and receiver", testReferences},
 
 		{"history is newest first", testHistoryOrder},
 		{"history filters", testHistoryFilters},
@@ -80,6 +90,8 @@ func Run(t *testing.T, open func(t *testing.T) Driver) {
 
 		{"prune keeps what is not older", testPruneBoundary},
 		{"prune never takes what is still needed", testPruneKeeps},
+		{"prune takes deliveries, silences and references by their own age", testPruneKinds},
+		{"prune makes room, the oldest first, and takes nothing that is open", testPruneSize},
 		{"prune stops at its limit and goes on from there", testPruneLimit},
 		{"prune takes samples and the series that are left without", testPruneSamples},
 		{"stats count", testStats},

@@ -1,0 +1,205 @@
+package outbox
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+const (
+	// settleTimeout bounds one write of outcomes. It is not the drain's: an
+	// attempt that ended with the drain must still be recorded.
+	settleTimeout = 10 * time.Second
+	// settleEvery is how often a store that does not take outcomes is asked
+	// again.
+	settleEvery = time.Second
+	// maxSettle bounds one write, so that a storm does not hold up the commits of
+	// others for long.
+	maxSettle = 1000
+)
+
+// settler writes the outcomes of all lanes: whatever waits when the write
+// before has ended goes into the next, so that ten thousand deliveries do not
+// take ten thousand waits for the disk. Outcomes reach the store in their order,
+// or a late "failed" would bury a "sent". It does not rest before the store has
+// them: a delivery that was sent and is not settled would be sent again by the
+// next process. The lanes go on meanwhile, for a store that is full must not
+// silence them.
+type settler struct {
+	store Store
+	log   *slog.Logger
+	wake  chan struct{} // 1 deep
+
+	mu      sync.Mutex
+	waiting []store.Settlement
+	marks   []store.Mark
+	// parked are outcomes of deliveries that the store does not have yet, by what
+	// is closed when it does.
+	parked map[<-chan struct{}][]store.Settlement
+	wg     sync.WaitGroup // of those that wait for that
+	// refusedSince is when the store began to take nothing; zero while it does.
+	refusedSince time.Time
+
+	ended chan struct{} // closed when nothing is added any more
+}
+
+func newSettler(s Store, log *slog.Logger) *settler {
+	return &settler{
+		store: s, log: log, wake: make(chan struct{}, 1), parked: map[<-chan struct{}][]store.Settlement{},
+		ended: make(chan struct{}),
+	}
+}
+
+// add takes an outcome; it does not wait. stored is closed when the store has
+// the delivery, nil when it does.
+func (s *settler) add(o store.Settlement, stored <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stored != nil {
+		waits := s.parked[stored]
+		if len(waits) == 0 {
+			select {
+			case <-stored:
+				stored = nil
+			default:
+				s.wg.Go(func() { s.unpark(stored) })
+			}
+		}
+		if stored != nil {
+			s.parked[stored] = append(waits, o)
+			return
+		}
+	}
+	s.waiting = append(s.waiting, o)
+	s.nudge()
+}
+
+// unpark lets outcomes go on once their deliveries are stored. At a stop they
+// are tried once all the same.
+func (s *settler) unpark(stored <-chan struct{}) {
+	select {
+	case <-stored:
+	case <-s.ended:
+	}
+	s.mu.Lock()
+	s.waiting = append(s.waiting, s.parked[stored]...)
+	delete(s.parked, stored)
+	s.mu.Unlock()
+	s.nudge()
+}
+
+// mark takes a mark; it does not wait.
+func (s *settler) mark(m store.Mark) {
+	s.mu.Lock()
+	s.marks = append(s.marks, m)
+	s.mu.Unlock()
+	s.nudge()
+}
+
+func (s *settler) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// stop says that nothing is added any more: what waits is tried once more.
+func (s *settler) stop() { close(s.ended) }
+
+// run writes until it is stopped.
+func (s *settler) run() {
+	complained := false
+	for {
+		err := s.flush()
+		s.note(err)
+		if err == nil {
+			complained = false
+			select {
+			case <-s.wake:
+				continue
+			case <-s.ended:
+			}
+			s.wg.Wait()
+			s.last()
+			return
+		}
+		if !complained {
+			s.log.Error("outcomes of notifications were not stored, it is tried again", "error", err)
+			complained = true
+		}
+		timer := time.NewTimer(settleEvery)
+		select {
+		case <-timer.C:
+		case <-s.ended:
+			timer.Stop()
+			s.wg.Wait()
+			s.last()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// note remembers since when the store takes nothing.
+func (s *settler) note(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.refusedSince = time.Time{}
+	case s.refusedSince.IsZero():
+		s.refusedSince = time.Now()
+	}
+}
+
+// last tries for the last time. What is lost is sent again by the next process,
+// with the same ids.
+func (s *settler) last() {
+	if err := s.flush(); err != nil {
+		s.mu.Lock()
+		lost := len(s.waiting)
+		s.mu.Unlock()
+		s.log.Error("outcomes of notifications were not stored before the stop", "error", err, "lost", lost)
+	}
+}
+
+// flush writes what waits, and what comes meanwhile.
+func (s *settler) flush() error {
+	for {
+		s.mu.Lock()
+		batch, marks := s.waiting, s.marks
+		s.mu.Unlock()
+		if len(batch)+len(marks) == 0 {
+			return nil
+		}
+		batch = batch[:min(len(batch), maxSettle)]
+		if err := s.write(batch, marks); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.marks = s.marks[len(marks):]
+		if s.waiting = s.waiting[len(batch):]; len(s.waiting) == 0 {
+			s.waiting = nil // let go of the storm's array
+		}
+		s.mu.Unlock()
+	}
+}
+
+// write offers the store a batch. The write is not cut off by a stop: it is
+// short.
+func (s *settler) write(batch []store.Settlement, marks []store.Mark) error {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	if len(batch) > 0 {
+		if err := s.store.Settle(ctx, batch); err != nil {
+			return err
+		}
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	return s.store.Commit(ctx, store.Change{Marks: marks})
+}

@@ -1,0 +1,121 @@
+package route
+
+import (
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+)
+
+// Acknowledge takes an alert up, or snoozes it; false when no such alert fires.
+// AlertID and Severity are filled in.
+func (d *Dispatcher) Acknowledge(id string, ack alert.Ack, now time.Time) bool {
+	e := d.firing(id)
+	if e == nil {
+		return false
+	}
+	ack.AlertID, ack.Severity, ack.At = e.id, e.severity, now
+	e.ack = &ack
+	for i := range e.places {
+		for _, m := range e.places[i].told {
+			m.again = false // whoever takes it up needs not be told
+		}
+	}
+	d.out.acks = append(d.out.acks, ack)
+	kind, reason := alert.EventAcknowledged, "acknowledged"+by(ack.By)+comment(ack.Comment)
+	if ack.Snooze() {
+		kind, reason = alert.EventSnoozed, "snoozed until "+moment(ack.Until)+by(ack.By)+comment(ack.Comment)
+		for i := range e.places {
+			d.bring(e.places[i].group, ack.Until)
+		}
+	}
+	d.out.event(e, kind, "", "", reason, now)
+	d.version++
+	return true
+}
+
+// Unacknowledge takes that back; false when no such alert fires.
+func (d *Dispatcher) Unacknowledge(id, who string, now time.Time) bool {
+	e := d.firing(id)
+	if e == nil {
+		return false
+	}
+	if e.ack != nil {
+		d.reopen(e, "taken back"+by(who), now)
+		d.hastenAll(e, now)
+		d.version++
+	}
+	return true
+}
+
+// Fires says whether an alert with that id or fingerprint fires.
+func (d *Dispatcher) Fires(id string) bool { return d.firing(id) != nil }
+
+// firing returns the alert that fires with that id or fingerprint.
+func (d *Dispatcher) firing(id string) *entry {
+	if e := d.alerts[id]; e != nil && e.active {
+		return e
+	}
+	if fp, err := alert.ParseFingerprint(id); err == nil {
+		return d.fires[fp]
+	}
+	return nil
+}
+
+// reopen ends an acknowledgement or a snooze. What a snooze kept from the
+// receivers is told now, and the escalation counts from here.
+func (d *Dispatcher) reopen(e *entry, why string, now time.Time) {
+	snooze := e.ack.Snooze()
+	e.ack, e.reopenedAt = nil, now
+	d.out.dropAcks = append(d.out.dropAcks, e.id)
+	what := "acknowledgement"
+	if snooze {
+		what = "snooze"
+	}
+	d.out.event(e, alert.EventReopened, "", "", what+" is over: "+why, now)
+	for i := range e.places {
+		g := e.places[i].group
+		for _, m := range e.places[i].told {
+			if m.step > 0 && m.told == "" {
+				d.bring(g, d.stepDue(g, m, e))
+			}
+			m.again = m.again || snooze && m.toldFiring()
+		}
+	}
+}
+
+// wake ends the snoozes in a group whose time has come.
+func (d *Dispatcher) wake(g *group, now time.Time) {
+	for _, e := range g.entries {
+		if e.ack != nil && e.ack.Snooze() && !now.Before(e.ack.Until) {
+			d.reopen(e, "its time has passed", now)
+		}
+	}
+}
+
+// SetFailing says that a receiver does not take what is sent, and why; an empty
+// reason says that it does again. Routes whose receivers all fail bring in
+// their fallback.
+func (d *Dispatcher) SetFailing(name, reason string, now time.Time) {
+	if d.failing[name] == reason {
+		return
+	}
+	if reason == "" {
+		delete(d.failing, name)
+	} else {
+		d.failing[name] = reason
+	}
+	for _, id := range sortedKeys(d.alerts) {
+		if e := d.alerts[id]; e.active && e.hasFallback() {
+			d.place(e, e.body.Labels(), false, now)
+		}
+	}
+}
+
+func (e *entry) hasFallback() bool {
+	for i := range e.places {
+		if r := e.places[i].group.route; r != nil && len(r.Fallback) > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,100 @@
+package route
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+// changes gathers what the dispatcher decided and nobody has taken yet. What is
+// written and dropped in turn is kept by its last state alone.
+type changes struct {
+	groups     map[*group]bool // touched
+	dropGroups map[string]bool
+	members    map[store.MemberKey]store.Member
+	drops      map[store.MemberKey]bool
+	events     []alert.Event
+	deliveries []alert.Delivery
+	silences   []alert.Silence
+	acks       []alert.Ack
+	dropAcks   []string
+}
+
+func newChanges() *changes {
+	return &changes{
+		groups: map[*group]bool{}, dropGroups: map[string]bool{},
+		members: map[store.MemberKey]store.Member{}, drops: map[store.MemberKey]bool{},
+	}
+}
+
+func (c *changes) put(m store.Member) {
+	delete(c.drops, m.MemberKey)
+	c.members[m.MemberKey] = m
+}
+
+func (c *changes) drop(key store.MemberKey) {
+	delete(c.members, key)
+	c.drops[key] = true
+}
+
+// dropGroup forgets a group that has no member any more.
+func (c *changes) dropGroup(g *group) {
+	delete(c.groups, g)
+	c.dropGroups[g.record.Key] = true
+}
+
+func (c *changes) event(e *entry, kind alert.EventKind, receiver, delivery, reason string, at time.Time) {
+	event := alert.Event{
+		AlertID: e.id, At: at, Kind: kind, Severity: e.severity, Receiver: receiver, DeliveryID: delivery, Reason: reason,
+		Value: alert.Unknown(), Threshold: alert.Unknown(),
+	}
+	if a, ok := e.body.(*whole); ok {
+		event.Value, event.Threshold = a.a.Value, a.a.Threshold
+	}
+	c.events = append(c.events, event)
+}
+
+// take returns everything as a store wants it, in an order that is always the
+// same, and starts anew.
+func (c *changes) take() store.Change {
+	out := store.Change{
+		Events: c.events, Deliveries: c.deliveries, Silences: c.silences, Acks: c.acks, DropAcks: c.dropAcks,
+		DropGroups: sortedKeys(c.dropGroups),
+	}
+	for g := range c.groups {
+		out.Groups = append(out.Groups, g.record)
+	}
+	slices.SortFunc(out.Groups, func(a, b store.Group) int { return strings.Compare(a.Key, b.Key) })
+	for _, m := range c.members {
+		out.Members = append(out.Members, m)
+	}
+	slices.SortFunc(out.Members, func(a, b store.Member) int { return compareKeys(a.MemberKey, b.MemberKey) })
+	for key := range c.drops {
+		out.DropMembers = append(out.DropMembers, key)
+	}
+	slices.SortFunc(out.DropMembers, compareKeys)
+	*c = *newChanges()
+	return out
+}
+
+func compareKeys(a, b store.MemberKey) int {
+	if c := strings.Compare(a.Group, b.Group); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Receiver, b.Receiver); c != 0 {
+		return c
+	}
+	return strings.Compare(a.AlertID, b.AlertID)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, strings.Compare)
+	return keys
+}

@@ -1,0 +1,113 @@
+package route
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/store"
+)
+
+// hold is what keeps a receiver from being told of an alert for now.
+type hold struct {
+	kind   alert.EventKind // empty: nothing does
+	reason string
+	until  time.Time // when that is known to end; zero when it is not
+}
+
+// heldBack says what keeps the receivers of a group from being told of an
+// alert.
+func (d *Dispatcher) heldBack(e *entry, g *group, now time.Time) hold {
+	if by := d.dependsOnFiring(e); by != "" {
+		return hold{kind: alert.EventHeld, reason: "held back: it depends on " + by + ", which fires"}
+	}
+	if len(d.inhibitors) > 0 || d.silences.any(now) || len(d.options.Maintenance) > 0 {
+		if h := d.heldByLabels(e, e.body.Labels(), now); h.kind != "" {
+			return h
+		}
+	}
+	if g.route != nil {
+		if reason, muted := g.route.Muted(now); muted {
+			return hold{kind: alert.EventMuted, reason: reason, until: g.route.NextMute(now)}
+		}
+	}
+	if e.ack != nil && e.ack.Snooze() && now.Before(e.ack.Until) {
+		return hold{kind: alert.EventSnoozed, reason: "snoozed until " + moment(e.ack.Until) + by(e.ack.By), until: e.ack.Until}
+	}
+	return hold{}
+}
+
+// heldByLabels is the part of heldBack that hangs on the alert's labels alone.
+func (d *Dispatcher) heldByLabels(e *entry, labels alert.Labels, now time.Time) hold {
+	if by := d.inhibitedBy(e, labels); by != nil {
+		return hold{kind: alert.EventInhibited, reason: "held back: " + by.rule + " fires, which inhibits it"}
+	}
+	if s := d.silences.first(labels, now); s != nil {
+		return hold{kind: alert.EventSilenced, reason: "silenced until " + moment(s.EndsAt) + by(s.CreatedBy) + comment(s.Comment), until: s.EndsAt}
+	}
+	for i := range d.options.Maintenance {
+		m := &d.options.Maintenance[i]
+		if m.Active(now) && m.Match.Matches(labels) {
+			return hold{kind: alert.EventMuted, reason: "held back: maintenance " + m.Name, until: m.Next(now)}
+		}
+	}
+	return hold{}
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+func by(who string) string {
+	if who == "" {
+		return ""
+	}
+	return " by " + who
+}
+
+func comment(text string) string {
+	if text = strings.TrimSpace(text); text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+// recordHeld writes into the history that an alert is held back; once, which
+// the member's severity remembers over a restart.
+func (d *Dispatcher) recordHeld(g *group, i item, h hold, now time.Time) {
+	if i.held == h.reason {
+		return
+	}
+	known := i.held == "" && i.told == "" && i.severity == i.e.severity && i.severity != alert.OK
+	i.held = h.reason
+	if i.told == "" && i.severity != i.e.severity {
+		i.severity = i.e.severity
+		d.out.put(i.e.row(g, i.member))
+	}
+	if !known {
+		d.out.event(i.e, h.kind, i.receiver, "", h.reason, now)
+	}
+}
+
+// unsent says why a receiver never hears of an alert that has ended; empty when
+// it has heard of it.
+func unsent(m *member) string {
+	switch {
+	case m.told != "":
+		return ""
+	case m.step > 0:
+		return "not sent: it ended before its escalation"
+	case m.severity != alert.OK: // see recordHeld
+		return "not sent: it ended while it was held back"
+	}
+	return "not sent: it resolved before its group was sent, and the receiver wants no resolutions"
+}
+
+// toldAs is what a receiver that is told of the alert now knows.
+func (e *entry) toldAs() alert.State {
+	switch {
+	case !e.active:
+		return alert.Resolved
+	case e.flapping:
+		return store.ToldFlapping
+	}
+	return alert.Firing
+}
