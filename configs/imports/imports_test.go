@@ -167,6 +167,25 @@ receivers:
 	}
 }
 
+func TestABotOfSlackKeepsItsToken(t *testing.T) {
+	for given, want := range map[string]string{
+		"{api_url: 'https://slack.com/api/chat.postMessage', channel: ops, http_config: {authorization: {credentials: xoxb-1}}}":  "token: xoxb-1\n",
+		"{api_url: 'https://slack.com/api/chat.postMessage', channel: ops, http_config: {authorization: {credentials_file: /t}}}": "token_file: '/t'\n",
+		"{app_token: xoxb-2, channel: ops}":                                 "token: xoxb-2\n",
+		"{api_url: 'https://hooks.slack.com/services/x', channel: ops}":     "webhook_url: 'https://hooks.slack.com/services/x'\n",
+		"{api_url: 'https://slack.com/api/chat.postMessage', channel: ops}": "enabled: false\n",
+	} {
+		var im Importer
+		if err := im.Add("a.yml", []byte("route: {receiver: a}\nreceivers: [{name: a, slack_configs: ["+given+"]}]")); err != nil {
+			t.Fatal(err)
+		}
+		got, err := im.Result()
+		if err != nil || !strings.Contains(got.Files[0].Content, want) || strings.Contains(got.Files[0].Content, "bearer") {
+			t.Errorf("%s: %v\n%s", given, err, got.Files[0].Content)
+		}
+	}
+}
+
 // TestASeverityThatARouteAsksForIsMissed: the rule's alerts have another one.
 func TestASeverityThatARouteAsksForIsMissed(t *testing.T) {
 	const rules = "groups: [{name: g, rules: [{alert: A, expr: up == 0, labels: {severity: page}}]}]"

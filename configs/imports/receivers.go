@@ -162,7 +162,15 @@ func shown(key string, n *yaml.Node) string {
 
 func (a *alertmanager) slack(m *mapping, name string) ourReceiver {
 	out := ourReceiver{name: name, kind: "slack"}
+	bot := strings.HasSuffix(m.text("api_url"), "//slack.com/api/chat.postMessage")
 	switch {
+	case bot: // its token stands in http_config
+	case m.text("app_token") != "":
+		out.set("token", m.text("app_token"))
+		m.taken["app_url"] = true
+	case m.text("app_token_file") != "":
+		out.set("token_file", m.text("app_token_file"))
+		m.taken["app_url"] = true
 	case m.text("api_url") != "":
 		out.set("webhook_url", m.text("api_url"))
 	case m.text("api_url_file") != "":
@@ -172,8 +180,8 @@ func (a *alertmanager) slack(m *mapping, name string) ourReceiver {
 	case a.global.text("slack_api_url_file") != "":
 		out.set("webhook_url_file", a.global.text("slack_api_url_file"))
 	default:
-		a.r.lost(m.node, m.path, "no api_url: %s is written and switched off, and its routes tell those of the route above", name)
-		return a.stub(m, "slack_configs", name, "It has no api_url.")
+		a.r.lost(m.node, m.path, "no api_url and no token: %s is written and switched off, and its routes tell those of the route above", name)
+		return a.stub(m, "slack_configs", name, "It has no api_url and no token.")
 	}
 	for _, key := range [...]string{"channel", "username"} {
 		if text := m.text(key); text != "" && !strings.Contains(text, "{{") {
@@ -186,6 +194,10 @@ func (a *alertmanager) slack(m *mapping, name string) ourReceiver {
 		out.set("icon_emoji", icon)
 	}
 	a.shared(m, &out, false)
+	if bot && !out.botToken() {
+		a.r.lost(m.node, m.path, "no token of the bot: %s is written and switched off, and its routes tell those of the route above", name)
+		return a.stub(m, "slack_configs", name, "It has no token.")
+	}
 	for _, key := range m.keys {
 		if !m.taken[key.Value] && strings.Contains(m.value[key.Value].Value, "slack.default.") {
 			m.taken[key.Value] = true
@@ -193,6 +205,18 @@ func (a *alertmanager) slack(m *mapping, name string) ourReceiver {
 	}
 	m.rest(false, "not taken over: Tocsin renders the message itself")
 	return out
+}
+
+// botToken makes the bearer token that Alertmanager sends to Slack's Web API the
+// bot's token; false where there is none.
+func (r *ourReceiver) botToken() bool {
+	for i, s := range r.settings {
+		if after, ok := strings.CutPrefix(s[0], "bearer_"); ok {
+			r.settings[i][0] = after
+			return true
+		}
+	}
+	return false
 }
 
 func (a *alertmanager) webhook(m *mapping, name string) ourReceiver {
