@@ -182,8 +182,13 @@ func (b *body) end(moment, duration string, from time.Time) time.Time {
 	switch {
 	case b.has(moment) && b.has(duration):
 		b.mistake("%s and %s: give one of them", moment, duration)
+	case lasts > 0 && from.Add(lasts).Year() > lastYear:
+		b.mistake("%s: ends after the year %d", duration, lastYear)
 	case lasts > 0:
 		return from.Add(lasts)
 	}
 	return at
 }
+
+// lastYear is the last that RFC 3339 can write.
+const lastYear = 9999

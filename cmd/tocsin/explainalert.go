@@ -164,6 +164,9 @@ func (d *explainedDelivery) text(t *explainText) {
 		if a.Status != nil {
 			answer = strings.TrimSpace(fmt.Sprint(*a.Status, " ", answer))
 		}
+		if i == len(d.Attempts)-1 && d.State == string(alert.DeliverySent) {
+			answer = cmp.Or(answer, "sent") // where no HTTP is spoken
+		}
 		answer = cmp.Or(answer, "no answer")
 		fmt.Fprintf(t, "%s%s  %s in %s\n", indent, a.At.UTC().Format("15:04:05"), answer, units.Duration(time.Duration(a.TookMs*float64(time.Millisecond)).Round(time.Millisecond/10)))
 	}

@@ -114,7 +114,7 @@ func firstMistake(err error) string {
 func (d *daemon) tellOfItself(ctx context.Context) {
 	for {
 		d.mu.Lock()
-		every := ownInterval(d.plan.config.Reload.AlertAfter)
+		every := min(ownInterval(d.plan.config.Reload.AlertAfter), heartbeatInterval(d.plan.config.Heartbeats))
 		d.mu.Unlock()
 		now := time.Now()
 		batch := source.Batch{Source: ownSource, Type: "tocsin", At: now, Samples: d.ownSamples(now), Interval: every}
@@ -131,13 +131,14 @@ func (d *daemon) tellOfItself(ctx context.Context) {
 	}
 }
 
-// ownSamples are how the files and the receivers stand.
+// ownSamples are how the files, the receivers and the heartbeats stand.
 func (d *daemon) ownSamples(now time.Time) []alert.Sample {
 	own := alert.LabelsOf(alert.LabelSource, ownSource)
 	out := []alert.Sample{{Metric: configOK, Labels: own, Value: oneIf(d.reload.Load().err == nil), At: now}}
 	d.mu.Lock()
 	receivers := d.plan.config.Receivers
 	d.mu.Unlock()
+	out = append(out, d.heart.Samples(own, now)...)
 	standing := d.outbox.Status()
 	for _, r := range receivers {
 		s, labels := standing[r.Name], own.With("receiver", r.Name)
