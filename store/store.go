@@ -26,6 +26,10 @@ var ErrPending = errors.New("the delivery is pending already")
 // that can mend it does so when it is opened again.
 var ErrDamaged = errors.New("the store is damaged")
 
+// ErrNotStored is returned where a change is in effect, and not on the disk:
+// the store refuses for now, and is asked again.
+var ErrNotStored = errors.New("not stored yet; it is in effect, and stored as soon as the store takes it")
+
 // Change is everything that was decided at one moment. A driver writes it in
 // one transaction, durably, or not at all: when Commit returns nil, no crash
 // and no power loss undoes it, and whatever is read after that shows it. The
