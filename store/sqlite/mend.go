@@ -229,7 +229,9 @@ func (g *gleaner) glean() error {
 		}
 	}
 	g.d.Pages = g.m.bad
-	if g.m.bad > 0 {
+	// A log with a hole in it leaves pages as they once were, which may lead past
+	// those that were added since.
+	if g.m.bad > 0 || g.m.view.damaged {
 		g.strays()
 	}
 	return g.err
