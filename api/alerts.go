@@ -210,8 +210,9 @@ func (s *Server) findAlert(r *http.Request, id string) (alert.Alert, *standingDo
 	var standing *standingDoc
 	var firing *alert.Alert
 	if s.Router != nil {
-		if found, ok := s.Router.Standing(id); ok && found.Alert.ID == id {
+		if found, ok := s.Router.Standing(id); ok {
 			standing, firing = standingDocOf(&found), &found.Alert
+			id = firing.ID // a fingerprint stands for the one that fires
 		}
 	}
 	if firing == nil || firing.Outside == nil {

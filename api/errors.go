@@ -65,6 +65,8 @@ func errorOf(err error) *Error {
 		return &Error{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Message: "the request's body is larger than " + sizeText(tooLarge.Limit)}
 	case errors.Is(err, store.ErrNotFound):
 		return notFound("no such alert")
+	case errors.Is(err, store.ErrNotStored):
+		return &Error{Status: http.StatusServiceUnavailable, Code: "not_stored", Message: store.ErrNotStored.Error(), Err: err}
 	case errors.Is(err, store.ErrBadCursor), errors.Is(err, source.ErrBadCursor):
 		return badRequest("cursor: not one that an earlier page gave out")
 	case errors.Is(err, source.ErrBadPattern):

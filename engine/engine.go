@@ -130,6 +130,7 @@ type Stats struct {
 	Batches, Samples, Transitions, Commits uint64
 	CommitErrors                           uint64
 	StoreDown                              bool // the last commit failed, and nothing was lost yet
+	StoreDownSince                         time.Time
 	LastCommit                             time.Duration
 }
 

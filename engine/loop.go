@@ -271,7 +271,7 @@ func (e *Engine) record(transitions []rule.Transition, now time.Time) store.Chan
 // commit writes a change, behind what the store has refused before, and hands
 // over what is to be sent. A store that fails loses nothing: the change waits
 // for it, and people are told meanwhile, for an alert that is told twice is
-// better than one that is not told. The error wraps ErrNotStored.
+// better than one that is not told. The error wraps store.ErrNotStored.
 func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) error {
 	deliveries := c.Deliveries
 	e.backlog.Append(c)
@@ -280,7 +280,7 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) erro
 	}
 	if !e.retryAt.IsZero() && now.Before(e.retryAt) {
 		e.outbox.EnqueueUnstored(deliveries, e.stored)
-		return ErrNotStored
+		return store.ErrNotStored
 	}
 	started := time.Now()
 	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
@@ -295,7 +295,7 @@ func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) erro
 			e.stored = make(chan struct{})
 		}
 		e.outbox.EnqueueUnstored(deliveries, e.stored)
-		return fmt.Errorf("%w: %w", ErrNotStored, err)
+		return fmt.Errorf("%w: %w", store.ErrNotStored, err)
 	}
 	e.retryAt, e.backlog = time.Time{}, store.Change{}
 	if e.stored != nil {
@@ -315,11 +315,13 @@ func (e *Engine) noteCommit(err error, took time.Duration) {
 			e.log.Info("store takes changes again")
 		}
 		e.stats.Commits++
-		e.stats.StoreDown = false
+		e.stats.StoreDown, e.stats.StoreDownSince = false, time.Time{}
+		e.outside.Stored() // only the loop makes news, and all of it is in the change
 		return
 	}
 	e.stats.CommitErrors++
 	if !e.stats.StoreDown {
+		e.stats.StoreDownSince = time.Now()
 		e.log.Error("store does not take changes; they are kept in memory and tried again", "error", err)
 	}
 	e.stats.StoreDown = true

@@ -35,13 +35,12 @@ func (e *Engine) order(ctx context.Context, do func(now time.Time) error) error 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	// It is not left halfway: the loop writes what the caller reads.
 	select {
 	case err := <-o.done:
 		return err
 	case <-e.stopped:
 		return ErrStopped
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

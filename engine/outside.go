@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -10,12 +9,8 @@ import (
 	"github.com/tocsin-dev/tocsin/store"
 )
 
-// ErrNotStored is returned where a change is in effect, and not on the disk:
-// the store refuses for now, and is asked again.
-var ErrNotStored = errors.New("not stored yet; it is in effect, and stored as soon as the store takes it")
-
 // post is what one client posted, less what only says that an alert still
-// fires.
+// fires. It may be empty, of who waits for what the loop has at hand.
 type post struct {
 	alerts []alert.Posted
 	done   chan error // of capacity 1
@@ -25,8 +20,10 @@ type post struct {
 const maxPostsAtOnce = 64
 
 // Post takes alerts from outside. When it returns nil they are on the disk;
-// what was posted again unchanged needs no write. What it is given may be
-// reused after it has returned.
+// what was posted again unchanged needs no write, but for one that is under way
+// it waits: of two who post the same alert at once, neither may be told that it
+// is kept before it is. What it is given may be reused after it has returned.
+// The error wraps store.ErrNotStored where the store refuses.
 func (e *Engine) Post(ctx context.Context, alerts []alert.Posted) error {
 	select {
 	case <-e.ready:
@@ -35,10 +32,11 @@ func (e *Engine) Post(ctx context.Context, alerts []alert.Posted) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	p := &post{alerts: e.news(alerts), done: make(chan error, 1)}
-	if len(p.alerts) == 0 {
+	news, stored := e.news(alerts)
+	if len(news) == 0 && stored {
 		return nil
 	}
+	p := &post{alerts: news, done: make(chan error, 1)}
 	select {
 	case e.posts <- p:
 	case <-e.stopped:
@@ -55,18 +53,22 @@ func (e *Engine) Post(ctx context.Context, alerts []alert.Posted) error {
 	}
 }
 
-// news takes what was posted again, and returns the rest.
-func (e *Engine) news(alerts []alert.Posted) []alert.Posted {
+// news takes what was posted again, and returns the rest. stored is false when
+// the store does not have yet what was posted before.
+func (e *Engine) news(alerts []alert.Posted) (out []alert.Posted, stored bool) {
 	now := time.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var out []alert.Posted
+	stored = true
 	for i := range alerts {
-		if !e.outside.Refresh(&alerts[i], now) {
+		switch known, kept := e.outside.Refresh(&alerts[i], now); {
+		case !known:
 			out = append(out, alerts[i])
+		case !kept:
+			stored = false
 		}
 	}
-	return out
+	return out, stored
 }
 
 // take judges what was posted, with what else waits, and commits.

@@ -12,10 +12,6 @@ import (
 	"github.com/tocsin-dev/tocsin/store"
 )
 
-// keepSilences is how long a silence is remembered after its end: as long as
-// Alertmanager does.
-const keepSilences = 5 * 24 * time.Hour
-
 // refused is an error that whoever asked has made, and may read.
 type refused string
 
@@ -62,7 +58,7 @@ func (e *Engine) PutSilence(ctx context.Context, s alert.Silence) (alert.Silence
 			}
 		}
 		s.UpdatedAt = now
-		e.dispatcher.DropSilences(now.Add(-keepSilences))
+		e.dispatcher.DropSilences(now.Add(-store.KeepSilences))
 		e.dispatcher.PutSilence(s, now)
 		return nil
 	})

@@ -213,5 +213,7 @@ func Builtin() []Metric {
 		{"heartbeat.late", "", State, "1 while a heartbeat is late", []string{"heartbeat"}},
 		{"tocsin.receiver_disabled", "", State, "1 while a receiver is disabled, for it answered 410", []string{"receiver"}},
 		{"tocsin.receiver_waiting", "s", Gauge, "how long notifications have waited while none was sent; 0 when none wait", []string{"receiver"}},
+		{"tocsin.store_damaged", "", State, "1 when a damaged database was set aside at the start, 2 when damage was met since, else 0", nil},
+		{"tocsin.store_failing", "s", Gauge, "how long the store has refused what it is given; 0 while it takes everything", nil},
 	}
 }

@@ -26,6 +26,14 @@ var ErrPending = errors.New("the delivery is pending already")
 // that can mend it does so when it is opened again.
 var ErrDamaged = errors.New("the store is damaged")
 
+// ErrNotStored is returned where a change is in effect, and not on the disk:
+// the store refuses for now, and is asked again.
+var ErrNotStored = errors.New("not stored yet; it is in effect, and stored as soon as the store takes it")
+
+// KeepSilences is how long a silence is remembered after its end: as long as
+// Alertmanager does.
+const KeepSilences = 5 * 24 * time.Hour
+
 // Change is everything that was decided at one moment. A driver writes it in
 // one transaction, durably, or not at all: when Commit returns nil, no crash
 // and no power loss undoes it, and whatever is read after that shows it. The
@@ -153,7 +161,7 @@ type Snapshot struct {
 	// References are the newest of each group's life and receiver, of groups
 	// that are there or have a pending delivery.
 	References []Reference
-	Silences   []alert.Silence // those that have not ended
+	Silences   []alert.Silence // those that have not ended KeepSilences ago
 	Acks       []alert.Ack     // of the alerts above
 	Marks      []Mark
 }

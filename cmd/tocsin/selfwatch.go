@@ -12,8 +12,9 @@ import (
 	"github.com/tocsin-dev/tocsin/source"
 )
 
-// The daemon yields samples of its own, so that an edit that is refused and a
-// receiver that takes nothing are alerts like any other.
+// The daemon yields samples of its own, so that an edit that is refused, a
+// receiver that takes nothing and a store that keeps nothing are alerts like any
+// other.
 const (
 	// ownSource is the source of the daemon's own samples. No configured source
 	// can have a name that begins like this.
@@ -25,6 +26,11 @@ const (
 	receiverWaiting  = "tocsin.receiver_waiting"
 	disabledID       = "receiver-disabled"
 	failingID        = "receiver-failing"
+
+	storeFailing   = "tocsin.store_failing"
+	storeDamaged   = "tocsin.store_damaged"
+	storeFailingID = "store-failing"
+	storeDamagedID = "store-damaged"
 
 	maxOwnInterval = 10 * time.Second
 	minOwnInterval = 100 * time.Millisecond
@@ -56,6 +62,23 @@ func receiverRules() []rule.Spec {
 		{
 			ID: failingID, Category: "monitoring", Metric: receiverWaiting, Warning: rule.When{When: "value > 10m"},
 			Message: "Receiver {{ .Labels.receiver }} has taken nothing for 10 minutes though notifications wait",
+		},
+	}
+}
+
+// storeRules are the built-in rules about the store. They are told though the
+// store refuses: telling waits for no disk.
+func storeRules() []rule.Spec {
+	return []rule.Spec{
+		{
+			ID: storeFailingID, Category: "monitoring", Metric: storeFailing, Critical: rule.When{When: "value > 5s"},
+			Message: "The store has taken nothing for {{ .ValueText }}: what fires is told, and kept in memory only. The log says why: look at the disk's room, its health and the file's permissions",
+		},
+		{
+			ID: storeDamagedID, Category: "monitoring", Metric: storeDamaged,
+			Critical: rule.When{When: "value == 2"}, Warning: rule.When{When: "value == 1"},
+			Message: "{{ if eq .Severity \"critical\" }}The database is damaged: restart the daemon, which keeps what can be read" +
+				"{{ else }}The database was damaged: the file is set aside, and what could be read of it is kept. The log of the start names both{{ end }}",
 		},
 	}
 }
@@ -131,10 +154,38 @@ func (d *daemon) tellOfItself(ctx context.Context) {
 	}
 }
 
-// ownSamples are how the files, the receivers and the heartbeats stand.
+// storeFailing is how long the store has refused what it is given.
+func (d *daemon) storeFailing(now time.Time) time.Duration {
+	var longest time.Duration
+	for _, since := range [...]time.Time{d.engine.Stats().StoreDownSince, d.outbox.RefusedSince()} {
+		if !since.IsZero() {
+			longest = max(longest, now.Sub(since))
+		}
+	}
+	return longest
+}
+
+// storeDamage is 1 when a damaged file was set aside at the start, and 2 when
+// damage was met since.
+func (d *daemon) storeDamage() float64 {
+	switch {
+	case d.store.Damaged():
+		return 2
+	case d.store.Damage() != nil:
+		return 1
+	}
+	return 0
+}
+
+// ownSamples are how the files, the store, the receivers and the heartbeats
+// stand.
 func (d *daemon) ownSamples(now time.Time) []alert.Sample {
 	own := alert.LabelsOf(alert.LabelSource, ownSource)
-	out := []alert.Sample{{Metric: configOK, Labels: own, Value: oneIf(d.reload.Load().err == nil), At: now}}
+	out := []alert.Sample{
+		{Metric: configOK, Labels: own, Value: oneIf(d.reload.Load().err == nil), At: now},
+		{Metric: storeFailing, Labels: own, Value: d.storeFailing(now).Seconds(), At: now},
+		{Metric: storeDamaged, Labels: own, Value: d.storeDamage(), At: now},
+	}
 	d.mu.Lock()
 	receivers := d.plan.config.Receivers
 	d.mu.Unlock()

@@ -32,6 +32,8 @@ type Registry struct {
 	options Options
 	byFP    map[alert.Fingerprint]*Record
 	agenda  agenda
+	// unstored are those of which the store does not know the last transition.
+	unstored map[alert.Fingerprint]bool
 	// last are the ids of those that ended in the present millisecond.
 	last   map[string]bool
 	lastAt int64
@@ -47,7 +49,7 @@ type Transition struct {
 
 // New makes an empty registry.
 func New(o Options) *Registry {
-	return &Registry{options: o, byFP: map[alert.Fingerprint]*Record{}, last: map[string]bool{}}
+	return &Registry{options: o, byFP: map[alert.Fingerprint]*Record{}, unstored: map[alert.Fingerprint]bool{}, last: map[string]bool{}}
 }
 
 // Exchange works by other options from now on.
@@ -56,26 +58,32 @@ func (r *Registry) Exchange(o Options) { r.options = o }
 // Len is how many fire.
 func (r *Registry) Len() int { return len(r.byFP) }
 
-// Refresh takes what was posted again and says true, where that tells nothing
-// new but that it still fires. Otherwise nothing is done, and Post must be
-// called.
-func (r *Registry) Refresh(p *alert.Posted, now time.Time) bool {
-	known := r.byFP[p.Labels.Fingerprint()]
+// Refresh takes what was posted again and says that it is known, where that
+// tells nothing new but that it still fires. Otherwise nothing is done, and Post
+// must be called. stored says whether Stored was called since its last
+// transition.
+func (r *Registry) Refresh(p *alert.Posted, now time.Time) (known, stored bool) {
+	fp := p.Labels.Fingerprint()
+	rec := r.byFP[fp]
+	stored = len(r.unstored) == 0 || !r.unstored[fp]
 	ended := !p.EndsAt.IsZero() && !p.EndsAt.After(now)
 	switch {
-	case known == nil:
-		return ended // it ended before we heard of it
-	case ended || !known.same(p):
-		return false
+	case rec == nil:
+		return ended, stored // it ended before, or before we heard of it
+	case ended || !rec.same(p):
+		return false, stored
 	}
-	r.extend(known, p, now)
-	return true
+	r.extend(rec, p, now)
+	return true, stored
 }
+
+// Stored notes that the store has every transition that was returned.
+func (r *Registry) Stored() { clear(r.unstored) }
 
 // extend puts the expiry off. An endsAt that was given holds until a later one
 // comes.
 func (r *Registry) extend(rec *Record, p *alert.Posted, now time.Time) {
-	at := r.expiry(p, now).UnixNano()
+	at := r.expiry(p, now).UnixNano() // within the years that it can say
 	if rec.explicit && at < rec.expires.Load() {
 		return
 	}
@@ -86,9 +94,15 @@ func (r *Registry) extend(rec *Record, p *alert.Posted, now time.Time) {
 	}
 }
 
+// longest bounds an expiry: who posts the year 9999 means that it never comes.
+const longest = 100 * 365 * 24 * time.Hour
+
 func (r *Registry) expiry(p *alert.Posted, now time.Time) time.Time {
 	if p.EndsAt.IsZero() {
 		return now.Add(r.options.ResolveTimeout)
+	}
+	if last := now.Add(longest); p.EndsAt.After(last) {
+		return last
 	}
 	return p.EndsAt
 }
@@ -132,6 +146,7 @@ func (r *Registry) Post(p *alert.Posted, now time.Time) (t Transition, ok bool) 
 		rec.noted = rec.expires.Load()
 		heap.Push(&r.agenda, due{rec.noted, rec})
 	}
+	r.unstored[fp] = true
 	return Transition{Record: rec, Alert: rec.Alert(), Kind: kind}, true
 }
 
@@ -160,6 +175,7 @@ func (r *Registry) end(rec *Record, at time.Time, reason string, now time.Time) 
 		r.lastAt = ms
 	}
 	r.last[rec.id] = true
+	r.unstored[rec.fp] = true
 	if at.Before(rec.startsAt) {
 		at = rec.startsAt
 	}
@@ -206,8 +222,9 @@ func (r *Registry) NextDue() time.Time {
 }
 
 // Restore takes an alert of before a restart that fires, and returns its
-// record. One whose end came while nobody listened is given as long again as
-// its sender gave it: it may have been posted again, and that was not kept.
+// record. It does not end before it is as long again as its sender gave it: it
+// may have been posted again, and that was not kept, so that the end that was
+// kept may be one that its sender has put off.
 func (r *Registry) Restore(a *alert.Alert, now time.Time) *Record {
 	p := alert.Posted{Labels: a.Labels, Annotations: alert.FromMap(a.Annotations), GeneratorURL: a.Outside.GeneratorURL}
 	rec := &Record{
@@ -219,9 +236,9 @@ func (r *Registry) Restore(a *alert.Alert, now time.Time) *Record {
 		rec.expires.Store(expires.UnixNano())
 		return rec
 	}
-	if !expires.After(now) {
-		lease := min(max(expires.Sub(a.UpdatedAt), time.Second), r.options.ResolveTimeout)
-		expires = now.Add(lease)
+	lease := min(max(expires.Sub(a.UpdatedAt), time.Second), r.options.ResolveTimeout)
+	if sure := now.Add(lease); expires.Before(sure) {
+		expires = sure
 	}
 	rec.endsAt, rec.noted = time.Time{}, expires.UnixNano()
 	rec.expires.Store(rec.noted)

@@ -76,7 +76,7 @@ func (p *player) note(ts ...Transition) {
 }
 
 func (p *player) post(posted *alert.Posted) {
-	if p.r.Refresh(posted, p.now) {
+	if known, _ := p.r.Refresh(posted, p.now); known {
 		return
 	}
 	if t, ok := p.r.Post(posted, p.now); ok {
@@ -172,7 +172,8 @@ func TestARestartForgetsNoAlertAndEndsNoneThatMayHaveBeenPostedAgain(t *testing.
 	before := newRegistry()
 	tr, _ := before.Post(p, epoch)
 	for _, tt := range []struct{ restart, end time.Duration }{
-		{time.Minute, 4 * time.Minute},       // its end is yet to come
+		{0, 4 * time.Minute},
+		{time.Minute, 5 * time.Minute},       // its end is yet to come, and may have been put off
 		{10 * time.Minute, 14 * time.Minute}, // it passed: the sender has as long again
 	} {
 		after := newRegistry()
@@ -185,5 +186,15 @@ func TestARestartForgetsNoAlertAndEndsNoneThatMayHaveBeenPostedAgain(t *testing.
 		if !due.Equal(epoch.Add(tt.end)) || len(ended) != 1 || ended[0].Kind != alert.EventResolved || after.Len() != 0 {
 			t.Errorf("after a restart at %s it ends at %s: %+v", tt.restart, due.Sub(epoch), ended)
 		}
+	}
+}
+
+func TestAnEndThatNoClockReachesIsFarAway(t *testing.T) {
+	r := newRegistry()
+	p := posted("a")
+	p.EndsAt = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	tr, ok := r.Post(p, epoch)
+	if !ok || tr.Alert.Outside.ExpiresAt.Before(epoch.AddDate(99, 0, 0)) || len(r.Tick(epoch.AddDate(50, 0, 0))) > 0 {
+		t.Errorf("it expires at %s", tr.Alert.Outside.ExpiresAt)
 	}
 }

@@ -263,6 +263,13 @@ func (o *Outbox) Alive(now time.Time) error {
 	return nil
 }
 
+// RefusedSince is when the store began to take no outcomes; zero while it does.
+func (o *Outbox) RefusedSince() time.Time {
+	o.settler.mu.Lock()
+	defer o.settler.mu.Unlock()
+	return o.settler.refusedSince
+}
+
 // Status returns every receiver's standing, by name.
 func (o *Outbox) Status() map[string]Status {
 	o.mu.Lock()

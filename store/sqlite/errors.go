@@ -90,6 +90,10 @@ func (s *Store) damaged() error {
 	return nil
 }
 
+// Damaged says that damage was met since the store was opened: the next start
+// mends it.
+func (s *Store) Damaged() bool { return s.damage.mend.Load() }
+
 // wrote is told how each transaction of the writer ended.
 func (s *Store) wrote(err error) {
 	if err == nil {

@@ -58,7 +58,7 @@ func (s *Store) loadOnce(ctx context.Context) (snap store.Snapshot, whole bool, 
 		return snap, whole, err
 	}
 	if snap.Silences, err = selectDocs[alert.Silence](ctx, tx,
-		`SELECT doc FROM silences WHERE ends_at > ? ORDER BY id`, time.Now().UnixNano()); err != nil {
+		`SELECT doc FROM silences WHERE ends_at > ? ORDER BY id`, time.Now().Add(-store.KeepSilences).UnixNano()); err != nil {
 		return snap, whole, err
 	}
 	if snap.Acks, err = selectDocs[alert.Ack](ctx, tx,

@@ -232,7 +232,7 @@ func (g *gleaner) glean() error {
 	// A root of which the log has an older image only leads to few of its leaves,
 	// and shows no damage. Without the header, though, nobody knows which leaves
 	// are of deleted rows.
-	if g.m.bad > 0 || g.m.isOurs() {
+	if g.m.bad > 0 || g.m.view.damaged || g.m.isOurs() {
 		g.strays()
 	}
 	return g.err
