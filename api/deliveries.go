@@ -199,7 +199,7 @@ func (s *Server) postRedeliver(r *http.Request) (any, error) {
 func deliveryError(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return notFound("no such delivery")
+		return notFound("no such delivery; GET /api/v1/deliveries lists them")
 	case errors.Is(err, store.ErrPending):
 		return &Error{Status: http.StatusConflict, Code: "pending", Message: "the delivery is on its way already"}
 	}

@@ -64,7 +64,7 @@ func errorOf(err error) *Error {
 	case errors.As(err, &tooLarge):
 		return &Error{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Message: "the request's body is larger than " + sizeText(tooLarge.Limit)}
 	case errors.Is(err, store.ErrNotFound):
-		return notFound("no such alert")
+		return notFound("no such alert; GET /api/v1/alerts lists them")
 	case errors.Is(err, store.ErrNotStored):
 		return &Error{Status: http.StatusServiceUnavailable, Code: "not_stored", Message: store.ErrNotStored.Error(), Err: err}
 	case errors.Is(err, store.ErrBadCursor), errors.Is(err, source.ErrBadCursor):

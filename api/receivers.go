@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
 
+	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/store"
 )
 
@@ -65,6 +67,25 @@ func receiverDocOf(r *ReceiverStatus) receiverDoc {
 	return d
 }
 
+// unknownReceiver names those that there are: they are few.
+func (s *Server) unknownReceiver(name string) *Error {
+	all := s.Engine.Receivers()
+	names := make([]string, 0, len(all))
+	for i := range all {
+		names = append(names, all[i].Name)
+	}
+	hint := ""
+	switch near := problem.DidYouMean(name, names); {
+	case near != "" && len(name) <= 100:
+		hint = "; " + near
+	case len(names) > 0 && len(names) <= 20:
+		hint = "; there is " + strings.Join(names, ", ")
+	case len(names) > 0:
+		hint = "; GET /api/v1/receivers lists them"
+	}
+	return notFound("there is no receiver " + short(name) + hint)
+}
+
 // testDoc is how a test went. A test that failed has the error beside, in the
 // shape of all errors.
 type testDoc struct {
@@ -93,7 +114,7 @@ func (s *Server) postReceiverTest(r *http.Request) (any, error) {
 	name, by := mux.Vars(r)["name"], s.guard.bearer(r.Header.Get("Authorization"))
 	result, err := s.Sender.TestReceiver(r.Context(), name)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, notFound("there is no receiver " + short(name))
+		return nil, s.unknownReceiver(name)
 	}
 	if errors.Is(err, context.Canceled) {
 		return nil, err
@@ -120,7 +141,7 @@ func (s *Server) postReceiverEnable(r *http.Request) (any, error) {
 	name := mux.Vars(r)["name"]
 	if err := s.Sender.EnableReceiver(r.Context(), name); err != nil {
 		if errors.Is(err, store.ErrNotFound) {
-			return nil, notFound("there is no receiver " + short(name))
+			return nil, s.unknownReceiver(name)
 		}
 		return nil, err
 	}

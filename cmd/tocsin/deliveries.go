@@ -173,12 +173,22 @@ func (h *where) post(ctx context.Context, w world, path string, wait time.Durati
 	})
 }
 
+// commandsFor names a command where a daemon's answer names the request that it
+// makes.
+func commandsFor(text string) string {
+	return strings.NewReplacer(
+		"GET /api/v1/alerts lists them", "tocsin alerts lists those that fire",
+		"GET /api/v1/silences lists them", "tocsin silence list lists those that have not ended",
+		"GET /api/v1/deliveries lists them", "tocsin deliveries lists them",
+	).Replace(text)
+}
+
 // askFailed says why a question was not answered: 1 for what is not there, 2 for
 // a daemon that could not be asked.
 func askFailed(err error) error {
 	var refused *daemonRefused
 	if errors.As(err, &refused) && (refused.status == http.StatusNotFound || refused.status == http.StatusConflict) && refused.code != "" {
-		return &exitError{exitMistakes, refused.text}
+		return &exitError{exitMistakes, commandsFor(refused.text)}
 	}
 	var exit *exitError
 	if errors.As(err, &exit) {

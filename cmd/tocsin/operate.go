@@ -17,6 +17,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/configs"
+	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/internal/client"
 	"github.com/tocsin-dev/tocsin/internal/units"
 )
@@ -45,7 +46,7 @@ func (a *operateAsk) flagsOfWho(cmd *cobra.Command) {
 
 func (a *operateAsk) flagsOfEnd(cmd *cobra.Command, otherwise string) {
 	cmd.Flags().StringVar(&a.lasts, "for", "", "how `LONG`, as in 30m, 2h or 1d12h"+otherwise)
-	cmd.Flags().StringVar(&a.until, "until", "", "until when instead: a `TIME` such as 2024-01-15T10:00:00Z")
+	cmd.Flags().StringVar(&a.until, "until", "", "until when instead: a `TIME` such as 2024-01-15T10:00:00Z or '2024-01-15 10:00' in UTC")
 }
 
 // who is the name that the record gets.
@@ -59,10 +60,11 @@ func (a *operateAsk) end(doc map[string]any, until, otherwise string) error {
 	case a.lasts != "" && a.until != "":
 		return &exitError{exitUnread, "give --for or --until, not both"}
 	case a.until != "":
-		if _, err := time.Parse(time.RFC3339, a.until); err != nil {
-			return &exitError{exitUnread, fmt.Sprintf("--until %q is not a time such as 2024-01-15T10:00:00Z", a.until)}
+		at, err := route.ParseMoment(a.until, time.UTC)
+		if err != nil {
+			return &exitError{exitUnread, fmt.Sprintf("--until %q is not a time such as 2024-01-15T10:00:00Z, or '2024-01-15 10:00' in UTC", a.until)}
 		}
-		doc[until] = a.until
+		doc[until] = at.Format(time.RFC3339Nano)
 		return nil
 	}
 	lasts := cmp.Or(a.lasts, otherwise)
@@ -216,10 +218,12 @@ func (a *operateAsk) takeUp(ctx context.Context, w world, args []string, snooze 
 	if err := a.checkOutput(); err != nil {
 		return err
 	}
-	doc := map[string]any{"by": a.who(w), "comment": a.comment}
+	doc, hint := map[string]any{"by": a.who(w), "comment": a.comment}, ""
 	switch matchers := slices.ContainsFunc(args, isMatcher); {
 	case !matchers:
 		doc["alerts"] = args
+		// The slip at which the daemon finds nothing.
+		hint = "; by its name it is alertname=" + args[0]
 	case slices.ContainsFunc(args, func(arg string) bool { return !isMatcher(arg) }):
 		return &exitError{exitUnread, "name alerts by their ids or by labels, not by both"}
 	default:
@@ -235,6 +239,10 @@ func (a *operateAsk) takeUp(ctx context.Context, w world, args []string, snooze 
 		}
 	}
 	body, err := a.send(ctx, w, configs.ScopeOperate, http.MethodPost, "/api/v1/acks", doc)
+	var exit *exitError
+	if errors.As(err, &exit) && exit.code == exitMistakes && strings.Contains(exit.text, "there is no alert") {
+		return &exitError{exit.code, exit.text + hint}
+	}
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 const (
 	keptSilence = `{"id":"s1","state":"active","matchers":["category=\"cache\""],"starts_at":"2024-01-15T10:00:00.000Z","ends_at":"2124-01-15T12:00:00.000Z","updated_at":"2024-01-15T10:00:00.000Z","created_by":"ada","comment":"filling it","catches":1,"warnings":["it lasts long"]}`
 	oneAlert    = `{"id":"a1","rule":"cache-hit-rate","severity":"critical","labels":{"alertname":"cache-hit-rate","category":"cache","strategy":"USER_RUNS"},"receivers":["ops","pager"],"silenced_by":["s0"],"ack":{"by":"ada","comment":"","until":null}}`
+	listed      = `{"id":"a1","rule":"cache-hit-rate","severity":"critical","labels":{"alertname":"cache-hit-rate","strategy":"USER_RUNS"},"state":"firing","starts_at":"2024-01-15T10:00:00.000Z","status":{"silenced_by":["s0"],"inhibited_by":[],"muted_by":["nights"]},"ack":{"by":"ada","comment":"","until":null}}`
 )
 
 func TestWhatPeopleDoToAlerts(t *testing.T) {
@@ -54,6 +55,10 @@ func TestWhatPeopleDoToAlerts(t *testing.T) {
 		{"a bad beginning", []string{"silence", "add", "a=b", "--comment", "x", "--start", "now"}, "", 0, "", 2, []string{`--start "now" is not a time`}},
 		{"a list", []string{"silence", "list", "team=web"}, "GET /api/v1/silences?match=team%3Dweb", 200, `{"silences":[` + keptSilence + `]}`, 0, []string{"STATE   ENDS", "active  2124-01-15 12:00Z (in ", `{category="cache"}  ada  filling it  s1`}},
 		{"with those that ended", []string{"silence", "list", "--expired"}, "GET /api/v1/silences?state=pending%2Cactive%2Cexpired", 200, `{"silences":[]}`, 0, []string{"no silences"}},
+		{"until a time in UTC", []string{"silence", "add", "a=b", "--until", "2124-01-15 12:00", "--comment", "x", "--author", "ada"}, `POST /api/v1/silences {"comment":"x","created_by":"ada","ends_at":"2124-01-15T12:00:00Z","matchers":["a=b"]}`, 201, keptSilence, 0, []string{"silenced until 2124-01-15 12:00Z"}},
+		{"a rule in the place of an id", []string{"ack", "cache-hit-rate", "--author", "ada"}, `POST /api/v1/acks {"alerts":["cache-hit-rate"],"by":"ada","comment":""}`, 404, `{"error":{"code":"not_found","message":"there is no alert \"cache-hit-rate\"; GET /api/v1/alerts lists them"}}`, 1, []string{"tocsin alerts lists those that fire; by its name it is alertname=cache-hit-rate"}},
+		{"what fires", []string{"alerts", "category=cache"}, "GET /api/v1/alerts?match=category%3Dcache", 200, `{"alerts":[` + listed + `]}`, 0, []string{"STATE   SEVERITY  ALERT", "firing  critical  cache-hit-rate  {strategy=\"USER_RUNS\"}", "silenced, muted in nights, acknowledged by ada  a1"}},
+		{"nothing fires", []string{"alerts"}, "GET /api/v1/alerts", 200, `{"alerts":[]}`, 0, []string{"no alerts"}},
 		{"a preview", []string{"silence", "preview", "category=cache"}, `POST /api/v1/silences/preview {"matchers":["category=cache"]}`, 200, `{"count":3,"alerts":[` + oneAlert + `]}`, 0, []string{"3 alerts fire that this would hold back\n\n", `  critical  cache-hit-rate  {strategy="USER_RUNS"}  to ops, pager  (silenced already)`, "and 2 more"}},
 		{"a preview of nothing", []string{"silence", "preview", "a=b"}, `POST /api/v1/silences/preview {"matchers":["a=b"]}`, 200, `{"count":0,"alerts":[]}`, 0, []string{"no alert fires"}},
 		{"longer", []string{"silence", "extend", "s1", "--for", "30m"}, `POST /api/v1/silences/s1/extend {"duration":"30m"}`, 200, keptSilence, 0, []string{"silenced until 2124-01-15 12:00Z"}},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/configs"
+	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/internal/units"
 )
 
@@ -64,7 +65,7 @@ Exit status: 0, 1 when the silence is refused, 2 when the daemon could not be as
 	ask.flags(cmd)
 	ask.flagsOfWho(cmd)
 	ask.flagsOfEnd(cmd, "; 1h where it is left out")
-	cmd.Flags().StringVar(&start, "start", "", "from a `TIME` on such as 2024-01-15T10:00:00Z; now where it is left out")
+	cmd.Flags().StringVar(&start, "start", "", "from a `TIME` on such as 2024-01-15T10:00:00Z or '2024-01-15 10:00' in UTC; now where it is left out")
 	return cmd
 }
 
@@ -84,10 +85,11 @@ func (a *operateAsk) silence(ctx context.Context, w world, args []string, start 
 		return err
 	}
 	if start != "" {
-		if _, err := time.Parse(time.RFC3339, start); err != nil {
-			return &exitError{exitUnread, fmt.Sprintf("--start %q is not a time such as 2024-01-15T10:00:00Z", start)}
+		at, err := route.ParseMoment(start, time.UTC)
+		if err != nil {
+			return &exitError{exitUnread, fmt.Sprintf("--start %q is not a time such as 2024-01-15T10:00:00Z, or '2024-01-15 10:00' in UTC", start)}
 		}
-		doc["starts_at"] = start
+		doc["starts_at"] = at.Format(time.RFC3339Nano)
 	}
 	return a.put(ctx, w, "/api/v1/silences", doc)
 }

@@ -26,6 +26,9 @@ func unknownCommand(root *cobra.Command, given string) error {
 // badFlag words what the flags' parser found.
 func badFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
+	if given := cmd.Flags().Arg(0); given != "" && cmd.HasSubCommands() {
+		return unknownCommand(cmd, given) // its flags are not this command's
+	}
 	if !errors.As(err, &unknown) {
 		return &exitError{exitUnread, fmt.Sprintf("%v; %s --help says more", err, cmd.CommandPath())}
 	}

@@ -74,6 +74,9 @@ func (h *where) each(w world, need configs.Scope, ask func(*client.Client) (json
 		}
 		return body, err
 	}
+	if h.from() == "" {
+		silent = append(silent, "or say where, with --config or --url")
+	}
 	return nil, errors.New(strings.Join(silent, "; "))
 }
 
