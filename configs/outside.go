@@ -41,7 +41,7 @@ func (e *External) Severity(label string) alert.Severity {
 		return alert.Critical
 	case "warning", "warn", "average", "ticket":
 		return alert.Warning
-	case "info", "information", "informational", "notice", "debug", "low":
+	case "info", "information", "informational", "notice", "debug", "low", "none":
 		return alert.Info
 	}
 	return severityOf(e.DefaultSeverity)

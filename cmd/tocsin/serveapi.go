@@ -177,25 +177,41 @@ func (v engineView) Receivers() []api.ReceiverStatus {
 	return out
 }
 
+// nameWidth is the column that the names of sources and receivers take.
+func nameWidth(c *configs.Config) int {
+	wide := 12
+	for i := range c.Sources {
+		wide = max(wide, len(c.Sources[i].Name))
+	}
+	for i := range c.Receivers {
+		wide = max(wide, len(c.Receivers[i].Name))
+	}
+	for i := range c.Skipped {
+		wide = max(wide, len(c.Skipped[i].Name))
+	}
+	return wide
+}
+
 // announce prints what is watched, what is not and how to add it, and where to
 // look.
 func (d *daemon) announce(out interface{ Write([]byte) (int, error) }) {
 	c := d.plan.config
 	fmt.Fprintf(out, "tocsin %s\n", version.String())
+	wide := nameWidth(c)
 	for _, s := range c.Sources {
-		fmt.Fprintf(out, "  watching      %-12s %s every %s\n", s.Name, s.Type, s.Interval)
+		fmt.Fprintf(out, "  watching      %-*s %s every %s\n", wide, s.Name, s.Type, s.Interval)
 	}
 	for _, s := range c.Skipped {
 		if !s.Receiver {
-			fmt.Fprintf(out, "  not watching  %-12s %s%s\n", s.Name, s.Type, howToAdd(s))
+			fmt.Fprintf(out, "  not watching  %-*s %s%s\n", wide, s.Name, s.Type, howToAdd(s))
 		}
 	}
 	for _, r := range c.Receivers {
-		fmt.Fprintf(out, "  telling       %-12s %s\n", r.Name, r.Type)
+		fmt.Fprintf(out, "  telling       %-*s %s\n", wide, r.Name, r.Type)
 	}
 	for _, s := range c.Skipped {
 		if s.Receiver {
-			fmt.Fprintf(out, "  not telling   %-12s %s%s\n", s.Name, s.Type, howToAdd(s))
+			fmt.Fprintf(out, "  not telling   %-*s %s%s\n", wide, s.Name, s.Type, howToAdd(s))
 		}
 	}
 	base := "http://" + d.listener.Addr().String()
