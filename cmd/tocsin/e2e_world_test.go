@@ -28,6 +28,9 @@ import (
 const patience = 60 * time.Second
 
 func TestMain(m *testing.M) {
+	if os.Getenv(failpointChild) != "" {
+		os.Exit(playFailpoint())
+	}
 	code := m.Run()
 	if dir := builtIn.dir; dir != "" {
 		_ = os.RemoveAll(dir)
