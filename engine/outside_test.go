@@ -65,6 +65,9 @@ func TestWhoPostsTheSameIsAnsweredWhenItIsStored(t *testing.T) {
 				<-s.began
 				second := post(tt.both)
 				synctest.Wait()
+				if len(first) > 0 {
+					t.Fatalf("%s: the first is answered %v while it is being written", tt.name, <-first)
+				}
 				if len(second) > 0 {
 					t.Fatalf("%s: the second is answered %v while the first is being written", tt.name, <-second)
 				}

@@ -47,8 +47,9 @@ type outside struct {
 	client *http.Client
 	random *rand.Rand
 
-	due    atomic.Int64 // how many alerts may have begun
-	alerts []*posted    // all that began, the sender's own until it has ended
+	due    atomic.Int64  // how many alerts may have begun
+	took   chan struct{} // 1 deep: something was answered 200
+	alerts []*posted     // all that began, the sender's own until it has ended
 
 	mu       sync.Mutex
 	silences map[string]string // by id, how they stand; "" where nobody knows
@@ -61,7 +62,7 @@ func newOutside(t *testing.T, random *rand.Rand) *outside {
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &outside{
-		t: t, client: &http.Client{Timeout: patience, Transport: transport}, random: random,
+		t: t, took: make(chan struct{}, 1), client: &http.Client{Timeout: patience, Transport: transport}, random: random,
 		silences: map[string]string{}, acks: map[string]string{}, unsure: map[string]string{},
 	}
 }
@@ -85,6 +86,12 @@ func (o *outside) ask(method, path, body string) (status int, text string) {
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return 0, ""
+	}
+	if resp.StatusCode == http.StatusOK {
+		select {
+		case o.took <- struct{}{}:
+		default:
+		}
 	}
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable:

@@ -93,6 +93,9 @@ func TestHundredsOfKillsLoseNothing(t *testing.T) {
 	for i := range kills {
 		c.outside.due.Store(int64(alerts * (i + 1) / kills))
 		c.liveFor(time.Duration(c.random.Int64N(int64(700 * time.Millisecond))))
+		if i%2 == 0 {
+			c.awaitAnswer()
+		}
 		c.kill()
 	}
 	close(stop)
@@ -196,6 +199,19 @@ func (c *crash) liveFor(life time.Duration) {
 		if m := listening.FindStringSubmatch(c.daemon.out.String()); m != nil && c.outside.base.Load() == nil {
 			c.outside.base.Store(&m[1])
 		}
+	}
+}
+
+// awaitAnswer waits until the daemon has acknowledged something, if it does so
+// soon: that is the moment at which it must be on the disk.
+func (c *crash) awaitAnswer() {
+	select {
+	case <-c.outside.took: // an older one
+	default:
+	}
+	select {
+	case <-c.outside.took:
+	case <-time.After(100 * time.Millisecond):
 	}
 }
 
