@@ -44,7 +44,6 @@ type Registry struct {
 // or its expiry must be kept.
 type Transition struct {
 	Record *Record
-	Alert  alert.Alert
 	Kind   alert.EventKind
 }
 
@@ -150,7 +149,7 @@ func (r *Registry) Post(p *alert.Posted, now time.Time) (t Transition, ok bool) 
 		heap.Push(&r.agenda, due{rec.noted, rec})
 	}
 	r.unstored[fp] = true
-	return Transition{Record: rec, Alert: rec.Alert(), Kind: kind}, true
+	return Transition{Record: rec, Kind: kind}, true
 }
 
 // begin is the millisecond of a new occurrence's id, another than that of one
@@ -183,7 +182,7 @@ func (r *Registry) end(rec *Record, at int64, why reason, now time.Time) Transit
 		startsAt: rec.startsAt, updatedAt: now.UnixNano(), endsAt: max(at, rec.startsAt), reason: why, noted: rec.noted,
 	}
 	over.expires.Store(rec.expires.Load())
-	return Transition{Record: over, Alert: over.Alert(), Kind: alert.EventResolved}
+	return Transition{Record: over, Kind: alert.EventResolved}
 }
 
 // Tick ends what has expired, and returns those whose later expiry must be
@@ -200,7 +199,7 @@ func (r *Registry) Tick(now time.Time) []Transition {
 		if at > now.UnixNano() {
 			rec.noted = at
 			heap.Push(&r.agenda, due{at, rec})
-			out = append(out, Transition{Record: rec, Alert: rec.Alert()})
+			out = append(out, Transition{Record: rec})
 			continue
 		}
 		why := endUnheard
