@@ -105,14 +105,26 @@ func TestSetsAreReadAsAlertmanagerDoes(t *testing.T) {
 		{`{foo=bar`, `{foo="bar"}`},
 		{`foo=two words`, `{foo="two words"}`},
 		{`instance=~"web-\d+"`, `{instance=~"web-\\d+"}`},
+		{`{foo=~"\d\",x",a=b}`, `{foo=~"\\d\",x",a="b"}`},
 		{`{foo=bar\w}`, `{foo="bar\\w"}`},
 		{`{foo=:b}`, `{foo=":b"}`},
 		// Both do, and the older one is meant.
 		{`{foo="\xf0\x9f"}`, `{foo="\\xf0\\x9f"}`},
 		{`{foo=~"\bweb\b"}`, `{foo=~"\\bweb\\b"}`},
 		// Neither does.
-		{`,`, `-`}, {`{,}`, `-`}, {`{`, `{}`}, {`}`, `{}`}, {`foo`, `-`}, {`{foo!bar}`, `-`}, {`foo=bar,,a=b`, `-`},
-		{`{"foo"="bar\w"}`, `-`}, {`{"foo"="\xf0\x9f"}`, `-`}, {`{foo=:"bar"}`, `-`}, {`foo="a`, `-`}, {`{"foo"=bar`, `-`}, {`"foo"=bar}`, `-`},
+		{`,`, `-`},
+		{`{,}`, `-`},
+		{`{`, `{}`},
+		{`}`, `{}`},
+		{`foo`, `-`},
+		{`{foo!bar}`, `-`},
+		{`foo=bar,,a=b`, `-`},
+		{`{"foo"="bar\w"}`, `-`},
+		{`{"foo"="\xf0\x9f"}`, `-`},
+		{`{foo=:"bar"}`, `-`},
+		{`foo="a`, `-`},
+		{`{"foo"=bar`, `-`},
+		{`"foo"=bar}`, `-`},
 		{`foo=~"("`, `-`},
 	} {
 		got := "-"

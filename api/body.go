@@ -132,16 +132,17 @@ func (b *body) texts(name string, limit int) []string {
 // maxMatchers is how many matchers one set may have.
 const maxMatchers = 50
 
-// matchers returns label matchers in Alertmanager's notation.
+// matchers returns label matchers in Alertmanager's notation, each text one or a
+// set in braces.
 func (b *body) matchers(name string) alert.Matchers {
 	var all alert.Matchers
 	for i, given := range b.texts(name, maxMatchers) {
-		m, err := alert.ParseMatcher(given)
+		set, err := alert.ParseMatchers(given)
 		if err != nil {
 			b.mistake("%s[%d]: %s", name, i, cut(err.Error(), 200))
 			continue
 		}
-		all = append(all, m)
+		all = append(all, set...)
 	}
 	return all
 }
@@ -181,8 +182,13 @@ func (b *body) end(moment, duration string, from time.Time) time.Time {
 	switch {
 	case b.has(moment) && b.has(duration):
 		b.mistake("%s and %s: give one of them", moment, duration)
+	case lasts > 0 && from.Add(lasts).Year() > lastYear:
+		b.mistake("%s: ends after the year %d", duration, lastYear)
 	case lasts > 0:
 		return from.Add(lasts)
 	}
 	return at
 }
+
+// lastYear is the last that RFC 3339 can write.
+const lastYear = 9999

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -107,17 +108,19 @@ gather:
 // them.
 func (e *Engine) noteOutside(c *store.Change, transitions []external.Transition, now time.Time) {
 	e.stats.Transitions += uint64(len(transitions))
-	for i := range transitions {
-		t := &transitions[i]
-		c.Alerts = append(c.Alerts, t.Alert)
+	c.Alerts = slices.Grow(c.Alerts, len(transitions))
+	c.Events = slices.Grow(c.Events, len(transitions))
+	for _, t := range transitions {
+		c.Alerts = append(c.Alerts, t.Record.Alert())
+		a := &c.Alerts[len(c.Alerts)-1]
 		if t.Kind == "" {
-			e.dispatcher.RefreshBody(t.Alert.ID, t.Record)
+			e.dispatcher.RefreshBody(a.ID, t.Record)
 			continue
 		}
 		c.Events = append(c.Events, alert.Event{
-			AlertID: t.Alert.ID, At: now, Kind: t.Kind, Severity: t.Alert.Severity,
-			Value: alert.Unknown(), Threshold: alert.Unknown(), Reason: t.Alert.Reason,
+			AlertID: a.ID, At: now, Kind: t.Kind, Severity: a.Severity,
+			Value: alert.Unknown(), Threshold: alert.Unknown(), Reason: a.Reason,
 		})
-		e.dispatcher.ApplyBody(&t.Alert, t.Record, t.Kind, now)
+		e.dispatcher.ApplyBody(a, t.Record, t.Kind, now)
 	}
 }

@@ -82,6 +82,8 @@ func (e *AnswerError) HTTPStatus() int { return e.Status }
 //     seconds or a date), at most MaxRetryAfter;
 //   - 401, 403, 404, 407, 409 and 423 may pass too: so a proxy answers for a
 //     receiver that is being deployed, and a door whose key is being changed;
+//   - an address to which nothing is sent (see Addresses) may pass, because what
+//     leads there is a name whose address is mended in the DNS;
 //   - redirects are not followed: a message with secrets goes where the
 //     operator sent it, and nowhere else. They and every other status are
 //     Permanent.
@@ -198,6 +200,10 @@ func (r *Request) networkError(err error) error {
 	text := r.URL.Redacted() + ": " + r.clean(err.Error())
 	if errors.Is(err, context.DeadlineExceeded) {
 		text = r.URL.Redacted() + ": no answer before the deadline"
+	}
+	// It may pass: the next answer of the DNS can be another.
+	if refused := (*httpx.AddressError)(nil); errors.As(err, &refused) {
+		text = r.URL.Redacted() + ": " + refused.Error()
 	}
 	return &networkError{text: text, err: err}
 }

@@ -209,6 +209,8 @@ func Builtin() []Metric {
 		{"source.blind", "", State, "1 while the source answers that the monitor may not look", []string{"type"}},
 
 		{"tocsin.config_ok", "", State, "1 while what runs is what the files say, 0 while an edit of them is refused", nil},
+		{"heartbeat.age", "s", Gauge, "how long ago the last heartbeat came, or since when it is waited for", []string{"heartbeat"}},
+		{"heartbeat.late", "", State, "1 while a heartbeat is late", []string{"heartbeat"}},
 		{"tocsin.receiver_disabled", "", State, "1 while a receiver is disabled, for it answered 410", []string{"receiver"}},
 		{"tocsin.receiver_waiting", "s", Gauge, "how long notifications have waited while none was sent; 0 when none wait", []string{"receiver"}},
 		{"tocsin.store_damaged", "", State, "1 when a damaged database was set aside at the start, 2 when damage was met since, else 0", nil},

@@ -156,8 +156,32 @@ func appendLabels(b []byte, ls alert.Labels) []byte {
 	return append(b, '}')
 }
 
+// appendTime writes timeLayout, which AppendFormat would read anew for each of
+// three times an alert.
 func appendTime(b []byte, t time.Time) []byte {
-	return append(t.UTC().AppendFormat(append(b, '"'), timeLayout), '"')
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return append(t.AppendFormat(append(b, '"'), timeLayout), '"')
+	}
+	hour, minute, second := t.Clock()
+	b = append(b, '"')
+	b = appendDigits(b, year, 4)
+	b = appendDigits(append(b, '-'), int(month), 2)
+	b = appendDigits(append(b, '-'), day, 2)
+	b = appendDigits(append(b, 'T'), hour, 2)
+	b = appendDigits(append(b, ':'), minute, 2)
+	b = appendDigits(append(b, ':'), second, 2)
+	b = appendDigits(append(b, '.'), t.Nanosecond()/1e6, 3)
+	return append(b, 'Z', '"')
+}
+
+// appendDigits writes a number with leading zeros.
+func appendDigits(b []byte, n, width int) []byte {
+	for scale := [...]int{1, 10, 100, 1000}[width-1]; scale > 0; scale /= 10 {
+		b = append(b, byte('0'+n/scale%10))
+	}
+	return b
 }
 
 const hexDigits = "0123456789abcdef"

@@ -33,7 +33,7 @@ func TestFilters(t *testing.T) {
 		`a=~(`:            "error parsing regexp: missing closing ): `^(?:()$`",
 		`a="b`:            `matcher value contains unescaped double quote: "b`,
 		`a=b"`:            `matcher value contains unescaped double quote: b"`,
-		"a=\xff":          "\"a\"=\"\\xff\"", // by the newer syntax
+		"a=\xff":          `"a"="\xff"`, // by the newer syntax
 		`"a b"=c,"d"=e`:   `bad matcher format: "a b"=c,"d"=e`,
 	} {
 		got, err := Filter([]string{text})

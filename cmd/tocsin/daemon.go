@@ -29,6 +29,7 @@ import (
 	"github.com/tocsin-dev/tocsin/internal/watch"
 	"github.com/tocsin-dev/tocsin/notifiers"
 	"github.com/tocsin-dev/tocsin/source"
+	"github.com/tocsin-dev/tocsin/source/heartbeat"
 	"github.com/tocsin-dev/tocsin/source/push"
 	"github.com/tocsin-dev/tocsin/store"
 	"github.com/tocsin-dev/tocsin/store/sqlite"
@@ -71,6 +72,7 @@ type daemon struct {
 	watcher *watch.Watcher
 	reload  atomic.Pointer[reloadState]
 	pulses  pulses
+	heart   *heartbeat.Monitor
 	// retell holds one when the sample of how the files stand is wanted now.
 	retell chan struct{}
 }
@@ -120,7 +122,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 		HistoryRetention: p.config.Store.Retention.History, SamplesRetention: p.config.Store.Retention.Samples,
 		DeliveriesRetention: min(p.config.Store.Retention.Deliveries, p.config.Store.Retention.History), MaxStoreBytes: int64(p.config.Store.Retention.Size),
 	})
-	if err := d.buildSources(p.config); err != nil {
+	if err := errors.Join(d.buildSources(p.config), d.openHeartbeats(ctx, p.config)); err != nil {
 		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
 	}
 	d.registerMetrics()
@@ -298,6 +300,7 @@ func (d *daemon) run(ctx context.Context) error {
 		d.mu.Unlock()
 		beside.Go(func() { _ = d.watcher.Run(ctx, d.reloadChanged) }) // returns ctx's error
 		beside.Go(func() { d.tellOfItself(ctx) })
+		beside.Go(func() { returnMemory(ctx) })
 		beside.Go(func() { d.runPulses(ctx) })
 		select {
 		case <-ctx.Done():
@@ -321,6 +324,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if err := d.server.Shutdown(shut); err != nil {
 		failure = errors.Join(failure, d.server.Close())
 	}
+	failure = errors.Join(failure, d.stopHeartbeats(shut))
 	return errors.Join(failure, d.store.Close())
 }
 

@@ -180,6 +180,7 @@ func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
 	}
 	specs = append(specs, refusedRule(c.Reload.AlertAfter, ""))
 	specs = append(specs, receiverRules()...)
+	specs = append(specs, heartbeatRules(c.Heartbeats)...)
 	specs = append(specs, storeRules()...)
 	var out []*rule.Rule
 	for _, spec := range specs {

@@ -75,6 +75,8 @@ on the console.
   tocsin check --config configs/embedded.yaml    find every mistake
   tocsin test rules.yaml rules.test.yaml         run the rules' tests
   tocsin explain cache-hit-rate                  ask the daemon why a rule fires, or not
+  tocsin explain-alert ID                        ask it what became of an alert
+  tocsin silence add category=cache --for 2h     hold back what it would tell
   tocsin routes test severity=critical           say whom an alert would reach
   tocsin demo                                    watch an incident, with no server installed`,
 		Version: versionLine(), Args: cobra.ArbitraryArgs,
@@ -92,7 +94,7 @@ on the console.
 	root.SetErr(w.stderr)
 	root.SetVersionTemplate("{{ .Version }}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newRoutes(w), newDeliveries(w), newReceivers(w), newSchema(w), newDemo(w), newVersion(w))
+	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newExplainAlert(w), newSilence(w), newAck(w), newSnooze(w), newUnack(w), newRoutes(w), newDeliveries(w), newReceivers(w), newImport(w), newSchema(w), newDemo(w), newVersion(w))
 	plainUsage(root)
 	return root
 }

@@ -70,6 +70,9 @@ func (d *daemon) apply(ctx context.Context, p *plan) error {
 		return fail("rules", err)
 	}
 	d.plan, d.refusal = p, ""
+	if err := d.configureHeartbeats(context.WithoutCancel(ctx), p.config); err != nil {
+		d.log.Warn("heartbeats are not stored: after a restart those that are new are waited for anew", "error", err)
+	}
 	d.exchangeAPI()
 	d.exchangePulses(p.config)
 	return nil

@@ -137,7 +137,7 @@ func firstMistake(err error) string {
 func (d *daemon) tellOfItself(ctx context.Context) {
 	for {
 		d.mu.Lock()
-		every := ownInterval(d.plan.config.Reload.AlertAfter)
+		every := min(ownInterval(d.plan.config.Reload.AlertAfter), heartbeatInterval(d.plan.config.Heartbeats))
 		d.mu.Unlock()
 		now := time.Now()
 		batch := source.Batch{Source: ownSource, Type: "tocsin", At: now, Samples: d.ownSamples(now), Interval: every}
@@ -177,7 +177,8 @@ func (d *daemon) storeDamage() float64 {
 	return 0
 }
 
-// ownSamples are how the files, the store and the receivers stand.
+// ownSamples are how the files, the store, the receivers and the heartbeats
+// stand.
 func (d *daemon) ownSamples(now time.Time) []alert.Sample {
 	own := alert.LabelsOf(alert.LabelSource, ownSource)
 	out := []alert.Sample{
@@ -188,6 +189,7 @@ func (d *daemon) ownSamples(now time.Time) []alert.Sample {
 	d.mu.Lock()
 	receivers := d.plan.config.Receivers
 	d.mu.Unlock()
+	out = append(out, d.heart.Samples(own, now)...)
 	standing := d.outbox.Status()
 	for _, r := range receivers {
 		s, labels := standing[r.Name], own.With("receiver", r.Name)

@@ -20,7 +20,7 @@ func (d *daemon) newAPI() *api.Server {
 	options := api.Options{
 		Board: d.board, Engine: engineView{d}, Explainer: engineView{d}, History: d.store, Deliveries: d.store, Sender: sender{d},
 		ResolveTimeout: c.External.ResolveTimeout, Router: d.engine, Poster: d.engine, Operator: d.engine,
-		AlertExplainer: d.engine, Keys: map[string]api.KeyScanner{},
+		AlertExplainer: d.engine, Heart: heartView{d}, Keys: map[string]api.KeyScanner{},
 		Reloader: d, RuleFiles: ruleFiles{d}, LastReload: d.lastReload, Ready: d.ready, Gatherer: d.registry, Registerer: d.registry, Log: d.log,
 		Limits: api.Limits{ReadTimeout: c.Server.ReadTimeout},
 		Listen: d.listener.Addr().String(), ExternalURL: c.ExternalURL(), Version: version.String(), Services: map[string]string{},

@@ -11,7 +11,11 @@ import (
 	"github.com/tocsin-dev/tocsin/internal/units"
 )
 
-// Flush looks at every group that is due and queues what its receivers have
+// maxToldAtOnce is about how many alerts one Flush tells of. What is beyond it
+// stays due: so the first of a storm are on their way while the rest is written.
+const maxToldAtOnce = 5000
+
+// Flush looks at the groups that are due and queues what their receivers have
 // not been told.
 func (d *Dispatcher) Flush(now time.Time) {
 	d.warnings(now)
@@ -31,10 +35,19 @@ func (d *Dispatcher) Flush(now time.Time) {
 		d.flushEnds(g, now)
 	}
 	var plans []plan
+	told := 0
 	again := map[*group]time.Time{} // when what a look left must be looked at
-	for _, g := range due {
+	for i, g := range due {
+		if told >= maxToldAtOnce {
+			for _, rest := range due[i:] {
+				d.agenda.set(rest, rest.record.FlushAt)
+			}
+			due = due[:i]
+			break
+		}
 		g.held = false
 		plans = d.plans(plans, g, again, now)
+		told += len(g.entries)
 	}
 	d.send(plans, again, now)
 	for _, g := range due {

@@ -4,6 +4,7 @@
 package client
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -111,7 +112,7 @@ func (c *Client) Patient(timeout time.Duration) *Client {
 // answer of another status than 200 is an *Error, for none an
 // *UnreachableError.
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (json.RawMessage, error) {
-	return c.do(ctx, http.MethodGet, path, query, http.StatusOK)
+	return c.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil)
 }
 
 // Post asks for something to be done, without a body, and returns the answer's
@@ -121,14 +122,27 @@ func (c *Client) Post(ctx context.Context, path string, also ...int) (json.RawMe
 	return c.do(ctx, http.MethodPost, path, nil, also...)
 }
 
-func (c *Client) do(ctx context.Context, method, path string, query url.Values, wanted ...int) (json.RawMessage, error) {
-	address := c.base + path
-	if method == http.MethodGet {
-		address += "?" + query.Encode()
+// Send asks for something to be done with what the document says, which may be
+// nil, and returns the answer's JSON; nil for a success without an answer. The
+// errors are those of Get.
+func (c *Client) Send(ctx context.Context, method, path string, document any) (json.RawMessage, error) {
+	var body []byte
+	if document != nil {
+		var err error
+		if body, err = json.Marshal(document); err != nil {
+			return nil, fmt.Errorf("the question: %w", err)
+		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, http.NoBody)
+	return c.do(ctx, method, path, body)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte, wanted ...int) (json.RawMessage, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, secret.CleanError(err)
+	}
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if !c.token.Empty() {
 		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
@@ -141,9 +155,11 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 		return nil, &UnreachableError{c.base, secret.CleanError(err), c.http.Timeout}
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := httpx.ReadBody(res.Body, maxBodyBytes)
-	success := res.StatusCode == http.StatusOK || method == http.MethodPost && res.StatusCode/100 == 2
+	body, err = httpx.ReadBody(res.Body, maxBodyBytes)
+	success := res.StatusCode == http.StatusOK || method != http.MethodGet && res.StatusCode/100 == 2
 	switch {
+	case res.StatusCode == http.StatusNoContent && success:
+		return nil, nil
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("the answer of %s: %w", c.base, err)
 	case !success && slices.Contains(wanted, res.StatusCode) && json.Valid(body):

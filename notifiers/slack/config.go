@@ -1,13 +1,16 @@
 package slack
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tocsin-dev/tocsin/internal/httpx"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
+	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
 // Config is a receiver of type slack: by an incoming webhook, or by an app's
@@ -33,7 +36,13 @@ type Config struct {
 	Username  string `yaml:"username"`
 	IconEmoji string `yaml:"icon_emoji"` // as in :bell:
 
-	httpx.Options `yaml:",inline"`
+	notifiers.Addresses `yaml:",inline"`
+	httpx.Options       `yaml:",inline"`
+}
+
+// Client makes a client that goes where the configuration lets it.
+func (c *Config) Client(timeout time.Duration) (*http.Client, error) {
+	return c.HTTPClient(c.Options, timeout)
 }
 
 // What Broadcast may be.
@@ -71,6 +80,11 @@ func (c *Config) Validate() problem.List {
 	default:
 		ps.AddHint("broadcast", "want critical, firing or none", "%q is none of them", c.Broadcast)
 	}
+	path, to := "webhook_url", c.WebhookURL
+	if !c.Token.Empty() {
+		path, to = "api_url", c.apiURL()
+	}
+	ps = append(ps, c.ValidateAddresses(path, to)...)
 	ps = append(ps, c.Options.Validate()...)
 	return ps
 }

@@ -75,6 +75,7 @@ func functions() template.FuncMap {
 		"upper":    func(v any) string { return strings.ToUpper(fmt.Sprint(v)) },
 		"lower":    func(v any) string { return strings.ToLower(fmt.Sprint(v)) },
 		"join":     strings.Join,
+		"title":    notifiers.Title,
 	}
 }
 

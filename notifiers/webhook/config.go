@@ -3,9 +3,12 @@ package webhook
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"golang.org/x/net/http/httpguts"
@@ -14,6 +17,7 @@ import (
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
+	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
 // The formats of a body.
@@ -24,6 +28,11 @@ const (
 	// FormatStandard is {type, timestamp, data} as the Standard Webhooks
 	// specification recommends; data is the whole alert.Notification.
 	FormatStandard = "standard"
+	// FormatCloudEvents is a CloudEvent 1.0 in JSON, with the same data.
+	FormatCloudEvents = "cloudevents"
+	// FormatCloudEventsBinary has the event's attributes in headers, and its data
+	// alone as the body.
+	FormatCloudEventsBinary = "cloudevents-binary"
 	// FormatTemplate is what Body makes of the notification.
 	FormatTemplate = "template"
 )
@@ -34,26 +43,34 @@ const jsonType = "application/json"
 type Config struct {
 	// URL takes the requests: http:// or https://.
 	URL secret.URL `yaml:"url"`
-	// Format is alertmanager, standard or template; empty is alertmanager, or
-	// template when there is a Body.
+	// Format is alertmanager, standard, cloudevents, cloudevents-binary or
+	// template; empty is alertmanager, or template when there is a Body.
 	Format string `yaml:"format"`
 	Method string `yaml:"method"` // POST or PUT
 	// Body is a text/template over alert.Notification, with the functions
-	// json, quantity, duration, upper, lower and join.
+	// json, quantity, duration, upper, lower, join and title.
 	Body        string `yaml:"body"`
-	ContentType string `yaml:"content_type"` // empty is application/json
+	ContentType string `yaml:"content_type"` // empty is what the format has, most often application/json
 
 	// Secret signs by the Standard Webhooks specification, in every format:
 	// whsec_ and base64, base64 of 24 bytes or more, or any other text as it is.
 	Secret secret.String `yaml:"secret"`
 	// PreviousSecret signs too, so that receivers can change over one by one.
 	PreviousSecret secret.String `yaml:"previous_secret"`
+	// Secrets are both in one list instead, the new one first.
+	Secrets []secret.String `yaml:"secrets"`
 
 	// MaxAlerts is how many alerts one message carries; the rest is counted.
 	// 0 is all of them.
 	MaxAlerts int `yaml:"max_alerts"`
 
-	httpx.Options `yaml:",inline"`
+	notifiers.Addresses `yaml:",inline"`
+	httpx.Options       `yaml:",inline"`
+}
+
+// Client makes a client that goes where the configuration lets it.
+func (c *Config) Client(timeout time.Duration) (*http.Client, error) {
+	return c.HTTPClient(c.Options, timeout)
 }
 
 // Default returns the configuration before the operator's settings.
@@ -71,10 +88,17 @@ func (c *Config) format() string {
 }
 
 func (c *Config) contentType() string {
-	if c.ContentType == "" {
-		return jsonType
+	switch {
+	case c.ContentType != "":
+		return c.ContentType
+	case c.format() == FormatCloudEvents:
+		return cloudEventsType
 	}
-	return c.ContentType
+	return jsonType
+}
+
+func formats() []string {
+	return []string{FormatAlertmanager, FormatStandard, FormatCloudEvents, FormatCloudEventsBinary, FormatTemplate}
 }
 
 // Validate returns what is wrong with the configuration, the template's
@@ -84,9 +108,8 @@ func (c *Config) Validate() problem.List {
 	if _, err := httpx.ParseURL(c.URL, "http", "https"); err != nil {
 		ps.AddHint("url", "write for example https://host/hook", "%s", err)
 	}
-	formats := []string{FormatAlertmanager, FormatStandard, FormatTemplate}
 	switch c.format() {
-	case FormatAlertmanager, FormatStandard:
+	case FormatAlertmanager, FormatStandard, FormatCloudEvents, FormatCloudEventsBinary:
 		if c.Body != "" {
 			ps.AddHint("body", "take format away, or write format: template", "format %s has a body of its own", c.Format)
 		}
@@ -95,8 +118,8 @@ func (c *Config) Validate() problem.List {
 			ps.Add("body", "%s", err)
 		}
 	default:
-		ps.AddHint("format", problem.DidYouMean(c.Format, formats),
-			"unknown format %q; want %s", c.Format, strings.Join(formats, ", "))
+		ps.AddHint("format", problem.DidYouMean(c.Format, formats()),
+			"unknown format %q; want %s", c.Format, strings.Join(formats(), ", "))
 	}
 	if c.Method != "" && c.Method != http.MethodPost && c.Method != http.MethodPut {
 		ps.Add("method", "%q is not POST or PUT", c.Method)
@@ -108,6 +131,7 @@ func (c *Config) Validate() problem.List {
 		ps.Add("max_alerts", "must not be negative; 0 is all")
 	}
 	ps = append(ps, c.validateSecrets()...)
+	ps = append(ps, c.ValidateAddresses("url", c.URL)...)
 	ps = append(ps, c.Options.Validate()...)
 	return ps
 }
@@ -116,24 +140,46 @@ func (c *Config) Validate() problem.List {
 func (Config) JSONSchema() schema.Schema {
 	return schema.Object(schema.Schema{
 		"url":        schema.URL("http", "https"),
-		"format":     schema.Enum("", FormatAlertmanager, FormatStandard, FormatTemplate),
+		"format":     schema.Enum(append([]string{""}, formats()...)...),
 		"method":     schema.Enum("", http.MethodPost, http.MethodPut),
 		"max_alerts": schema.AtLeast(0),
 	}, "url")
 }
 
+// maxSecrets is how many sign one message: the new one and the old.
+const maxSecrets = 2
+
 func (c *Config) validateSecrets() problem.List {
 	var ps problem.List
-	if _, err := signer(c.Secret); err != nil {
-		ps.Add("secret", "%s", err)
+	check := func(path string, s secret.String) {
+		if _, err := signer(s); err != nil {
+			ps.Add(path, "%s", err)
+		}
 	}
-	if _, err := signer(c.PreviousSecret); err != nil {
-		ps.Add("previous_secret", "%s", err)
+	check("secret", c.Secret)
+	check("previous_secret", c.PreviousSecret)
+	for i, s := range c.Secrets {
+		check(fmt.Sprintf("secrets[%d]", i), s)
+	}
+	switch {
+	case len(c.Secrets) > maxSecrets:
+		ps.Add("secrets", "more than %d: the new one and the old", maxSecrets)
+	case len(c.Secrets) > 0 && (!c.Secret.Empty() || !c.PreviousSecret.Empty()):
+		ps.AddHint("secrets", "take the others away", "only one of secrets and secret can be used")
+	case len(c.Secrets) > 0 && c.Secrets[0].Empty():
+		ps.Add("secrets[0]", "empty: nothing would be signed with it")
 	}
 	if c.Secret.Empty() && !c.PreviousSecret.Empty() {
 		ps.Add("previous_secret", "there is no secret beside it")
 	}
 	return ps
+}
+
+// signing returns the secrets in force, the present one first; without any,
+// messages are not signed. One that is empty is left out.
+func (c *Config) signing() []secret.String {
+	all := append([]secret.String{c.Secret, c.PreviousSecret}, c.Secrets...)
+	return slices.DeleteFunc(all, func(s secret.String) bool { return s.Empty() })
 }
 
 // minKeyBytes is the shortest key that the Standard Webhooks specification

@@ -3,6 +3,7 @@ package webhook
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -10,16 +11,25 @@ import (
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
-// render makes the body of one message: the same notification gives the same
-// bytes.
-func (w *Notifier) render(n alert.Notification) ([]byte, error) {
+// render makes the body of one message, and the headers that belong to it: the
+// same notification gives the same bytes.
+func (w *Notifier) render(n alert.Notification) (body []byte, header http.Header, err error) {
 	switch w.cfg.format() {
 	case FormatTemplate:
-		return execute(w.body, &n)
+		body, err = execute(w.body, &n)
 	case FormatStandard:
-		return json.Marshal(standardPayload(n))
+		body, err = json.Marshal(standardPayload(n))
+	case FormatCloudEvents:
+		body, err = json.Marshal(cloudEventOf(&n))
+	case FormatCloudEventsBinary:
+		e := cloudEventOf(&n)
+		body, err = json.Marshal(e.Data)
+		header = e.header()
+	default:
+		body, err = json.Marshal(alertmanagerPayload(n))
+		body = append(body, '\n') // as Alertmanager's encoder ends
 	}
-	return json.Marshal(alertmanagerPayload(n))
+	return body, header, err
 }
 
 // message is Alertmanager's webhook message, version 4, field by field in its
@@ -69,7 +79,26 @@ func alertmanagerPayload(n alert.Notification) message {
 		m.Alerts[i] = alertmanagerAlert(&n, &n.Alerts[i])
 	}
 	m.CommonAnnotations = commonAnnotations(m.Alerts)
+	if notice := notice(&n); notice != "" {
+		m.CommonAnnotations[noticeAnnotation] = notice
+	}
 	return m
+}
+
+// noticeAnnotation is where the format, which knows news of one group only, says
+// that a message is another.
+const noticeAnnotation = "tocsin_notice"
+
+// notice says what a message is that is no news of one group; empty for one that
+// is.
+func notice(n *alert.Notification) string {
+	switch {
+	case n.Kind != alert.KindAlerts:
+		return string(n.Kind) + ": " + n.Reason
+	case n.Digest != nil:
+		return notifiers.Title(n)
+	}
+	return ""
 }
 
 func alertmanagerAlert(n *alert.Notification, a *alert.Alert) messageAlert {
@@ -85,6 +114,9 @@ func alertmanagerAlert(n *alert.Notification, a *alert.Alert) messageAlert {
 	if a.Active() {
 		out.Status, out.EndsAt = string(alert.Firing), time.Time{}
 	}
+	if a.Outside != nil { // as it was posted
+		out.GeneratorURL = a.Outside.GeneratorURL
+	}
 	return out
 }
 
@@ -92,6 +124,10 @@ func alertmanagerAlert(n *alert.Notification, a *alert.Alert) messageAlert {
 // What the rule gives itself is left as it is.
 func annotations(a *alert.Alert) map[string]string {
 	out := map[string]string{}
+	if a.Outside != nil { // as they were posted
+		maps.Copy(out, a.Annotations)
+		return out
+	}
 	text := notifiers.Message(a)
 	out["summary"], out["description"] = text, text
 	if a.Value.Known() {
@@ -130,16 +166,20 @@ type event struct {
 
 // eventData is the notification as receivers see it.
 type eventData struct {
-	ID          string       `json:"id"`
-	Receiver    string       `json:"receiver"`
-	GroupKey    string       `json:"group_key"`
-	GroupLabels alert.Labels `json:"group_labels"`
-	Status      alert.State  `json:"status"` // of the whole group
-	Reason      string       `json:"reason"`
-	Alerts      []eventAlert `json:"alerts"`
-	Truncated   int          `json:"truncated"`
-	StillFiring int          `json:"still_firing"`
-	ExternalURL string       `json:"external_url"`
+	ID          string        `json:"id"`
+	Kind        string        `json:"kind"`  // alerts, test, canary or warning
+	Title       string        `json:"title"` // one line
+	Receiver    string        `json:"receiver"`
+	GroupKey    string        `json:"group_key"`
+	GroupLabels alert.Labels  `json:"group_labels"`
+	Seq         int64         `json:"seq"`    // of the group's notifications to this receiver
+	Status      alert.State   `json:"status"` // of the whole group
+	Reason      string        `json:"reason"`
+	Alerts      []eventAlert  `json:"alerts"`
+	Truncated   int           `json:"truncated"`
+	StillFiring int           `json:"still_firing"`
+	Digest      *alert.Digest `json:"digest"` // null unless it tells of many groups at once
+	ExternalURL string        `json:"external_url"`
 }
 
 // eventAlert is one alert as receivers see it. A time that has not come is
@@ -168,38 +208,63 @@ type eventAlert struct {
 	Flapping    bool              `json:"flapping"`
 	Samples     []alert.Point     `json:"samples"` // those that led to it, oldest first
 	URL         string            `json:"url"`
+	// GeneratorURL is what an alert from outside was posted with; empty for our own.
+	GeneratorURL string `json:"generator_url"`
 }
 
 func standardPayload(n alert.Notification) event {
-	kind := alert.Resolved
-	if n.Fires() {
-		kind = alert.Firing
+	typed := "alert." + about(&n)
+	if n.Kind != alert.KindAlerts { // no news of an alert
+		typed = "tocsin." + about(&n)
 	}
+	return event{Type: typed, Timestamp: n.At.UTC(), Data: dataOf(&n)}
+}
+
+// about is what a notification is of, in a word: firing or resolved, or its kind
+// when it is no news of alerts.
+func about(n *alert.Notification) string {
+	switch {
+	case n.Kind != alert.KindAlerts:
+		return string(n.Kind)
+	case n.Fires():
+		return string(alert.Firing)
+	}
+	return string(alert.Resolved)
+}
+
+func dataOf(n *alert.Notification) eventData {
 	data := eventData{
-		ID: n.ID, Receiver: n.Receiver, GroupKey: n.GroupKey, GroupLabels: n.GroupLabels, Status: n.Status, Reason: n.Reason,
-		Alerts: make([]eventAlert, len(n.Alerts)), Truncated: n.Truncated, StillFiring: n.StillFiring, ExternalURL: n.ExternalURL,
+		ID: n.ID, Kind: string(n.Kind), Title: notifiers.Title(n), Receiver: n.Receiver, GroupKey: n.GroupKey, GroupLabels: n.GroupLabels, Seq: n.Seq,
+		Status: n.Status, Reason: n.Reason, Alerts: make([]eventAlert, len(n.Alerts)), Truncated: n.Truncated, StillFiring: n.StillFiring,
+		Digest: n.Digest, ExternalURL: n.ExternalURL,
+	}
+	if n.Kind == alert.KindAlerts {
+		data.Kind = "alerts"
 	}
 	for i := range n.Alerts {
-		a := &n.Alerts[i]
-		data.Alerts[i] = eventAlert{
-			ID: a.ID, Fingerprint: a.Fingerprint, Rule: a.Rule, Category: a.Category, Metric: a.Metric, Unit: a.Unit,
-			Labels: a.Labels, Annotations: a.Annotations, State: a.State, Severity: a.Severity, Worst: a.Worst,
-			Value: a.Value, Verb: a.Verb, Threshold: a.Threshold, Peak: a.Peak, Message: a.Message, Reason: a.Reason,
-			StartsAt: moment(a.StartsAt), EndsAt: moment(a.EndsAt), URL: notifiers.AlertURL(&n, a),
-			Duration: notifiers.Lasted(a, n.At).Seconds(), Flapping: a.Flapping(), Samples: a.Samples,
-		}
-		if a.Samples == nil {
-			data.Alerts[i].Samples = []alert.Point{}
-		}
-		if data.Alerts[i].Annotations == nil {
-			data.Alerts[i].Annotations = map[string]string{}
-		}
+		data.Alerts[i] = eventAlertOf(n, &n.Alerts[i])
 	}
-	about := "alert." + string(kind)
-	if n.Kind != alert.KindAlerts { // no news of an alert
-		about = "tocsin." + string(n.Kind)
+	return data
+}
+
+func eventAlertOf(n *alert.Notification, a *alert.Alert) eventAlert {
+	out := eventAlert{
+		ID: a.ID, Fingerprint: a.Fingerprint, Rule: a.Rule, Category: a.Category, Metric: a.Metric, Unit: a.Unit,
+		Labels: a.Labels, Annotations: a.Annotations, State: a.State, Severity: a.Severity, Worst: a.Worst,
+		Value: a.Value, Verb: a.Verb, Threshold: a.Threshold, Peak: a.Peak, Message: a.Message, Reason: a.Reason,
+		StartsAt: moment(a.StartsAt), EndsAt: moment(a.EndsAt), URL: notifiers.AlertURL(n, a),
+		Duration: notifiers.Lasted(a, n.At).Seconds(), Flapping: a.Flapping(), Samples: a.Samples,
 	}
-	return event{Type: about, Timestamp: n.At.UTC(), Data: data}
+	if a.Samples == nil {
+		out.Samples = []alert.Point{}
+	}
+	if a.Annotations == nil {
+		out.Annotations = map[string]string{}
+	}
+	if a.Outside != nil {
+		out.GeneratorURL = a.Outside.GeneratorURL
+	}
+	return out
 }
 
 // moment is nil for a time that has not come.

@@ -1,6 +1,7 @@
 // Package webhook tells any program that takes HTTP: in the format of
 // Alertmanager's webhook receiver, in that of the Standard Webhooks
-// specification, or in one that the operator writes as a template. It is
+// specification, as a CloudEvent, or in one that the operator writes as a
+// template. It is
 // called by the outbox and made in cmd/tocsin. It retries nothing, and a
 // retry carries the same webhook-id and the same body.
 package webhook
@@ -9,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,7 +20,6 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -61,18 +62,12 @@ func (w *Notifier) makeBody() (err error) {
 }
 
 func (w *Notifier) makeSigners() error {
-	present, err := signer(w.cfg.Secret)
-	if err != nil {
-		return err
-	}
-	previous, err := signer(w.cfg.PreviousSecret)
-	if err != nil {
-		return err
-	}
-	for _, s := range [...]*standardwebhooks.Webhook{present, previous} {
-		if s != nil {
-			w.signers = append(w.signers, s)
+	for _, text := range w.cfg.signing() {
+		s, err := signer(text)
+		if err != nil {
+			return err
 		}
+		w.signers = append(w.signers, s)
 	}
 	return nil
 }
@@ -80,7 +75,7 @@ func (w *Notifier) makeSigners() error {
 // Notify sends n as one message. A template that fails on it is Permanent:
 // the same notification would fail again.
 func (w *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.Receipt, error) {
-	body, err := w.render(limit(n, w.cfg.MaxAlerts))
+	body, own, err := w.render(limit(n, w.cfg.MaxAlerts))
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("webhook: body: %w", err))
 	}
@@ -88,6 +83,7 @@ func (w *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("webhook: %w", err))
 	}
+	maps.Copy(header, own)
 	receipt, err := notifiers.Post(ctx, w.client, notifiers.Request{
 		Method:      w.cfg.Method,
 		URL:         w.cfg.URL,
@@ -95,7 +91,7 @@ func (w *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 		Body:        body,
 		Options:     w.cfg.Options,
 		Header:      header,
-		Secrets:     []secret.String{w.cfg.Secret, w.cfg.PreviousSecret},
+		Secrets:     w.cfg.signing(),
 		UserAgent:   w.agent,
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -38,11 +39,14 @@ func TestConformance(t *testing.T) {
 				Headers:   map[string]secret.String{"X-Key": secret.New("header-s3cr3t")},
 			},
 		},
-		"put": {Method: http.MethodPut},
+		"put":                {Method: http.MethodPut},
+		"cloudevents":        {Format: FormatCloudEvents, Secrets: []secret.String{secret.New(present), secret.New(previous)}},
+		"cloudevents-binary": {Format: FormatCloudEventsBinary},
 	}
 	secrets := map[string][]string{
 		"alertmanager": {present, previous},
 		"standard":     {"bearer-s3cr3t"},
+		"cloudevents":  {present, previous},
 		"template": {
 			"basic-s3cr3t", "header-s3cr3t", base64.StdEncoding.EncodeToString([]byte("ops:basic-s3cr3t")),
 		},
@@ -81,14 +85,20 @@ func TestPayloadsReadAsTheGoldenFilesShow(t *testing.T) {
 	mixed := notifiertest.Sample(alert.Firing, 3)
 	mixed.Alerts[2] = notifiertest.Sample(alert.Resolved, 3).Alerts[2]
 	mixed.Alerts[1].Annotations = map[string]string{"summary": "the rule's own"}
-	for _, format := range [...]string{FormatAlertmanager, FormatStandard} {
+	digest, warning := notifiertest.Sample(alert.Firing, 2), notifiers.Test("hooks", "https://tocsin.example.com", "msg_warning", mixed.At)
+	digest.Digest, digest.Truncated, digest.GroupLabels, digest.GroupKey = &alert.Digest{Groups: 31, Alerts: 42}, 40, nil, "digest"
+	warning.Kind, warning.Reason = alert.KindWarning, "silence {team=\"web\"} by ada ends at 11:00:00"
+	for _, format := range [...]string{FormatAlertmanager, FormatStandard, FormatCloudEvents} {
 		for name, n := range map[string]alert.Notification{
 			"firing":   notifiertest.Sample(alert.Firing, 1),
 			"resolved": notifiertest.Sample(alert.Resolved, 1),
 			"mixed":    mixed,
+			"digest":   digest,
+			"warning":  warning,
+			"outside":  outside(),
 		} {
 			m := deliver(t, Config{Format: format}, n)
-			if got := m.Header.Get("Content-Type"); got != "application/json" {
+			if got := m.Header.Get("Content-Type"); got != map[bool]string{true: cloudEventsType, false: jsonType}[format == FormatCloudEvents] {
 				t.Errorf("Content-Type = %q", got)
 			}
 			notifiertest.GoldenJSON(t, format+"_"+name+".json", json.RawMessage(m.Body))
@@ -196,6 +206,9 @@ func TestSignaturesVerifyWithTheLibraryOfTheSpecification(t *testing.T) {
 		"without whsec_":   {Config{Secret: secret.New(strings.TrimPrefix(present, "whsec_"))}, true, false},
 		"raw":              {Config{Secret: secret.New(previous)}, false, true},
 		"rotation":         {both, true, true},
+		"a list of two":    {Config{Secrets: []secret.String{secret.New(present), secret.New(previous)}}, true, true},
+		"a list of one":    {Config{Secrets: []secret.String{secret.New(present)}}, true, false},
+		"cloudevents":      {Config{Format: FormatCloudEvents, Secret: both.Secret}, true, false},
 		"standard format":  {Config{Format: FormatStandard, Secret: both.Secret}, true, false},
 		"template":         {Config{Body: "{{ .ID }}", ContentType: "text/plain", Secret: both.Secret}, true, false},
 		"no secret at all": {Config{}, false, false},
@@ -272,7 +285,7 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		{"valid", func(*Config) {}, ""},
 		{"no url", func(c *Config) { c.URL = secret.URL{} }, "url: missing"},
 		{"other scheme", func(c *Config) { c.URL = secret.NewURL("file:///s3cr3t") }, "url: does not begin with http"},
-		{"format", func(c *Config) { c.Format = "standrad" }, `format: unknown format "standrad"; want alertmanager, standard, template; did you mean "standard"?`},
+		{"format", func(c *Config) { c.Format = "standrad" }, `format: unknown format "standrad"; want alertmanager, standard, cloudevents, cloudevents-binary, template; did you mean "standard"?`},
 		{"body beside format", func(c *Config) { c.Format, c.Body = "standard", "x" }, "body: format standard has a body of its own"},
 		{"no body", func(c *Config) { c.Format = "template" }, "body: missing"},
 		{"syntax", func(c *Config) { c.Body = "{{ .Alerts" }, "body: template: body:1: unclosed action"},
@@ -287,6 +300,23 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		{"content type", func(c *Config) { c.ContentType = "json please" }, "content_type: "},
 		{"secret", func(c *Config) { c.Secret = secret.New("whsec_s3cr3t!") }, "secret: what follows whsec_ is not base64"},
 		{"previous alone", func(c *Config) { c.PreviousSecret = secret.New("x") }, "previous_secret: there is no secret beside it"},
+		{"three secrets", func(c *Config) {
+			c.Secrets = []secret.String{secret.New("a"), secret.New("b"), secret.New("c")}
+		}, "secrets: more than 2: the new one and the old"},
+		{"secrets beside secret", func(c *Config) {
+			c.Secret, c.Secrets = secret.New("a"), []secret.String{secret.New("b")}
+		}, "secrets: only one of secrets and secret can be used"},
+		{"a new secret that is not set", func(c *Config) { c.Secrets = []secret.String{{}, secret.New("b")} }, "secrets[0]: empty"},
+		{"a bad one of two", func(c *Config) {
+			c.Secrets = []secret.String{secret.New("a"), secret.New("whsec_s3cr3t!")}
+		}, "secrets[1]: what follows whsec_ is not base64"},
+		{"no old secret any more", func(c *Config) { c.Secrets = []secret.String{secret.New("a"), {}} }, ""},
+		{"the cloud's metadata", func(c *Config) { c.URL = secret.NewURL("http://169.254.169.254/s3cr3t") }, "url: 169.254.169.254 is the address of a cloud's metadata; notifications are not sent there"},
+		{"this machine", func(c *Config) { c.URL = secret.NewURL("http://127.0.0.1:9999/") }, ""},
+		{"this machine, refused", func(c *Config) {
+			c.URL, c.PrivateAddresses = secret.NewURL("http://127.0.0.1:9999/"), "refuse"
+		}, "url: 127.0.0.1 is this machine's own address; notifications are not sent there unless private_addresses is allow"},
+		{"neither allow nor refuse", func(c *Config) { c.PrivateAddresses = "refused" }, `private_addresses: "refused" is not allow or refuse; did you mean "refuse"?`},
 		{"max_alerts", func(c *Config) { c.MaxAlerts = -1 }, "max_alerts: must not be negative"},
 		{"http options", func(c *Config) { c.BasicAuth.Password = secret.New("x") }, "basic_auth.username: missing"},
 	} {
@@ -297,5 +327,88 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 				t.Errorf("err = %v, want %q", err, row.want)
 			}
 		})
+	}
+}
+
+// outside is a notification of one alert that was posted.
+func outside() alert.Notification {
+	n := notifiertest.Sample(alert.Firing, 1)
+	labels := alert.LabelsOf("alertname", "HighLatency", "severity", "page", "job", "api<1>")
+	n.Alerts[0] = alert.Alert{
+		ID: alert.NewID(labels.Fingerprint(), n.At), Fingerprint: labels.Fingerprint(), Rule: "HighLatency", Labels: labels, State: alert.Firing,
+		Severity: alert.Critical, Worst: alert.Critical, Value: alert.Unknown(), Threshold: alert.Unknown(), Peak: alert.Unknown(),
+		StartsAt: n.At.Add(-time.Minute), Annotations: map[string]string{"summary": "slow & slower"},
+		Outside: &alert.Outside{GeneratorURL: "http://prometheus:9090/graph?g0.expr=up", ExpiresAt: n.At.Add(time.Hour)},
+	}
+	n.Status, n.GroupLabels, n.GroupKey, n.ExternalURL = alert.Firing, alert.LabelsOf("alertname", "HighLatency"), `{}:{alertname="HighLatency"}`, "http://tocsin:9590"
+	return n
+}
+
+// The bytes that Alertmanager's own encoder writes of the same alert: the order
+// of the fields, the escapes, and the line break at the end.
+func TestAnAlertFromOutsideIsToldByteForByteAsAlertmanagerDoes(t *testing.T) {
+	const want = `{"receiver":"ops","status":"firing","alerts":[{"status":"firing",` +
+		`"labels":{"alertname":"HighLatency","job":"api\u003c1\u003e","severity":"page"},"annotations":{"summary":"slow \u0026 slower"},` +
+		`"startsAt":"2024-01-15T09:59:00Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://prometheus:9090/graph?g0.expr=up","fingerprint":"e415e5ddca9d51a0"}],` +
+		`"groupLabels":{"alertname":"HighLatency"},"commonLabels":{"alertname":"HighLatency","job":"api\u003c1\u003e","severity":"page"},` +
+		`"commonAnnotations":{"summary":"slow \u0026 slower"},"externalURL":"http://tocsin:9590","version":"4",` +
+		`"groupKey":"{}:{alertname=\"HighLatency\"}","truncatedAlerts":0}` + "\n"
+	if got := string(deliver(t, Config{}, outside()).Body); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// The attributes by the specification of CloudEvents 1.0.2 and its HTTP binding.
+func TestCloudEventsHaveTheirAttributes(t *testing.T) {
+	n := outside()
+	var structured map[string]any
+	m := deliver(t, Config{Format: FormatCloudEvents}, n)
+	if err := json.Unmarshal(m.Body, &structured); err != nil {
+		t.Fatal(err)
+	}
+	binary := deliver(t, Config{Format: FormatCloudEventsBinary}, n)
+	for name, want := range map[string]string{
+		"specversion": "1.0", "id": n.ID, "source": "http://tocsin:9590", "type": "dev.tocsin.notification.firing",
+		"subject": `{}:{alertname="HighLatency"}`, "time": "2024-01-15T10:00:00Z", "severity": "critical",
+	} {
+		if structured[name] != want {
+			t.Errorf("%s = %v, want %s", name, structured[name], want)
+		}
+		if got := binary.Header.Get("ce-" + name); got != strings.ReplaceAll(want, `"`, "%22") {
+			t.Errorf("ce-%s = %q, want %q", name, got, want)
+		}
+	}
+	var data any
+	if err := json.Unmarshal(binary.Body, &data); err != nil || !reflect.DeepEqual(data, structured["data"]) {
+		t.Errorf("the data of binary mode are others: %v: %s", err, binary.Body)
+	}
+	if structured["datacontenttype"] != "application/json" || binary.Header.Get("Content-Type") != "application/json" || binary.Header.Get("webhook-id") != n.ID {
+		t.Errorf("%v; %v", structured["datacontenttype"], binary.Header)
+	}
+	for kind, want := range map[alert.NotificationKind]string{alert.KindTest: "test", alert.KindCanary: "canary", alert.KindWarning: "warning"} {
+		n.Kind = kind
+		if got := cloudEventOf(&n); got.Type != "dev.tocsin.notification."+want {
+			t.Errorf("type %q", got.Type)
+		}
+	}
+	n = notifiertest.Sample(alert.Resolved, 1)
+	n.ExternalURL, n.GroupKey = "", "grü\u00dfe 100%"
+	e := cloudEventOf(&n)
+	if e.Type != "dev.tocsin.notification.resolved" || e.Source == "" || e.header().Get("Ce-Subject") != "gr%C3%BC%C3%9Fe%20100%25" {
+		t.Errorf("%+v, %v", e, e.header())
+	}
+}
+
+func TestANameThatLeadsToARefusedAddressIsTriedAgain(t *testing.T) {
+	n, err := New(Config{URL: secret.NewURL("http://localhost:9/hook/s3cr3t-path"), Addresses: notifiers.Addresses{PrivateAddresses: "refuse"}, Options: httpx.Options{ProxyURL: secret.NewURL("none")}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = n.Notify(t.Context(), notifiertest.Sample(alert.Firing, 1))
+	if text := fmt.Sprint(err); !strings.Contains(text, "http://localhost:9: ") || !strings.Contains(text, "is this machine's own address; notifications are not sent there") || strings.Contains(text, "s3cr3t") {
+		t.Errorf("err = %v", err)
+	}
+	if notifiers.IsPermanent(err) {
+		t.Error("it is given up, though the DNS may be mended")
 	}
 }

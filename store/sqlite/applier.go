@@ -18,16 +18,16 @@ const (
 	// that follow it: what is in it for longer waits for nobody.
 	lazyFor = 150 * time.Millisecond
 	// restTimes is how many times as long as it worked the applier rests while
-	// changes keep coming: it takes a fifth of the writer.
-	restTimes = 4
+	// changes keep coming: it takes a tenth of the writer.
+	restTimes = 9
 	// backlogBytes is the size of the journal from which on it does not rest.
-	backlogBytes = 64 << 20
+	backlogBytes = 256 << 20
 	// longFor is how long a transaction works at most while nobody comes, who
 	// would find it ended within stepsAtOnce; and in any case once the journal
 	// is as large as hugeBytes, so that it ceases to grow. A large transaction
 	// writes each page of an index once for many rows.
 	longFor   = 12 * time.Millisecond
-	hugeBytes = 512 << 20
+	hugeBytes = 1 << 30
 	// retryFirst and retryLast bound the pause after a failure.
 	retryFirst = 100 * time.Millisecond
 	retryLast  = 5 * time.Second

@@ -206,8 +206,8 @@ func (g *gleaner) open(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// glean takes the rows of each tree that the schema names; and where pages of
-// them are missing, those of the leaves that hang on no tree.
+// glean takes the rows of each tree that the schema names, and those of the
+// leaves that hang on no tree and are not free: the page above them is lost.
 func (g *gleaner) glean() error {
 	roots := g.roots()
 	for i := range g.tables {
@@ -229,9 +229,10 @@ func (g *gleaner) glean() error {
 		}
 	}
 	g.d.Pages = g.m.bad
-	// A log with a hole in it leaves pages as they once were, which may lead past
-	// those that were added since.
-	if g.m.bad > 0 || g.m.view.damaged {
+	// A root of which the log has an older image only leads to few of its leaves,
+	// and shows no damage. Without the header, though, nobody knows which leaves
+	// are of deleted rows.
+	if g.m.bad > 0 || g.m.view.damaged || g.m.isOurs() {
 		g.strays()
 	}
 	return g.err
@@ -320,8 +321,37 @@ func (g *gleaner) stray(kind byte, rowid int64, payload []byte) {
 	}
 }
 
+// rebuild makes the deliveries anew whose row is lost and whose notification is
+// not: as the events tell, those that were neither sent nor given up are to be
+// sent. One that was sent all the same is sent again, with the same id.
+func (g *gleaner) rebuild(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, `CREATE TEMP TABLE ends (delivery TEXT PRIMARY KEY, state INTEGER) WITHOUT ROWID;
+		INSERT OR IGNORE INTO ends SELECT delivery, CASE kind WHEN 'sent' THEN 2 ELSE 3 END FROM events WHERE kind IN ('sent', 'dead')`); err != nil {
+		return err
+	}
+	res, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO deliveries
+			(seq, id, receiver, group_key, state, attempts, created_at, next_at, settled_at, last_error, reference)
+		SELECT seq, id, receiver, group_key, coalesce(state, 1), 0, at, at, iif(state IS NULL, NULL, at), '', ''
+		FROM (SELECT seq, doc ->> 'id' AS id, doc ->> 'receiver' AS receiver, doc ->> 'group_key' AS group_key,
+				iif(unixepoch(doc ->> 'at') BETWEEN 1 AND 9000000000, unixepoch(doc ->> 'at') * 1000000000, NULL) AS at
+			FROM notifications WHERE seq NOT IN (SELECT seq FROM deliveries))
+		LEFT JOIN ends ON ends.delivery = id`)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	g.d.Kept["deliveries"] += n
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `DROP TABLE ends`)
+	}
+	return err
+}
+
 // tidy takes out what refers to a row that was lost, and counts anew.
 func (g *gleaner) tidy(ctx context.Context, tx *sql.Tx) error {
+	if err := g.rebuild(ctx, tx); err != nil {
+		return err
+	}
 	for _, q := range []struct{ table, where string }{
 		{"deliveries", "seq NOT IN (SELECT seq FROM notifications)"},
 		{"notifications", "seq NOT IN (SELECT seq FROM deliveries)"},

@@ -51,6 +51,18 @@ func execute(t *testing.T, path string, statements ...string) {
 	}
 }
 
+func query(t *testing.T, path, text string, into any) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.QueryRowContext(t.Context(), text).Scan(into); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestOpenMakesFolderAndFileForTheirOwnerOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b", "t.db")
 	s := open(t, path)

@@ -34,7 +34,6 @@ type image struct {
 	view      walView
 	pageBytes int
 	count     uint32 // pages
-	headed    bool   // page 1 begins as it should
 	// seen are the pages that belong to a tree that was walked.
 	seen map[uint32]bool
 	bad  int // pages that should have been in a tree and cannot be read
@@ -50,7 +49,7 @@ func openImage(path string) (*image, error) {
 	var head [headerBytes]byte
 	if _, err := db.ReadAt(head[:], 0); err == nil && bytes.Equal(head[:len(magic)], magic) {
 		if n := int(binary.BigEndian.Uint16(head[16:])); n >= 512 && n&(n-1) == 0 {
-			m.pageBytes, m.headed = n, true
+			m.pageBytes = n
 		}
 	}
 	info, err := db.Stat()
@@ -302,7 +301,7 @@ func value(kind uint64, body []byte) (v any, size int, ok bool) {
 func (m *image) free() map[uint32]bool {
 	free := map[uint32]bool{}
 	head := m.page(1)
-	if head == nil || !m.headed {
+	if !m.isOurs() {
 		return free
 	}
 	for trunk := binary.BigEndian.Uint32(head[32:]); trunk != 0 && !free[trunk]; {
