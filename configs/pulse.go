@@ -90,7 +90,7 @@ func (d *Deadman) validate() problem.List {
 		ps.Add("timeout", "want more than 0s and at most %s", units.Duration(maxTimeout))
 	}
 	oneOf(&ps, "method", d.Method, pingMethods()...)
-	return append(ps, d.Options.Validate()...)
+	return append(ps, d.Validate()...)
 }
 
 // JSONSchema says what reflection cannot of the ping's settings.
