@@ -41,7 +41,7 @@ func (d *Dispatcher) Restore(s store.Snapshot, body func(*alert.Alert) Body, now
 		if e := d.alerts[s.Acks[i].AlertID]; e != nil && e.active {
 			e.ack = &s.Acks[i]
 		} else {
-			d.out.dropAcks = append(d.out.dropAcks, s.Acks[i].AlertID)
+			d.out.dropAck(s.Acks[i].AlertID)
 		}
 	}
 	d.rebuild(now)
