@@ -46,9 +46,10 @@ type entry struct {
 	flapping bool
 	places   []place
 	ack      *alert.Ack // nil for none
-	// toldAt is when any receiver was first told, as far as is known, and
-	// reopenedAt when an acknowledgement ended: escalation counts from the later.
-	toldAt, reopenedAt time.Time
+	// since is what escalation counts from: when any receiver was first told, or
+	// when an acknowledgement ended after that. Zero before anybody was told. The
+	// members of steps that are not told keep it over a restart.
+	since time.Time
 	// inhibits are the places of the entry in the inhibitions' indexes.
 	inhibits []inhibitKey
 }
@@ -63,7 +64,7 @@ type place struct {
 // member is what one receiver of a group was told of one alert.
 type member struct {
 	receiver string
-	at       time.Time // told at, or joined at
+	at       time.Time // told at; else joined at, or for a step what its delay counts from
 	told     alert.State
 	severity alert.Severity // that it was told with
 	// step of the escalation that brings the receiver in, counted from 1; 0 for

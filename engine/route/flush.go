@@ -52,7 +52,7 @@ func (d *Dispatcher) Flush(now time.Time) {
 	d.send(plans, again, now)
 	for _, g := range due {
 		d.settle(g)
-		d.agenda.set(g, d.nextLook(g, again[g]))
+		d.agenda.set(g, d.nextLook(g, again[g], now))
 		d.out.groups[g] = true
 		d.retire(g)
 	}
@@ -122,20 +122,26 @@ func (d *Dispatcher) plans(plans []plan, g *group, again map[*group]time.Time, n
 }
 
 // nextLook is when the group must be looked at though nothing changes: for its
-// repeat, a step of its escalation, and at a given moment.
-func (d *Dispatcher) nextLook(g *group, look time.Time) time.Time {
-	receivers := g.byReceiver()
-	for _, items := range receivers {
-		look = earlier(look, d.repeatAt(g, items))
+// repeat, a step of its escalation, the end of a snooze, and again, which is for
+// what is due already and has to wait; zero when nothing does.
+func (d *Dispatcher) nextLook(g *group, again, now time.Time) time.Time {
+	look := again
+	consider := func(at time.Time) {
+		if again.IsZero() || at.After(now) {
+			look = earlier(look, at)
+		}
+	}
+	for _, items := range g.byReceiver() {
+		consider(d.repeatAt(g, items))
 		for _, i := range items {
-			if i.step > 0 && i.told == "" && i.e.active && i.e.ack == nil && !i.leaving && i.held == "" {
-				look = earlier(look, d.stepDue(g, i.member, i.e))
+			if i.step > 0 && i.told == "" && i.e.active && i.e.ack == nil && !i.leaving {
+				consider(d.stepDue(g, i.member, i.e))
 			}
 		}
 	}
 	for _, e := range g.entries {
 		if e.ack != nil && e.ack.Snooze() {
-			look = earlier(look, e.ack.Until)
+			consider(e.ack.Until)
 		}
 	}
 	return look
@@ -352,14 +358,14 @@ func (d *Dispatcher) tell(p plan, id, reason string, now time.Time) {
 	for _, i := range p.tell {
 		if i.step > 0 && i.told == "" {
 			d.out.event(i.e, alert.EventEscalated, p.receiver, "",
-				fmt.Sprintf("step %d of the escalation: not acknowledged for %s", i.step, units.Duration(now.Sub(later(i.e.toldAt, i.e.reopenedAt)))), now)
+				fmt.Sprintf("step %d of the escalation: not acknowledged for %s", i.step, units.Duration(now.Sub(i.e.since))), now)
 		}
 		if i.step == stepFallback && i.told == "" {
 			d.out.event(i.e, alert.EventFellBack, p.receiver, "", "the route's receivers fail", now)
 		}
 		i.told, i.severity, i.at, i.again = i.e.toldAs(), i.e.severity, now, false
-		if i.e.toldAt.IsZero() {
-			i.e.toldAt = now
+		if i.e.since.IsZero() {
+			d.escalateFrom(i.e, now)
 		}
 		d.out.event(i.e, alert.EventQueued, p.receiver, id, reason, now)
 		if i.e.active {
