@@ -138,17 +138,21 @@ func TestAnAckThatIsTakenBackInTheSameCommitIsGone(t *testing.T) {
 	labels := alert.LabelsOf("alertname", "a")
 	now := time.Now()
 	e.dispatcher.Apply(alert.Alert{ID: "a", Rule: "a", Labels: labels, Fingerprint: labels.Fingerprint(), Severity: alert.Warning, State: alert.Firing, StartsAt: now}, alert.EventFiring, now)
-	order := func(do func(now time.Time)) *order {
+	asked := func(do func(now time.Time)) *order {
 		return &order{do: func(now time.Time) error { do(now); return nil }, done: make(chan error, 1)}
 	}
-	e.orders <- order(func(now time.Time) { e.dispatcher.Unacknowledge("a", "bob", now) })
-	e.obey(t.Context(), order(func(now time.Time) { e.dispatcher.Acknowledge("a", alert.Ack{By: "ann"}, now) }))
+	obey := func(first *order) {
+		e.obey(first)
+		(&committer{e: e}).write([]decided{<-e.decided})
+	}
+	e.orders <- asked(func(now time.Time) { e.dispatcher.Unacknowledge("a", "bob", now) })
+	obey(asked(func(now time.Time) { e.dispatcher.Acknowledge("a", alert.Ack{By: "ann"}, now) }))
 	if len(s.acks) != 0 {
 		t.Errorf("the store has %v", s.acks)
 	}
-	e.orders <- order(func(now time.Time) { e.dispatcher.Unacknowledge("a", "bob", now) })
-	e.orders <- order(func(now time.Time) { e.dispatcher.Acknowledge("a", alert.Ack{By: "cy"}, now) })
-	e.obey(t.Context(), order(func(now time.Time) { e.dispatcher.Acknowledge("a", alert.Ack{By: "ann"}, now) }))
+	e.orders <- asked(func(now time.Time) { e.dispatcher.Unacknowledge("a", "bob", now) })
+	e.orders <- asked(func(now time.Time) { e.dispatcher.Acknowledge("a", alert.Ack{By: "cy"}, now) })
+	obey(asked(func(now time.Time) { e.dispatcher.Acknowledge("a", alert.Ack{By: "ann"}, now) }))
 	if s.acks["a"].By != "cy" {
 		t.Errorf("the store has %v", s.acks)
 	}

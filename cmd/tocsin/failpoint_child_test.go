@@ -195,9 +195,13 @@ func playUntilEnd(path, url string, t *trap) error {
 		fmt.Println("done:", input.Text())
 	}
 	cancel()
-	_ = <-engineDone // it was cancelled
+	first := <-engineDone
 	stopBox()
-	_ = <-boxDone
+	for _, err := range []error{first, <-boxDone} {
+		if !errors.Is(err, context.Canceled) {
+			return errors.Join(err, opened.Close())
+		}
+	}
 	return opened.Close()
 }
 
