@@ -20,7 +20,7 @@ func (d *Dispatcher) Acknowledge(id string, ack alert.Ack, now time.Time) bool {
 			m.again = false // whoever takes it up needs not be told
 		}
 	}
-	d.out.acks = append(d.out.acks, ack)
+	d.out.ack(ack)
 	kind, reason := alert.EventAcknowledged, "acknowledged"+by(ack.By)+comment(ack.Comment)
 	if ack.Snooze() {
 		kind, reason = alert.EventSnoozed, "snoozed until "+moment(ack.Until)+by(ack.By)+comment(ack.Comment)
@@ -66,7 +66,8 @@ func (d *Dispatcher) firing(id string) *entry {
 func (d *Dispatcher) reopen(e *entry, why string, now time.Time) {
 	snooze := e.ack.Snooze()
 	e.ack, e.reopenedAt = nil, now
-	d.out.dropAcks = append(d.out.dropAcks, e.id)
+	d.out.dropAck(e.id)
+	e.count(d.out, now)
 	what := "acknowledgement"
 	if snooze {
 		what = "snooze"

@@ -40,6 +40,15 @@ func (c *changes) drop(key store.MemberKey) {
 	c.drops[key] = true
 }
 
+// ack and dropAck keep the last of an alert's acknowledgements and their ends: a
+// store drops before it writes.
+func (c *changes) ack(a alert.Ack) { c.acks = append(c.acks, a) }
+
+func (c *changes) dropAck(alertID string) {
+	c.acks = slices.DeleteFunc(c.acks, func(a alert.Ack) bool { return a.AlertID == alertID })
+	c.dropAcks = append(c.dropAcks, alertID)
+}
+
 // dropGroup forgets a group that has no member any more.
 func (c *changes) dropGroup(g *group) {
 	delete(c.groups, g)

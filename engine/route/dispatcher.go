@@ -142,7 +142,7 @@ func (d *Dispatcher) ApplyBody(a *alert.Alert, body Body, kind alert.EventKind, 
 		d.end(e)
 		if e.ack != nil {
 			e.ack = nil
-			d.out.dropAcks = append(d.out.dropAcks, e.id)
+			d.out.dropAck(e.id)
 		}
 		d.hastenAll(e, now)
 	default:

@@ -91,6 +91,21 @@ func (e *entry) row(g *group, m *member) store.Member {
 	return store.Member{MemberKey: e.key(g, m), Told: m.told, Severity: m.severity, At: m.at}
 }
 
+// count has the escalation count from a moment: the receivers whose step is yet
+// to come keep it as the time at which they joined, for a repeat moves that of
+// the others, and a restart knows no more than what is stored.
+func (e *entry) count(out *changes, from time.Time) {
+	for i := range e.places {
+		p := &e.places[i]
+		for _, m := range p.told {
+			if m.step > 0 && m.told == "" {
+				m.at = from
+				out.put(e.row(p.group, m))
+			}
+		}
+	}
+}
+
 // in returns the entry's stay in a group; nil for none.
 func (e *entry) in(g *group) *place {
 	for i := range e.places {

@@ -349,6 +349,7 @@ func truncate(n *alert.Notification) {
 // tell notes what the receiver knows when it has got the notification.
 func (d *Dispatcher) tell(p plan, id, reason string, now time.Time) {
 	p.group.record.SentAt = now
+	d.out.groups[p.group] = true // its next look may be a step later
 	for _, i := range p.tell {
 		if i.step > 0 && i.told == "" {
 			d.out.event(i.e, alert.EventEscalated, p.receiver, "",
@@ -360,6 +361,7 @@ func (d *Dispatcher) tell(p plan, id, reason string, now time.Time) {
 		i.told, i.severity, i.at, i.again = i.e.toldAs(), i.e.severity, now, false
 		if i.e.toldAt.IsZero() {
 			i.e.toldAt = now
+			i.e.count(d.out, now)
 		}
 		d.out.event(i.e, alert.EventQueued, p.receiver, id, reason, now)
 		if i.e.active {

@@ -27,12 +27,18 @@ func (d *Dispatcher) Restore(s store.Snapshot, body func(*alert.Alert) Body, now
 		d.alerts[e.id] = e
 	}
 	for _, record := range s.Groups {
-		g := &group{record: record, inHeap: -1}
+		g := &group{record: record, route: d.options.Root.find(record.Route), inHeap: -1}
 		d.groups[record.Key] = g
 		d.agenda.set(g, record.FlushAt)
 	}
+	counts := map[*entry]time.Time{} // from when their escalation does
 	for i := range s.Members {
-		d.adopt(&s.Members[i])
+		d.adopt(&s.Members[i], counts)
+	}
+	for e, from := range counts {
+		if !e.toldAt.IsZero() {
+			e.toldAt = from
+		}
 	}
 	for i := range s.Silences {
 		d.silences.put(&s.Silences[i])
@@ -41,7 +47,7 @@ func (d *Dispatcher) Restore(s store.Snapshot, body func(*alert.Alert) Body, now
 		if e := d.alerts[s.Acks[i].AlertID]; e != nil && e.active {
 			e.ack = &s.Acks[i]
 		} else {
-			d.out.dropAcks = append(d.out.dropAcks, s.Acks[i].AlertID)
+			d.out.dropAck(s.Acks[i].AlertID)
 		}
 	}
 	d.rebuild(now)
@@ -141,7 +147,7 @@ func (g *group) hasEnded() bool {
 }
 
 // adopt puts a stored member back, unless its receiver or alert is gone.
-func (d *Dispatcher) adopt(m *store.Member) {
+func (d *Dispatcher) adopt(m *store.Member, counts map[*entry]time.Time) {
 	g, e := d.groups[m.Group], d.alerts[m.AlertID]
 	if g == nil || e == nil || d.receivers[m.Receiver] == nil {
 		d.out.drop(m.MemberKey)
@@ -150,7 +156,11 @@ func (d *Dispatcher) adopt(m *store.Member) {
 	if m.ToldFiring() {
 		e.toldAt = earlier(e.toldAt, m.At)
 	}
-	e.put(g, &member{receiver: m.Receiver, told: m.Told, severity: m.Severity, at: m.At})
+	own := &member{receiver: m.Receiver, told: m.Told, severity: m.Severity, at: m.At}
+	if own.told == "" && stepOf(g.route, own) > 0 {
+		counts[e] = later(counts[e], m.At) // see entry.count
+	}
+	e.put(g, own)
 }
 
 // find returns the route with that path, nil when there is none.
