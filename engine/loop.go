@@ -31,6 +31,15 @@ const (
 // is waited for.
 func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.stopped)
+	committed := make(chan struct{})
+	go func() {
+		defer close(committed)
+		(&committer{e: e}).run()
+	}()
+	defer func() {
+		close(e.decided)
+		<-committed
+	}()
 	if err := e.load(ctx); err != nil {
 		return err
 	}
@@ -53,20 +62,19 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			e.handOver(samples)
-			_ = e.commit(context.WithoutCancel(ctx), store.Change{}, time.Now()) // it is logged
 			return ctx.Err()
 		case first := <-e.batches:
-			e.step(ctx, e.gather(first))
+			e.step(e.gather(first))
 		case first := <-e.posts:
-			e.take(ctx, first)
+			e.take(first)
 		case first := <-e.orders:
-			e.obey(ctx, first)
+			e.obey(first)
 		case <-e.nudge:
-			e.step(ctx, nil)
+			e.step(nil)
 		case r := <-e.reloads:
-			e.reload(ctx, r)
+			e.reload(r)
 		case <-timer.C:
-			e.step(ctx, nil)
+			e.step(nil)
 		case <-flushSamples.C:
 			if e.waiting || time.Since(e.handedAt) >= keepSamplesFor {
 				e.handOver(samples)
@@ -104,7 +112,7 @@ func (e *Engine) load(ctx context.Context) error {
 	e.outbox.SetMarks(snapshot.Marks)
 	e.outbox.SetReferences(snapshot.References)
 	e.outbox.Enqueue(snapshot.Deliveries)
-	_ = e.commit(ctx, change, now) // it is logged, and tried again
+	e.commit(change)
 	if n := len(snapshot.Alerts); n > 0 || len(snapshot.Deliveries) > 0 {
 		e.log.Info("state restored", "alerts", n, "groups", len(snapshot.Groups), "unsent", len(snapshot.Deliveries))
 	}
@@ -185,7 +193,7 @@ func (e *Engine) gather(first source.Batch) []source.Batch {
 }
 
 // step judges batches and whatever is due, routes, and commits.
-func (e *Engine) step(ctx context.Context, batches []source.Batch) {
+func (e *Engine) step(batches []source.Batch) {
 	now := time.Now()
 	e.mu.Lock()
 	e.heed(now)
@@ -199,7 +207,7 @@ func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 	e.noteOutside(&change, e.outside.Tick(now), now)
 	e.flush(&change, now)
 	e.mu.Unlock()
-	_ = e.commit(ctx, change, now) // it is logged, and tried again
+	e.commit(change)
 }
 
 // flush tells of what is due, and takes what was decided.
@@ -268,71 +276,12 @@ func (e *Engine) record(transitions []rule.Transition, now time.Time) store.Chan
 	return c
 }
 
-// commit writes a change, behind what the store has refused before, and hands
-// over what is to be sent. A store that fails loses nothing: the change waits
-// for it, and people are told meanwhile, for an alert that is told twice is
-// better than one that is not told. The error wraps store.ErrNotStored.
-func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) error {
-	deliveries := c.Deliveries
-	e.backlog.Append(c)
-	if e.backlog.Empty() {
-		return nil
-	}
-	if !e.retryAt.IsZero() && now.Before(e.retryAt) {
-		e.outbox.EnqueueUnstored(deliveries, e.stored)
-		return store.ErrNotStored
-	}
-	started := time.Now()
-	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
-	err := e.store.Commit(write, e.backlog)
-	cancel()
-	e.noteCommit(err, time.Since(started))
-	if err != nil {
-		// A store that hangs must not take up the loop: it is given as much
-		// time to recover as it took to refuse.
-		e.retryAt = time.Now().Add(max(retryCommit, time.Since(started)))
-		if e.stored == nil {
-			e.stored = make(chan struct{})
-		}
-		e.outbox.EnqueueUnstored(deliveries, e.stored)
-		return fmt.Errorf("%w: %w", store.ErrNotStored, err)
-	}
-	e.retryAt, e.backlog = time.Time{}, store.Change{}
-	if e.stored != nil {
-		close(e.stored)
-		e.stored = nil
-	}
-	e.outbox.Enqueue(deliveries)
-	return nil
-}
-
-func (e *Engine) noteCommit(err error, took time.Duration) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.stats.LastCommit = took
-	if err == nil {
-		if e.stats.StoreDown {
-			e.log.Info("store takes changes again")
-		}
-		e.stats.Commits++
-		e.stats.StoreDown, e.stats.StoreDownSince = false, time.Time{}
-		e.outside.Stored() // only the loop makes news, and all of it is in the change
-		return
-	}
-	e.stats.CommitErrors++
-	if !e.stats.StoreDown {
-		e.stats.StoreDownSince = time.Now()
-		e.log.Error("store does not take changes; they are kept in memory and tried again", "error", err)
-	}
-	e.stats.StoreDown = true
-}
-
 // untilDue is how long the loop may sleep.
 func (e *Engine) untilDue(now time.Time) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	wait := housekeeping
-	for _, due := range [...]time.Time{e.evaluator.NextDue(), e.outside.NextDue(), e.dispatcher.NextDue(), e.retryAt} {
+	for _, due := range [...]time.Time{e.evaluator.NextDue(), e.outside.NextDue(), e.dispatcher.NextDue()} {
 		if !due.IsZero() {
 			wait = min(wait, max(0, due.Sub(now)))
 		}
@@ -343,9 +292,9 @@ func (e *Engine) untilDue(now time.Time) time.Duration {
 // reload exchanges rules and routes between two steps: no sample is lost. What
 // waits is judged by the old ones: a batch of a source that was just taken out
 // must not come after its alerts were ended.
-func (e *Engine) reload(ctx context.Context, r reload) {
+func (e *Engine) reload(r reload) {
 	if len(e.batches) > 0 {
-		e.step(ctx, e.gather(<-e.batches))
+		e.step(e.gather(<-e.batches))
 	}
 	now := time.Now()
 	e.mu.Lock()
@@ -355,7 +304,7 @@ func (e *Engine) reload(ctx context.Context, r reload) {
 	e.dispatcher.Exchange(e.routing(r.setup), now)
 	change.Append(e.dispatcher.Take())
 	e.mu.Unlock()
-	_ = e.commit(ctx, change, now) // it is logged, and tried again
+	e.commit(change)
 	close(r.done)
 }
 

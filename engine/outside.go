@@ -73,7 +73,7 @@ func (e *Engine) news(alerts []alert.Posted) (out []alert.Posted, stored bool) {
 }
 
 // take judges what was posted, with what else waits, and commits.
-func (e *Engine) take(ctx context.Context, first *post) {
+func (e *Engine) take(first *post) {
 	posts := []*post{first}
 gather:
 	for len(posts) < maxPostsAtOnce {
@@ -98,10 +98,11 @@ gather:
 	e.noteOutside(&change, transitions, now)
 	e.flush(&change, now)
 	e.mu.Unlock()
-	err := e.commit(ctx, change, now)
-	for _, p := range posts {
-		p.done <- err
+	done := make([]chan<- error, len(posts))
+	for i, p := range posts {
+		done[i] = p.done
 	}
+	e.commit(change, done...)
 }
 
 // noteOutside turns transitions of alerts from outside into rows, and routes

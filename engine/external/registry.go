@@ -32,8 +32,10 @@ type Registry struct {
 	symbols *symbols
 	byFP    map[alert.Fingerprint]*Record
 	agenda  agenda
-	// unstored are those of which the store does not know the last transition.
-	unstored map[alert.Fingerprint]bool
+	// unstored are those of which the store does not know the last transition,
+	// with the epoch of that.
+	unstored map[alert.Fingerprint]uint64
+	epoch    uint64
 	// last has those that ended in the present millisecond, with the
 	// millisecond of their id.
 	last   map[alert.Fingerprint]int64
@@ -51,7 +53,7 @@ type Transition struct {
 func New(o Options) *Registry {
 	return &Registry{
 		options: o, symbols: newSymbols(), byFP: map[alert.Fingerprint]*Record{},
-		unstored: map[alert.Fingerprint]bool{}, last: map[alert.Fingerprint]int64{},
+		unstored: map[alert.Fingerprint]uint64{}, epoch: 1, last: map[alert.Fingerprint]int64{},
 	}
 }
 
@@ -68,7 +70,7 @@ func (r *Registry) Len() int { return len(r.byFP) }
 func (r *Registry) Refresh(p *alert.Posted, now time.Time) (known, stored bool) {
 	fp := p.Labels.Fingerprint()
 	rec := r.byFP[fp]
-	stored = len(r.unstored) == 0 || !r.unstored[fp]
+	stored = len(r.unstored) == 0 || r.unstored[fp] == 0
 	ended := !p.EndsAt.IsZero() && !p.EndsAt.After(now)
 	switch {
 	case rec == nil:
@@ -80,8 +82,21 @@ func (r *Registry) Refresh(p *alert.Posted, now time.Time) (known, stored bool) 
 	return true, stored
 }
 
-// Stored notes that the store has every transition that was returned.
-func (r *Registry) Stored() { clear(r.unstored) }
+// Epoch ends an epoch and returns it: that of the transitions since the last
+// call.
+func (r *Registry) Epoch() uint64 {
+	r.epoch++
+	return r.epoch - 1
+}
+
+// Stored notes that the store has every transition up to an epoch.
+func (r *Registry) Stored(until uint64) {
+	for fp, epoch := range r.unstored {
+		if epoch <= until {
+			delete(r.unstored, fp)
+		}
+	}
+}
 
 // extend puts the expiry off. An endsAt that was given holds until a later one
 // comes.
@@ -148,7 +163,7 @@ func (r *Registry) Post(p *alert.Posted, now time.Time) (t Transition, ok bool) 
 		rec.noted = rec.expires.Load()
 		heap.Push(&r.agenda, due{rec.noted, rec})
 	}
-	r.unstored[fp] = true
+	r.unstored[fp] = r.epoch
 	return Transition{Record: rec, Kind: kind}, true
 }
 
@@ -176,7 +191,7 @@ func (r *Registry) end(rec *Record, at int64, why reason, now time.Time) Transit
 	delete(r.byFP, rec.fp)
 	r.forgetEnded(now)
 	r.last[rec.fp] = rec.began
-	r.unstored[rec.fp] = true
+	r.unstored[rec.fp] = r.epoch
 	over := &Record{
 		symbols: rec.symbols, fp: rec.fp, text: rec.text, severity: rec.severity, explicit: rec.explicit, began: rec.began,
 		startsAt: rec.startsAt, updatedAt: now.UnixNano(), endsAt: max(at, rec.startsAt), reason: why, noted: rec.noted,
