@@ -195,9 +195,9 @@ func playUntilEnd(path, url string, t *trap) error {
 		fmt.Println("done:", input.Text())
 	}
 	cancel()
-	<-engineDone
+	_ = <-engineDone // it was told to
 	stopBox()
-	<-boxDone
+	_ = <-boxDone
 	return opened.Close()
 }
 
