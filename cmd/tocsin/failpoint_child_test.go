@@ -195,9 +195,13 @@ func playUntilEnd(path, url string, t *trap) error {
 		fmt.Println("done:", input.Text())
 	}
 	cancel()
-	_ = <-engineDone // it was told to
+	engineErr := <-engineDone
 	stopBox()
-	_ = <-boxDone
+	for _, err := range []error{engineErr, <-boxDone} {
+		if !errors.Is(err, context.Canceled) {
+			return err
+		}
+	}
 	return opened.Close()
 }
 
