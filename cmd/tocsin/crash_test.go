@@ -77,10 +77,10 @@ func TestHundredsOfKillsLoseNothing(t *testing.T) {
 	c.kill()
 	began := time.Now()
 	stop := make(chan struct{})
-	var world sync.WaitGroup
+	var world, queues sync.WaitGroup
 	world.Go(func() { c.outside.send(alerts) })
 	world.Go(func() { c.outside.operate(c.held, rand.New(rand.NewPCG(seed, 2)), stop) }) //nolint:gosec // a test's
-	world.Go(func() {
+	queues.Go(func() {
 		for {
 			select {
 			case <-stop:
@@ -100,6 +100,7 @@ func TestHundredsOfKillsLoseNothing(t *testing.T) {
 	}
 	close(stop)
 	took := time.Since(began)
+	queues.Wait() // or it fills one that was emptied
 	c.calm()
 	world.Wait()
 	c.wantOrders()
