@@ -57,6 +57,7 @@ type Dispatcher struct {
 	inhibitors []inhibitor
 	byLabel    labelIndex
 	silences   silences
+	present    present
 	// failing has the receivers that do not take what is sent, with the reason.
 	failing map[string]string
 	version uint64
@@ -100,7 +101,7 @@ func (d *Dispatcher) set(o Options) {
 			d.receivers[r.Name].sent, d.receivers[r.Name].digestAt, d.receivers[r.Name].digests = old.sent, old.digestAt, old.digests
 		}
 	}
-	d.inhibitors = newInhibitors(o.Inhibitions)
+	d.inhibitors, d.present, d.silences.warnKnown = newInhibitors(o.Inhibitions), present{}, false
 }
 
 // skipsResolved says whether the receiver is not told of ends.
@@ -234,16 +235,13 @@ func (d *Dispatcher) forget(e *entry) {
 // Flush would look at, for Refresh.
 func (d *Dispatcher) Due(now time.Time) []alert.Alert {
 	var out []alert.Alert
-	for _, g := range d.agenda {
-		if g.record.FlushAt.After(now) {
-			continue
-		}
+	d.agenda.due(now, func(g *group) {
 		for _, e := range g.entries {
 			if w, ok := e.body.(*whole); ok && e.active {
 				out = append(out, w.Alert())
 			}
 		}
-	}
+	})
 	return out
 }
 

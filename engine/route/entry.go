@@ -51,7 +51,7 @@ type entry struct {
 	// members of steps that are not told keep it over a restart.
 	since time.Time
 	// inhibits are the places of the entry in the inhibitions' indexes.
-	inhibits []inhibitKey
+	inhibits []*inhibitKey
 }
 
 // place is an entry's stay in one group.
@@ -205,4 +205,18 @@ func (a *agenda) set(g *group, at time.Time) {
 	default:
 		heap.Push(a, g)
 	}
+}
+
+// due yields the groups whose look has come: of the heap only as much is seen.
+func (a agenda) due(now time.Time, yield func(*group)) {
+	var below func(i int)
+	below = func(i int) {
+		if i >= len(a) || a[i].record.FlushAt.After(now) {
+			return
+		}
+		yield(a[i])
+		below(2*i + 1)
+		below(2*i + 2)
+	}
+	below(0)
 }
