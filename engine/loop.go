@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -90,6 +91,7 @@ func (e *Engine) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load state: %w", err)
 	}
+	past = slices.DeleteFunc(past, func(a alert.Alert) bool { return a.Outside != nil })
 	e.mu.Lock()
 	ours, records := e.sort(snapshot.Alerts, now)
 	ended := append(e.evaluator.Restore(append(past, ours...), now), e.unwatch(e.watched, now)...)
@@ -130,7 +132,7 @@ func (e *Engine) loadSamples(ctx context.Context, alerts []alert.Alert, now time
 	waiting := map[string]map[alert.Fingerprint]time.Time{}
 	for i := range alerts {
 		a := &alerts[i]
-		if (a.State != alert.Pending && a.State != alert.Firing) || !rule.Waits(a) {
+		if a.Outside != nil || (a.State != alert.Pending && a.State != alert.Firing) || !rule.Waits(a) {
 			continue
 		}
 		family := e.evaluator.Family(a)

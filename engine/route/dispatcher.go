@@ -193,12 +193,40 @@ func isNews(kind alert.EventKind) bool {
 
 // index enters an alert that fires where others look for what holds them back.
 func (d *Dispatcher) index(e *entry, labels alert.Labels) {
-	d.fires[e.fp] = e
+	d.enter(e)
 	if of := d.depended[e.rule]; of != nil {
 		of[e] = true
 	}
 	d.inhibit(e, labels)
 	d.byLabel.add(e)
+}
+
+// enter makes the alert the one of its fingerprint, before others of it.
+func (d *Dispatcher) enter(e *entry) {
+	for other := d.fires[e.fp]; other != nil; other = other.twin {
+		if other == e {
+			return
+		}
+	}
+	e.twin = d.fires[e.fp]
+	d.fires[e.fp] = e
+}
+
+// withdraw takes it back.
+func (d *Dispatcher) withdraw(e *entry) {
+	switch first := d.fires[e.fp]; {
+	case first == e && e.twin == nil:
+		delete(d.fires, e.fp)
+	case first == e:
+		d.fires[e.fp] = e.twin
+	default:
+		for ; first != nil; first = first.twin {
+			if first.twin == e {
+				first.twin = e.twin
+			}
+		}
+	}
+	e.twin = nil
 }
 
 func (d *Dispatcher) unindex(e *entry) {
@@ -209,9 +237,7 @@ func (d *Dispatcher) unindex(e *entry) {
 
 // end notes that the alert fires no more.
 func (d *Dispatcher) end(e *entry) {
-	if d.fires[e.fp] == e {
-		delete(d.fires, e.fp)
-	}
+	d.withdraw(e)
 	if len(e.places) == 0 {
 		delete(d.alerts, e.id)
 		return

@@ -50,6 +50,9 @@ type entry struct {
 	// when an acknowledgement ended after that. Zero before anybody was told. The
 	// members of steps that are not told keep it over a restart.
 	since time.Time
+	// twin is another alert that fires with the same fingerprint, posted from
+	// outside with the labels of a rule's own; nil for none, as nearly always.
+	twin *entry
 	// inhibits are the places of the entry in the inhibitions' indexes.
 	inhibits []*inhibitKey
 }
