@@ -1,6 +1,7 @@
 package route
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -140,6 +141,7 @@ func (d *Dispatcher) ApplyBody(a *alert.Alert, body Body, kind alert.EventKind, 
 	case a.State == alert.Resolved && e != nil:
 		d.unindex(e)
 		d.fill(e, a, body)
+		d.endSteps(e, now)
 		d.end(e)
 		if e.ack != nil {
 			e.ack = nil
@@ -246,6 +248,20 @@ func (d *Dispatcher) end(e *entry) {
 		d.ended[e.fp] = map[*entry]bool{}
 	}
 	d.ended[e.fp][e] = true
+}
+
+// endSteps takes out the receivers of steps that an ended alert has not come to.
+func (d *Dispatcher) endSteps(e *entry, now time.Time) {
+	for _, p := range slices.Clone(e.places) {
+		for _, m := range slices.Clone(p.told) {
+			if m.step > 0 && m.told == "" {
+				d.out.event(e, alert.EventHeld, m.receiver, "", "not sent: it ended before its escalation", now)
+				d.out.drop(e.key(p.group, m))
+				e.remove(p.group, m)
+			}
+		}
+		d.retire(p.group)
+	}
 }
 
 // forget drops an alert that every receiver knows the end of.

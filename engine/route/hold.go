@@ -90,8 +90,6 @@ func unsent(m *member) string {
 	switch {
 	case m.told != "":
 		return ""
-	case m.step > 0:
-		return "not sent: it ended before its escalation"
 	case m.severity != alert.OK: // see recordHeld
 		return "not sent: it ended while it was held back"
 	}

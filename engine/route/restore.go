@@ -100,9 +100,6 @@ func (d *Dispatcher) rebuild(now time.Time) {
 		g := d.groups[key]
 		for _, e := range g.entries {
 			for _, m := range e.in(g).told {
-				if !e.active || m.leaving { // the others were placed
-					m.step = stepOf(g.route, m)
-				}
 				g.held = g.held || m.told == ""
 			}
 		}

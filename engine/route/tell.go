@@ -45,7 +45,7 @@ func (d *Dispatcher) why(i item) string {
 		return reasonWoken
 	case i.e.active:
 		return ""
-	case d.skipsResolved(i.receiver), i.told == "" && (i.severity != alert.OK || i.step > 0):
+	case d.skipsResolved(i.receiver), i.told == "" && i.severity != alert.OK:
 		return reasonSkip
 	case i.toldFiring():
 		return reasonResolved
@@ -142,4 +142,3 @@ func worstFirst(a, b item) int {
 	}
 	return cmp.Or(a.e.startsAt.Compare(b.e.startsAt), strings.Compare(a.e.id, b.e.id))
 }
-
