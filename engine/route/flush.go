@@ -302,8 +302,9 @@ func (d *Dispatcher) settle(g *group) {
 			continue
 		}
 		for _, m := range slices.Clone(e.in(g).told) {
-			if !m.toldFiring() || d.skipsResolved(m.receiver) {
-				d.drop(g, item{m, e})
+			i := item{m, e} // what a cap defers stays
+			if m.told == alert.Resolved || d.why(i) == reasonSkip {
+				d.drop(g, i)
 			}
 		}
 	}

@@ -123,3 +123,22 @@ func TestAReceiverThatIsTakenOutLeavesNothing(t *testing.T) {
 		t.Errorf("left behind: %v %v %v", w.d.alerts, w.d.Groups(), w.d.ended)
 	}
 }
+
+func TestWhatEndsWhileACapDefersItIsTold(t *testing.T) {
+	w := newWorld(t, simple())
+	o := w.options(simple())
+	o.Root.GroupBy = []string{"alertname"}
+	o.Receivers[0].Cap, o.Receivers[0].CapPer = 1, 4*time.Minute
+	w.d = New(o)
+	w.fire("a", alert.Warning)
+	w.fire("b", alert.Warning)
+	w.pass(15 * time.Second) // a by itself, b in a digest
+	w.fire("c", alert.Warning)
+	w.resolve("c", alert.Warning)
+	w.pass(10 * time.Minute)
+	w.want(
+		"10s ops: a=warning (1 new)",
+		"10s ops: b=warning (digest of 1 groups: the receiver's cap is 1 notifications in 4m)",
+		"1m10s ops: c=resolved (digest of 1 groups: the receiver's cap is 1 notifications in 4m)",
+	)
+}
