@@ -96,9 +96,13 @@ func (d *Dispatcher) digest(r *receiver, plans []plan, now time.Time) {
 	if known > 0 {
 		n.Status = alert.Firing
 	}
-	n.Reason = fmt.Sprintf("digest of %d groups: the receiver's cap is %d notifications in %s", len(plans), r.Cap, units.Duration(r.CapPer))
+	groups := fmt.Sprintf("%d groups", len(plans))
+	if len(plans) == 1 {
+		groups = "1 group"
+	}
+	n.Reason = fmt.Sprintf("digest of %s: the receiver's cap is %d in %s", groups, r.Cap, units.Duration(r.CapPer))
 	for _, p := range plans {
-		d.tell(p, n.ID, fmt.Sprintf("%s; in a digest of %d groups, for the receiver's cap is reached", p.reason, len(plans)), now)
+		d.tell(p, n.ID, fmt.Sprintf("%s; in a digest of %s, for the receiver's cap is reached", p.reason, groups), now)
 	}
 	d.enqueue(n, now)
 }

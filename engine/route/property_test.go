@@ -89,9 +89,19 @@ func settings() []setting {
 	named.GroupBy = []string{"alertname", "severity"}
 	named.Receivers = []string{"ops", "boss"}
 	return []setting{
-		{Spec: simple()}, {Spec: deep}, {Spec: quiet}, {Spec: severity}, {Spec: split}, {Spec: ladder}, {Spec: muted}, {Spec: named},
-		{Spec: deep, capped: true}, {Spec: named, capped: true, without: "hooks"}, {Spec: ladder, maintenance: true, capped: true},
-		{Spec: simple(), maintenance: true, without: "hooks"}, {Spec: named, without: "spare"},
+		{Spec: simple()},
+		{Spec: deep},
+		{Spec: quiet},
+		{Spec: severity},
+		{Spec: split},
+		{Spec: ladder},
+		{Spec: muted},
+		{Spec: named},
+		{Spec: deep, capped: true},
+		{Spec: named, capped: true, without: "hooks"},
+		{Spec: ladder, maintenance: true, capped: true},
+		{Spec: simple(), maintenance: true, without: "hooks"},
+		{Spec: named, without: "spare"},
 	}
 }
 

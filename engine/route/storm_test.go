@@ -138,7 +138,7 @@ func TestWhatEndsWhileACapDefersItIsTold(t *testing.T) {
 	w.pass(10 * time.Minute)
 	w.want(
 		"10s ops: a=warning (1 new)",
-		"10s ops: b=warning (digest of 1 groups: the receiver's cap is 1 notifications in 4m)",
-		"1m10s ops: c=resolved (digest of 1 groups: the receiver's cap is 1 notifications in 4m)",
+		"10s ops: b=warning (digest of 1 group: the receiver's cap is 1 in 4m)",
+		"1m10s ops: c=resolved (digest of 1 group: the receiver's cap is 1 in 4m)",
 	)
 }
