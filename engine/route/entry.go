@@ -50,8 +50,11 @@ type entry struct {
 	// when an acknowledgement ended after that. Zero before anybody was told. The
 	// members of steps that are not told keep it over a restart.
 	since time.Time
+	// twin is another alert that fires with the same fingerprint, posted from
+	// outside with the labels of a rule's own; nil for none, as nearly always.
+	twin *entry
 	// inhibits are the places of the entry in the inhibitions' indexes.
-	inhibits []inhibitKey
+	inhibits []*inhibitKey
 }
 
 // place is an entry's stay in one group.
@@ -205,4 +208,18 @@ func (a *agenda) set(g *group, at time.Time) {
 	default:
 		heap.Push(a, g)
 	}
+}
+
+// due yields the groups whose look has come: of the heap only as much is seen.
+func (a agenda) due(now time.Time, yield func(*group)) {
+	var below func(i int)
+	below = func(i int) {
+		if i >= len(a) || a[i].record.FlushAt.After(now) {
+			return
+		}
+		yield(a[i])
+		below(2*i + 1)
+		below(2*i + 2)
+	}
+	below(0)
 }

@@ -363,3 +363,17 @@ func TestAStormIsMergedIntoDigestsAndLosesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestTheOutlookSaysWhatIsNotSentYet(t *testing.T) {
+	w := newWorld(t, simple())
+	w.fire("a", alert.Warning)
+	w.pass(10 * time.Second)
+	w.ack("a", alert.Ack{By: "ann", Until: w.now.Add(10 * time.Second)})
+	w.fire("b", alert.Warning)
+	w.d.Unacknowledge("a", "ann", w.now)
+	line, ok := w.d.Outlook("a", w.now)
+	if want := "told as warning at 2026-01-15 10:00:10 UTC; snoozed until now, which is not sent yet"; !ok ||
+		line.Lines[0].State != alert.OutlookWaiting || line.Lines[0].Reason != want || !line.Lines[0].Next.Equal(w.now.Add(10*time.Second)) {
+		t.Errorf("%+v", line)
+	}
+}

@@ -79,6 +79,7 @@ func (d *Dispatcher) rebuild(now time.Time) {
 		e := d.alerts[id]
 		switch {
 		case e.active:
+			e.twin = nil
 			d.index(e, e.body.Labels())
 		default:
 			d.end(e)
@@ -99,14 +100,11 @@ func (d *Dispatcher) rebuild(now time.Time) {
 		g := d.groups[key]
 		for _, e := range g.entries {
 			for _, m := range e.in(g).told {
-				if !e.active || m.leaving { // the others were placed
-					m.step = stepOf(g.route, m)
-				}
 				g.held = g.held || m.told == ""
 			}
 		}
 		// Its route's times may have been edited.
-		if g.hasEnded() {
+		if g.waits() {
 			d.hasten(g, now)
 		}
 		d.bring(g, d.nextLook(g, time.Time{}, now))
@@ -154,11 +152,17 @@ func stepOf(r *Route, m *member) int {
 	return 0
 }
 
-// hasEnded says whether an alert of the group does not fire any more.
-func (g *group) hasEnded() bool {
+// waits says whether there is something in the group that its receivers may not
+// have been told of.
+func (g *group) waits() bool {
 	for _, e := range g.entries {
 		if !e.active {
 			return true
+		}
+		for _, m := range e.in(g).told {
+			if m.told == "" && m.step <= 0 {
+				return true
+			}
 		}
 	}
 	return false
