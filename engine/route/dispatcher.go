@@ -16,6 +16,9 @@ type Receiver struct {
 	// many groups is merged into a digest. 0 is no cap.
 	Cap    int
 	CapPer time.Duration
+	// Acks says that it shows who has taken an alert up, and is told when
+	// somebody does.
+	Acks bool
 }
 
 // Options are what a dispatcher works by. They are not changed after New.
@@ -59,6 +62,7 @@ type Dispatcher struct {
 	silences   silences
 	// failing has the receivers that do not take what is sent, with the reason.
 	failing map[string]string
+	acked   ackNews
 	version uint64
 	out     *changes
 }
@@ -249,7 +253,7 @@ func (d *Dispatcher) Due(now time.Time) []alert.Alert {
 
 // NextDue returns when Flush next has work; zero for never.
 func (d *Dispatcher) NextDue() time.Time {
-	due := d.silences.nextWarning(d.options.SilenceWarning)
+	due := earlier(d.silences.nextWarning(d.options.SilenceWarning), d.acked.since)
 	if len(d.agenda) > 0 {
 		due = earlier(due, d.agenda[0].record.FlushAt)
 	}
