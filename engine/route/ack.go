@@ -29,6 +29,11 @@ func (d *Dispatcher) Acknowledge(id string, ack alert.Ack, now time.Time) bool {
 		}
 	}
 	d.out.event(e, kind, "", "", reason, now)
+	if ack.Snooze() {
+		d.noteAck(e, reasonSnoozed, now)
+	} else {
+		d.noteAck(e, reasonAcked, now)
+	}
 	d.version++
 	return true
 }
@@ -40,7 +45,11 @@ func (d *Dispatcher) Unacknowledge(id, who string, now time.Time) bool {
 		return false
 	}
 	if e.ack != nil {
+		snoozed := e.ack.Snooze()
 		d.reopen(e, "taken back"+by(who), now)
+		if !snoozed { // what a snooze kept is told anyway
+			d.noteAck(e, reasonTakenBack, now)
+		}
 		d.hastenAll(e, now)
 		d.version++
 	}

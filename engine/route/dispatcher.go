@@ -17,6 +17,9 @@ type Receiver struct {
 	// many groups is merged into a digest. 0 is no cap.
 	Cap    int
 	CapPer time.Duration
+	// Acks says that it shows who has taken an alert up, and is told when
+	// somebody does.
+	Acks bool
 }
 
 // Options are what a dispatcher works by. They are not changed after New.
@@ -61,6 +64,7 @@ type Dispatcher struct {
 	present    present
 	// failing has the receivers that do not take what is sent, with the reason.
 	failing map[string]string
+	acked   ackNews
 	version uint64
 	out     *changes
 }
@@ -289,7 +293,7 @@ func (d *Dispatcher) Due(now time.Time) []alert.Alert {
 
 // NextDue returns when Flush next has work; zero for never.
 func (d *Dispatcher) NextDue() time.Time {
-	due := d.silences.nextWarning(d.options.SilenceWarning)
+	due := earlier(d.silences.nextWarning(d.options.SilenceWarning), d.acked.since)
 	if len(d.agenda) > 0 {
 		due = earlier(due, d.agenda[0].record.FlushAt)
 	}

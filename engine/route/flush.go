@@ -17,6 +17,7 @@ const maxToldAtOnce = 5000
 // not been told.
 func (d *Dispatcher) Flush(now time.Time) {
 	d.warnings(now)
+	d.tellAcks(now)
 	var due []*group
 	for len(d.agenda) > 0 && !d.agenda[0].record.FlushAt.After(now) {
 		g := d.agenda[0]

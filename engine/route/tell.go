@@ -57,6 +57,7 @@ func phrase(counts map[string]int) string {
 	var parts []string
 	for _, why := range [...]string{
 		reasonRaised, reasonNew, reasonEscalated, reasonFallback, reasonWoken, reasonFlapping, reasonSettled, reasonResolved, reasonMissed,
+		reasonAcked, reasonSnoozed, reasonTakenBack,
 	} {
 		if n := counts[why]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, why))
@@ -67,6 +68,14 @@ func phrase(counts map[string]int) string {
 
 // queue makes the delivery of one group's plan.
 func (d *Dispatcher) queue(p plan, now time.Time) {
+	n := d.groupNotification(p, now)
+	d.tell(p, n.ID, p.reason, now)
+	n.Acks = p.group.acks(p.receiver)
+	d.enqueue(n, now)
+}
+
+// groupNotification is the next of a group.
+func (d *Dispatcher) groupNotification(p plan, now time.Time) alert.Notification {
 	g := p.group
 	g.record.Seq++
 	n := d.notification(p.receiver, p.tell, now)
@@ -75,8 +84,7 @@ func (d *Dispatcher) queue(p plan, now time.Time) {
 	if p.known > 0 {
 		n.Status = alert.Firing
 	}
-	d.tell(p, n.ID, p.reason, now)
-	d.enqueue(n, now)
+	return n
 }
 
 func (d *Dispatcher) enqueue(n alert.Notification, now time.Time) {

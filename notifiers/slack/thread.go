@@ -81,6 +81,9 @@ func newsLine(n *alert.Notification, a *alert.Alert) string {
 	if peak := notifiers.Peak(a); peak != "" {
 		s.WriteString(", at its worst " + escape(peak, 50))
 	}
+	if taken := ackLine(n, a); taken != "" {
+		s.WriteString(" · " + taken)
+	}
 	if u := link(notifiers.AlertURL(n, a), "alert"); u != "" {
 		s.WriteString(" · " + u)
 	}
