@@ -153,8 +153,12 @@ func message(a *alert.Alert) string {
 }
 
 // Measured is the alert's value beside its threshold, each with its unit:
-// "82.3% (threshold 85%)".
+// "82.3% (threshold 85%)". It is empty for an alert from outside, which has
+// neither: whoever posted it measured.
 func Measured(a *alert.Alert) string {
+	if a.Outside != nil && !a.Value.Known() {
+		return ""
+	}
 	s := units.Quantity(float64(a.Value), a.Unit)
 	if a.Threshold.Known() {
 		s += " (threshold " + units.Quantity(float64(a.Threshold), a.Unit) + ")"

@@ -85,6 +85,10 @@ func TestMeasured(t *testing.T) {
 			t.Errorf("Measured = %q, want %q", got, row.want)
 		}
 	}
+	outside := alert.Alert{Value: alert.Unknown(), Threshold: alert.Unknown(), Outside: &alert.Outside{}}
+	if got := Measured(&outside); got != "" {
+		t.Errorf("an alert from outside has the value %q, want none", got)
+	}
 }
 
 func TestLasted(t *testing.T) {

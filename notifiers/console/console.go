@@ -144,7 +144,10 @@ func (c *Notifier) writeText(out *bytes.Buffer, n *alert.Notification, a *alert.
 	}
 	parts := []string{stamp(n.At), word, plain(a.Rule), plain(notifiers.Message(a))}
 	if n.Kind == alert.KindAlerts {
-		parts = append(parts, plain(notifiers.Measured(a)), "for "+units.Duration(notifiers.Lasted(a, n.At)))
+		if measured := notifiers.Measured(a); measured != "" {
+			parts = append(parts, plain(measured))
+		}
+		parts = append(parts, "for "+units.Duration(notifiers.Lasted(a, n.At)))
 	}
 	if peak := notifiers.Peak(a); peak != "" {
 		parts = append(parts, "peak "+peak)

@@ -218,12 +218,11 @@ func ackLine(n *alert.Notification, a *alert.Alert) string {
 }
 
 func fields(n *alert.Notification, a *alert.Alert) []*slack.TextBlockObject {
-	out := []*slack.TextBlockObject{
-		field("Value", escape(notifiers.Measured(a), maxField)),
-		since(n, a),
-		field("Severity", severity(a)),
-		field("Rule", escape(a.Rule, maxField)),
+	var out []*slack.TextBlockObject
+	if measured := notifiers.Measured(a); measured != "" {
+		out = append(out, field("Value", escape(measured, maxField)))
 	}
+	out = append(out, since(n, a), field("Severity", severity(a)), field("Rule", escape(a.Rule, maxField)))
 	if peak := notifiers.Peak(a); peak != "" {
 		out = append(out, field("Peak", escape(peak, maxField)))
 	}

@@ -102,7 +102,11 @@ func plainText(n *alert.Notification) string {
 	used, shown := length(s)+200, 0
 	for i := range n.Alerts {
 		a := &n.Alerts[i]
-		line := "\n" + alertIcon(a) + " " + escape(notifiers.Message(a)+": "+notifiers.Measured(a), 200)
+		text := notifiers.Message(a)
+		if measured := notifiers.Measured(a); measured != "" {
+			text += ": " + measured
+		}
+		line := "\n" + alertIcon(a) + " " + escape(text, 200)
 		if used += length(line); used > maxPlain {
 			break
 		}
