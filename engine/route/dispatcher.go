@@ -106,6 +106,11 @@ func (d *Dispatcher) set(o Options) {
 			d.receivers[r.Name].sent, d.receivers[r.Name].digestAt, d.receivers[r.Name].digests = old.sent, old.digestAt, old.digests
 		}
 	}
+	for name := range d.failing { // who is taken out may come back another
+		if d.receivers[name] == nil {
+			delete(d.failing, name)
+		}
+	}
 	d.inhibitors, d.present, d.silences.warnKnown = newInhibitors(o.Inhibitions), present{}, false
 }
 

@@ -67,7 +67,11 @@ type sourceHeap []*inhibitKey
 
 func (h sourceHeap) Len() int           { return len(h) }
 func (h sourceHeap) Less(i, j int) bool { return h[i].e.id < h[j].e.id }
-func (h sourceHeap) Swap(i, j int)      { h[i], h[j], h[i].at, h[j].at = h[j], h[i], i, j }
+
+func (h sourceHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
 
 func (h *sourceHeap) Push(x any) {
 	k := x.(*inhibitKey) //nolint:forcetypeassert // container/heap's way
