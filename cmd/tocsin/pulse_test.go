@@ -1,12 +1,11 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"net/http"
-	"net/http/httptest"
 
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/internal/httpx"

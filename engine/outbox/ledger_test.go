@@ -126,7 +126,9 @@ func TestWhatIsSentAgainLeavesItsGroupsMessageAlone(t *testing.T) {
 			}
 		}
 		stop()
-		<-done
+		if err := <-done; err == nil {
+			t.Error("run ended without a stop")
+		}
 	})
 }
 

@@ -115,6 +115,9 @@ func plainText(n *alert.Notification) string {
 	}
 	if left := total(n) - shown; left > 0 {
 		s += fmt.Sprintf("\nand %d more", left)
+		if n.ExternalURL != "" {
+			s += ": " + escape(n.ExternalURL, maxField) + "/api/v1/alerts"
+		}
 	}
 	if n.StillFiring > 0 {
 		s += fmt.Sprintf("\n%d more still firing", n.StillFiring)

@@ -21,7 +21,7 @@ type writer struct {
 	alerts map[string]int64
 	groups map[string]bool
 
-	relaxed    bool // synchronous may not be FULL
+	relaxed bool // synchronous may not be FULL
 
 	room       room
 	journalSeq int64 // the newest row of the journal
