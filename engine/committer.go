@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/store"
@@ -96,7 +97,8 @@ func (k *committer) write(all []decided) {
 	if err == nil {
 		k.e.outbox.Enqueue(deliveries)
 	} else {
-		k.e.outbox.EnqueueUnstored(deliveries, k.stored)
+		// The outbox changes what it is given, and the backlog is read again.
+		k.e.outbox.EnqueueUnstored(slices.Clone(deliveries), k.stored)
 	}
 	for i := range all {
 		for _, done := range all[i].done {

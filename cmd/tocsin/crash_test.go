@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -259,7 +260,11 @@ func (c *crash) wantOrders() {
 	}
 	for _, fingerprint := range c.held {
 		var doc struct{ Ack *struct{ Comment string } }
-		c.daemon.get("/api/v1/alerts/"+fingerprint, &doc)
+		// Right after the start the tables are behind, and readers wait for them.
+		await(c.t, "alert "+fingerprint, func() bool {
+			code, text, err := c.daemon.do("GET", "/api/v1/alerts/"+fingerprint, "")
+			return err == nil && code == http.StatusOK && json.Unmarshal(text, &doc) == nil
+		})
 		got := ""
 		if doc.Ack != nil {
 			got = doc.Ack.Comment
