@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/bits"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -224,6 +225,17 @@ type Level struct {
 // NewID makes an alert's id of its fingerprint and the moment it began.
 func NewID(fp Fingerprint, began time.Time) string {
 	return fp.String() + "-" + strconv.FormatInt(began.UnixMilli(), 36)
+}
+
+// Began is the moment that its ID names; the zero time where the ID is none of
+// NewID's.
+func (a *Alert) Began() time.Time {
+	_, text, _ := strings.Cut(a.ID, "-")
+	ms, err := strconv.ParseInt(text, 36, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }
 
 // AllLabels returns the identity's labels and severity.

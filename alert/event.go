@@ -82,6 +82,12 @@ type Notification struct {
 	Digest *Digest `json:"digest,omitempty"`
 	// Kind is empty for a notification of alerts.
 	Kind NotificationKind `json:"kind,omitempty"`
+	// Acks are those of the alerts that the receiver knows to fire, listed or not,
+	// by their alerts' ids.
+	Acks []Ack `json:"acks,omitempty"`
+	// Quiet says that nothing became of the alerts: somebody took them up, or gave
+	// them back.
+	Quiet bool `json:"quiet,omitempty"`
 	// Reference is what the receiver called its last message of the group, for
 	// those that update it; empty for none. It is given at each attempt and not
 	// stored.

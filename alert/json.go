@@ -102,9 +102,33 @@ func AppendNotificationJSON(b []byte, n *Notification) []byte {
 	if n.Kind != "" {
 		b = appendField(b, `,"kind":`, string(n.Kind))
 	}
+	if len(n.Acks) > 0 {
+		b = append(b, `,"acks":[`...)
+		for i := range n.Acks {
+			b = n.Acks[i].appendJSON(comma(b, i))
+		}
+		b = append(b, ']')
+	}
+	if n.Quiet {
+		b = append(b, `,"quiet":true`...)
+	}
 	b = strconv.AppendInt(append(b, `,"truncated":`...), int64(n.Truncated), 10)
 	b = appendField(b, `,"external_url":`, n.ExternalURL)
 	b = appendTime(append(b, `,"at":`...), n.At)
+	return append(b, '}')
+}
+
+func (a *Ack) appendJSON(b []byte) []byte {
+	b = appendText(append(b, `{"alert_id":`...), a.AlertID)
+	b = appendField(b, `,"by":`, a.By)
+	if a.Comment != "" {
+		b = appendField(b, `,"comment":`, a.Comment)
+	}
+	b = appendTime(append(b, `,"at":`...), a.At)
+	b = appendField(b, `,"severity":`, a.Severity.String())
+	if !a.Until.IsZero() {
+		b = appendTime(append(b, `,"until":`...), a.Until)
+	}
 	return append(b, '}')
 }
 

@@ -119,6 +119,10 @@ func TestTheJSONOfANotificationIsThatOfTheLibrary(t *testing.T) {
 		if rapid.Bool().Draw(t, "no alerts") {
 			n.Alerts = nil
 		}
+		n.Quiet = rapid.Bool().Draw(t, "quiet")
+		if rapid.Bool().Draw(t, "acks") {
+			n.Acks = []alert.Ack{{AlertID: n.ID, By: n.Receiver, At: n.At, Severity: alert.Warning}, {Comment: n.Reason, Until: n.Opened}}
+		}
 		want, err := json.Marshal(n)
 		if err != nil {
 			t.Fatal(err)

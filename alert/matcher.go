@@ -91,6 +91,18 @@ func (ms Matchers) Matches(ls Labels) bool {
 	return true
 }
 
+// Unbounded says whether no matcher asks for a label: a silence of these would
+// hold back whatever has none of them. One that says what a label is not counts
+// as asking, as in Alertmanager.
+func (ms Matchers) Unbounded() bool {
+	for i := range ms {
+		if m := &ms[i]; m.Op == MatchNotEqual || m.Op == MatchNotRegexp || !m.MatchesValue("") {
+			return false
+		}
+	}
+	return true
+}
+
 // String writes the set as {a="b",c=~"d"}.
 func (ms Matchers) String() string {
 	parts := make([]string, len(ms))

@@ -1,10 +1,30 @@
 package alert
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
+
+// ParseClassicMatcher reads one matcher in Alertmanager's older syntax alone, and
+// takes all that Alertmanager does, == with a value that begins with = included.
+// The errors have the texts of Alertmanager's.
+func ParseClassicMatcher(text string) (Matcher, error) {
+	w, err := parseClassic(text, 0)
+	if err != nil {
+		return Matcher{}, err
+	}
+	m, err := NewMatcher(w.name, w.op, w.value)
+	if err != nil {
+		if _, anchored := regexp.Compile("^(?:" + w.value + ")$"); anchored != nil {
+			err = anchored
+		}
+		return Matcher{}, err
+	}
+	return m, nil
+}
 
 // parseClassicSet reads Alertmanager's older syntax of a set; false when it is
 // none. A brace is taken off each end, whether the other is there or not.
@@ -25,8 +45,8 @@ func parseClassicSet(text string) ([]written, bool) {
 			if end && strings.TrimSpace(text[begin:i]) == "" {
 				continue
 			}
-			w, ok := parseClassic(text[begin:i], begin)
-			if !ok {
+			w, err := parseClassic(text[begin:i], begin)
+			if err != nil {
 				return nil, false
 			}
 			found, begin = append(found, w), i+1
@@ -40,7 +60,7 @@ func parseClassicSet(text string) ([]written, bool) {
 }
 
 // parseClassic reads one matcher that stands at an offset of a longer text.
-func parseClassic(text string, offset int) (w written, ok bool) {
+func parseClassic(text string, offset int) (w written, err error) {
 	at := skipSpace(text, 0)
 	begin := at
 	for at < len(text) && classicName(text[at], at > begin) {
@@ -55,12 +75,12 @@ func parseClassic(text string, offset int) (w written, ok bool) {
 		}
 	}
 	if w.name == "" || w.op == "" {
-		return w, false
+		return w, fmt.Errorf("bad matcher format: %s", text)
 	}
 	at = skipSpace(text, at+len(w.op))
 	w.at = offset + at
-	w.value, ok = unescape(strings.TrimRightFunc(text[at:], unicode.IsSpace))
-	return w, ok
+	w.value, err = unescape(strings.TrimRightFunc(text[at:], unicode.IsSpace))
+	return w, err
 }
 
 func skipSpace(text string, at int) int {
@@ -73,11 +93,11 @@ func classicName(c byte, digit bool) bool {
 
 // unescape reads a value, bare or in double quotes. What is no escape is a
 // backslash and what stands after it.
-func unescape(raw string) (string, bool) {
-	if !utf8.ValidString(raw) {
-		return "", false
+func unescape(written string) (string, error) {
+	if !utf8.ValidString(written) {
+		return "", fmt.Errorf("matcher value not valid UTF-8: %s", written)
 	}
-	raw, quoted := strings.CutPrefix(raw, `"`)
+	raw, quoted := strings.CutPrefix(written, `"`)
 	closed := false
 	var b strings.Builder
 	for i := 0; i < len(raw); i++ {
@@ -85,7 +105,7 @@ func unescape(raw string) (string, bool) {
 		case raw[i] == '"' && quoted && i == len(raw)-1:
 			closed = true
 		case raw[i] == '"':
-			return "", false
+			return "", unescapedQuote(written)
 		case raw[i] == '\\' && i+1 < len(raw) && strings.IndexByte(`n"\`, raw[i+1]) >= 0:
 			if i++; raw[i] == 'n' {
 				b.WriteByte('\n')
@@ -96,5 +116,12 @@ func unescape(raw string) (string, bool) {
 			b.WriteByte(raw[i])
 		}
 	}
-	return b.String(), closed == quoted
+	if closed != quoted {
+		return "", unescapedQuote(written)
+	}
+	return b.String(), nil
+}
+
+func unescapedQuote(value string) error {
+	return fmt.Errorf("matcher value contains unescaped double quote: %s", value)
 }

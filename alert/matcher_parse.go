@@ -43,7 +43,7 @@ func ParseMatcher(text string) (Matcher, error) {
 	if mistake == nil && len(found) == 0 {
 		mistake = &MatcherError{text, 0, "no operator; want =, !=, =~ or !~"}
 	}
-	if old, ok := parseClassic(text, 0); ok && !doubled(mistake) {
+	if old, err := parseClassic(text, 0); err == nil && !doubled(mistake) {
 		found, mistake = []written{old}, nil
 	}
 	if mistake != nil {

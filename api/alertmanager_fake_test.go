@@ -159,7 +159,10 @@ func (f *router) PutSilence(_ context.Context, s alert.Silence) (alert.Silence, 
 	if s.ID != "" && !known {
 		return s, fmt.Errorf("silence %s: %w", s.ID, store.ErrNotFound)
 	}
-	if s.Comment == "refuse" {
+	switch { // as the engine does
+	case strings.TrimSpace(s.CreatedBy) == "", strings.TrimSpace(s.Comment) == "":
+		return s, refusal("say who silences, and why")
+	case s.Comment == "refuse":
 		return s, refusal("the comment says so")
 	}
 	if !known || old.State(now) == alert.SilenceExpired || old.Matchers.String() != s.Matchers.String() {

@@ -2,8 +2,10 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -47,6 +49,7 @@ func (s *Server) postAMSilence(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.sign(&posted, r)
 	kept, err := s.Operator.PutSilence(r.Context(), posted)
 	if err != nil {
 		return nil, err
@@ -54,6 +57,17 @@ func (s *Server) postAMSilence(r *http.Request) (any, error) {
 	return struct {
 		SilenceID string `json:"silenceID"`
 	}{kept.ID}, nil
+}
+
+// sign fills in who silences and why where they are empty: Alertmanager takes
+// that, and so those that were written for it send it.
+func (s *Server) sign(posted *alert.Silence, r *http.Request) {
+	if strings.TrimSpace(posted.CreatedBy) == "" {
+		posted.CreatedBy = cmp.Or(s.guard.bearer(r.Header.Get("Authorization")), "somebody")
+	}
+	if strings.TrimSpace(posted.Comment) == "" {
+		posted.Comment = "no comment was given"
+	}
 }
 
 // getAMSilence answers GET /api/v2/silence/{silenceID}.

@@ -30,6 +30,7 @@ func TestPostingASilenceIsAnsweredAsAlertmanagerDoes(t *testing.T) {
 		"a list":               {`[]`, 400, `{"code":400,"message":"parsing silence body from \"\" failed, because json: cannot unmarshal array *`},
 		"no creator":           {silenceBody(`"createdBy":"me",`, ``), 422, `{"code":602,"message":"createdBy in body is required"}`},
 		"an empty comment":     {silenceBody(`"c"`, `""`), 200, `{"silenceID":"*`},
+		"an empty creator":     {silenceBody(`"me"`, `" "`), 200, `{"silenceID":"*`},
 		"no beginning":         {silenceBody(`"startsAt":"2026-01-01T10:00:00Z",`, ``), 422, `{"code":602,"message":"startsAt in body is required"}`},
 		"year one":             {silenceBody(`2026-01-01T10`, `0001-01-01T00`), 200, `{"silenceID":"*`},
 		"no matchers":          {silenceBody(`{"name":"a","value":"x","isRegex":false}`, ``), 422, `{"code":612,"message":"matchers in body should have at least 1 items"}`},

@@ -216,7 +216,7 @@ func silenceMatchers(b *body) alert.Matchers {
 	case len(b.mistakes) > mistakes:
 	case len(matchers) == 0:
 		b.mistake(`matchers: missing; name labels, as in ["alertname=cache-hit-rate"]`)
-	case matchers.Matches(nil):
+	case matchers.Unbounded():
 		b.mistake(`matchers: %s hold for every alert there is, also one without these labels; add one such as severity=~".+"`, matchers)
 	}
 	return matchers

@@ -214,7 +214,8 @@ type Skipped struct {
 //
 //   - Validate() problem.List, with paths relative to the Config;
 //   - Metrics() []source.Metric, the metrics that it adds to the catalog;
-//   - OpensCatalog() bool, true when it may yield metrics that no one declared.
+//   - OpensCatalog() bool, true when it may yield metrics that no one declared;
+//   - TellsAcks() bool, true for a receiver that shows who has taken an alert up.
 type Kinds struct {
 	Sources   map[string]func() any
 	Receivers map[string]func() any

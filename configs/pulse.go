@@ -12,6 +12,7 @@ import (
 	"github.com/tocsin-dev/tocsin/internal/schema"
 	"github.com/tocsin-dev/tocsin/internal/secret"
 	"github.com/tocsin-dev/tocsin/internal/units"
+	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
 // Canary is a message through every receiver on a schedule, to see that each
@@ -33,7 +34,9 @@ type Deadman struct {
 	Timeout time.Duration `yaml:"timeout"`
 	Method  string        `yaml:"method"` // GET, HEAD or POST
 
-	httpx.Options `yaml:",inline"`
+	// A ping goes where a message of a receiver may.
+	notifiers.Addresses `yaml:",inline"`
+	httpx.Options       `yaml:",inline"`
 }
 
 // minPulse keeps a slip of the pen from becoming a flood.
@@ -90,7 +93,8 @@ func (d *Deadman) validate() problem.List {
 		ps.Add("timeout", "want more than 0s and at most %s", units.Duration(maxTimeout))
 	}
 	oneOf(&ps, "method", d.Method, pingMethods()...)
-	return append(ps, d.Options.Validate()...)
+	ps = append(ps, d.ValidateAddresses("url", d.URL)...)
+	return append(ps, d.Validate()...)
 }
 
 // JSONSchema says what reflection cannot of the ping's settings.

@@ -31,6 +31,9 @@ func (c *Config) routing() (Routing, problem.List) {
 		r := &c.Receivers[i]
 		names[i] = r.Name
 		told := route.Receiver{Name: r.Name, SkipResolved: r.SendResolved != nil && !*r.SendResolved}
+		if s, ok := r.Settings.(interface{ TellsAcks() bool }); ok {
+			told.Acks = s.TellsAcks()
+		}
 		if r.Cap.Notifications > 0 {
 			told.Cap, told.CapPer = r.Cap.Notifications, r.Cap.Every()
 		}

@@ -88,6 +88,7 @@ type Engine struct {
 	posts   chan *post
 	orders  chan *order
 	reloads chan reload
+	decided chan decided  // what the committer is to write
 	nudge   chan struct{} // 1 deep: a receiver's health has changed
 	ready   chan struct{} // closed when the state is loaded
 	stopped chan struct{} // closed when Run has returned
@@ -104,9 +105,6 @@ type Engine struct {
 	evaluated  map[string]time.Time // by rule
 
 	// The loop's own.
-	backlog store.Change   // what the store has not taken yet
-	retryAt time.Time      // when it is asked again; zero while it takes everything
-	stored  chan struct{}  // closed when the store has taken the backlog; nil for no backlog
 	samples []alert.Sample // for a later start, not handed over yet
 	// waiting says that they hold one that a running `for` depends on.
 	waiting  bool
@@ -138,7 +136,7 @@ type Stats struct {
 func New(o Options) *Engine {
 	e := &Engine{
 		store: o.Store, outbox: o.Outbox, log: o.Log, watched: o.Watched,
-		batches: make(chan source.Batch, 64), posts: make(chan *post, 64), orders: make(chan *order, 64), nudge: make(chan struct{}, 1), health: map[string]string{},
+		batches: make(chan source.Batch, 64), posts: make(chan *post, 64), orders: make(chan *order, 64), decided: make(chan decided, changesAhead), nudge: make(chan struct{}, 1), health: map[string]string{},
 		reloads: make(chan reload), ready: make(chan struct{}), stopped: make(chan struct{}),
 		evaluator: rule.NewEvaluator(o.Rules), evaluated: map[string]time.Time{},
 	}

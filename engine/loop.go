@@ -2,12 +2,9 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/engine/external"
-	"github.com/tocsin-dev/tocsin/engine/route"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 	"github.com/tocsin-dev/tocsin/source"
 	"github.com/tocsin-dev/tocsin/store"
@@ -31,6 +28,15 @@ const (
 // is waited for.
 func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.stopped)
+	committed := make(chan struct{})
+	go func() {
+		defer close(committed)
+		(&committer{e: e}).run()
+	}()
+	defer func() {
+		close(e.decided)
+		<-committed
+	}()
 	if err := e.load(ctx); err != nil {
 		return err
 	}
@@ -53,20 +59,19 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			e.handOver(samples)
-			_ = e.commit(context.WithoutCancel(ctx), store.Change{}, time.Now()) // it is logged
 			return ctx.Err()
 		case first := <-e.batches:
-			e.step(ctx, e.gather(first))
+			e.step(e.gather(first))
 		case first := <-e.posts:
-			e.take(ctx, first)
+			e.take(first)
 		case first := <-e.orders:
-			e.obey(ctx, first)
+			e.obey(first)
 		case <-e.nudge:
-			e.step(ctx, nil)
+			e.step(nil)
 		case r := <-e.reloads:
-			e.reload(ctx, r)
+			e.reload(r)
 		case <-timer.C:
-			e.step(ctx, nil)
+			e.step(nil)
 		case <-flushSamples.C:
 			if e.waiting || time.Since(e.handedAt) >= keepSamplesFor {
 				e.handOver(samples)
@@ -74,100 +79,6 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		timer.Reset(e.untilDue(time.Now()))
 	}
-}
-
-// load brings back alerts, windows, groups and what is not sent yet.
-func (e *Engine) load(ctx context.Context) error {
-	snapshot, err := e.store.Load(ctx)
-	if err != nil {
-		return fmt.Errorf("load state: %w", err)
-	}
-	now := time.Now()
-	if err := e.loadSamples(ctx, snapshot.Alerts, now); err != nil {
-		return err
-	}
-	past, err := e.store.Ended(ctx, e.evaluator.Remembering(), now.Add(-rememberEnded))
-	if err != nil {
-		return fmt.Errorf("load state: %w", err)
-	}
-	e.mu.Lock()
-	ours, records := e.sort(snapshot.Alerts, now)
-	ended := append(e.evaluator.Restore(append(past, ours...), now), e.unwatch(e.watched, now)...)
-	e.dispatcher.Restore(snapshot, func(a *alert.Alert) route.Body {
-		if rec := records[a.ID]; rec != nil {
-			return rec
-		}
-		return nil
-	}, now)
-	change := e.record(ended, now)
-	e.mu.Unlock()
-	e.outbox.SetMarks(snapshot.Marks)
-	e.outbox.SetReferences(snapshot.References)
-	e.outbox.Enqueue(snapshot.Deliveries)
-	_ = e.commit(ctx, change, now) // it is logged, and tried again
-	if n := len(snapshot.Alerts); n > 0 || len(snapshot.Deliveries) > 0 {
-		e.log.Info("state restored", "alerts", n, "groups", len(snapshot.Groups), "unsent", len(snapshot.Deliveries))
-	}
-	return nil
-}
-
-// sort tells our own alerts from those of outside, which the registry takes.
-func (e *Engine) sort(alerts []alert.Alert, now time.Time) (ours []alert.Alert, outside map[string]*external.Record) {
-	outside = map[string]*external.Record{}
-	for i := range alerts {
-		if alerts[i].Outside != nil {
-			outside[alerts[i].ID] = e.outside.Restore(&alerts[i], now)
-		} else {
-			ours = append(ours, alerts[i])
-		}
-	}
-	return ours, outside
-}
-
-// loadSamples fills the windows, and brings back the last sample of each alert
-// that waits for a `for`: it says how much of the time was seen to count.
-func (e *Engine) loadSamples(ctx context.Context, alerts []alert.Alert, now time.Time) error {
-	waiting := map[string]map[alert.Fingerprint]time.Time{}
-	for i := range alerts {
-		a := &alerts[i]
-		if (a.State != alert.Pending && a.State != alert.Firing) || !rule.Waits(a) {
-			continue
-		}
-		family := e.evaluator.Family(a)
-		if waiting[family] == nil {
-			waiting[family] = map[alert.Fingerprint]time.Time{}
-		}
-		if at, twice := waiting[family][a.Series]; !twice || a.UpdatedAt.Before(at) {
-			waiting[family][a.Series] = a.UpdatedAt
-		}
-	}
-	for metric, window := range e.evaluator.Lookback() {
-		inWindow := now.Add(-window)
-		since := inWindow
-		for _, at := range waiting[metric] {
-			if at.Before(since) {
-				since = at
-			}
-		}
-		if window == 0 && len(waiting[metric]) == 0 {
-			continue
-		}
-		err := e.store.LoadSamples(ctx, metric, since, func(s alert.Sample) error {
-			if window == 0 || s.At.Before(inWindow) {
-				if at, waits := waiting[metric][s.Labels.Fingerprint()]; !waits || s.At.Before(at) {
-					return nil
-				}
-			}
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			e.evaluator.Preload(s, now)
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("load samples of %s: %w", metric, err)
-		}
-	}
-	return nil
 }
 
 // gather takes what else is waiting, so that one commit serves it all.
@@ -185,7 +96,7 @@ func (e *Engine) gather(first source.Batch) []source.Batch {
 }
 
 // step judges batches and whatever is due, routes, and commits.
-func (e *Engine) step(ctx context.Context, batches []source.Batch) {
+func (e *Engine) step(batches []source.Batch) {
 	now := time.Now()
 	e.mu.Lock()
 	e.heed(now)
@@ -199,7 +110,7 @@ func (e *Engine) step(ctx context.Context, batches []source.Batch) {
 	e.noteOutside(&change, e.outside.Tick(now), now)
 	e.flush(&change, now)
 	e.mu.Unlock()
-	_ = e.commit(ctx, change, now) // it is logged, and tried again
+	e.commit(change)
 }
 
 // flush tells of what is due, and takes what was decided.
@@ -268,71 +179,12 @@ func (e *Engine) record(transitions []rule.Transition, now time.Time) store.Chan
 	return c
 }
 
-// commit writes a change, behind what the store has refused before, and hands
-// over what is to be sent. A store that fails loses nothing: the change waits
-// for it, and people are told meanwhile, for an alert that is told twice is
-// better than one that is not told. The error wraps store.ErrNotStored.
-func (e *Engine) commit(ctx context.Context, c store.Change, now time.Time) error {
-	deliveries := c.Deliveries
-	e.backlog.Append(c)
-	if e.backlog.Empty() {
-		return nil
-	}
-	if !e.retryAt.IsZero() && now.Before(e.retryAt) {
-		e.outbox.EnqueueUnstored(deliveries, e.stored)
-		return store.ErrNotStored
-	}
-	started := time.Now()
-	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
-	err := e.store.Commit(write, e.backlog)
-	cancel()
-	e.noteCommit(err, time.Since(started))
-	if err != nil {
-		// A store that hangs must not take up the loop: it is given as much
-		// time to recover as it took to refuse.
-		e.retryAt = time.Now().Add(max(retryCommit, time.Since(started)))
-		if e.stored == nil {
-			e.stored = make(chan struct{})
-		}
-		e.outbox.EnqueueUnstored(deliveries, e.stored)
-		return fmt.Errorf("%w: %w", store.ErrNotStored, err)
-	}
-	e.retryAt, e.backlog = time.Time{}, store.Change{}
-	if e.stored != nil {
-		close(e.stored)
-		e.stored = nil
-	}
-	e.outbox.Enqueue(deliveries)
-	return nil
-}
-
-func (e *Engine) noteCommit(err error, took time.Duration) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.stats.LastCommit = took
-	if err == nil {
-		if e.stats.StoreDown {
-			e.log.Info("store takes changes again")
-		}
-		e.stats.Commits++
-		e.stats.StoreDown, e.stats.StoreDownSince = false, time.Time{}
-		e.outside.Stored() // only the loop makes news, and all of it is in the change
-		return
-	}
-	e.stats.CommitErrors++
-	if !e.stats.StoreDown {
-		e.stats.StoreDownSince = time.Now()
-		e.log.Error("store does not take changes; they are kept in memory and tried again", "error", err)
-	}
-	e.stats.StoreDown = true
-}
-
 // untilDue is how long the loop may sleep.
 func (e *Engine) untilDue(now time.Time) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	wait := housekeeping
-	for _, due := range [...]time.Time{e.evaluator.NextDue(), e.outside.NextDue(), e.dispatcher.NextDue(), e.retryAt} {
+	for _, due := range [...]time.Time{e.evaluator.NextDue(), e.outside.NextDue(), e.dispatcher.NextDue()} {
 		if !due.IsZero() {
 			wait = min(wait, max(0, due.Sub(now)))
 		}
@@ -343,9 +195,9 @@ func (e *Engine) untilDue(now time.Time) time.Duration {
 // reload exchanges rules and routes between two steps: no sample is lost. What
 // waits is judged by the old ones: a batch of a source that was just taken out
 // must not come after its alerts were ended.
-func (e *Engine) reload(ctx context.Context, r reload) {
+func (e *Engine) reload(r reload) {
 	if len(e.batches) > 0 {
-		e.step(ctx, e.gather(<-e.batches))
+		e.step(e.gather(<-e.batches))
 	}
 	now := time.Now()
 	e.mu.Lock()
@@ -355,7 +207,7 @@ func (e *Engine) reload(ctx context.Context, r reload) {
 	e.dispatcher.Exchange(e.routing(r.setup), now)
 	change.Append(e.dispatcher.Take())
 	e.mu.Unlock()
-	_ = e.commit(ctx, change, now) // it is logged, and tried again
+	e.commit(change)
 	close(r.done)
 }
 
@@ -364,62 +216,4 @@ func (e *Engine) unwatch(watched func(alert.Labels) bool, now time.Time) []rule.
 		return nil
 	}
 	return e.evaluator.Unwatch(watched, now)
-}
-
-// handOver gives the samples to their writer, unless it is still busy: they
-// wait for the next time then.
-func (e *Engine) handOver(samples chan<- []alert.Sample) {
-	if len(e.samples) == 0 {
-		return
-	}
-	select {
-	case samples <- e.samples:
-		e.samples, e.waiting, e.handedAt = nil, false, time.Now()
-	default:
-	}
-}
-
-// keep writes samples for later starts and does the housekeeping, apart from
-// the loop: neither may delay an alert.
-func (e *Engine) keep(samples <-chan []alert.Sample) {
-	ticker := time.NewTicker(housekeeping)
-	defer ticker.Stop()
-	for {
-		select {
-		case batch, open := <-samples:
-			if !open {
-				return
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-			if err := e.store.AppendSamples(ctx, batch); err != nil {
-				e.log.Warn("samples were not kept for a later start", "error", err, "samples", len(batch))
-			}
-			cancel()
-		case <-ticker.C:
-			e.tidy(time.Now())
-		}
-	}
-}
-
-func (e *Engine) tidy(now time.Time) {
-	e.mu.Lock()
-	e.evaluator.Sweep(now)
-	e.mu.Unlock()
-	before := func(keep time.Duration) time.Time {
-		if keep == 0 {
-			return time.Time{}
-		}
-		return now.Add(-keep)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-	defer cancel()
-	n, err := e.store.Prune(ctx, store.Retention{
-		HistoryBefore: before(e.retention.history), DeliveriesBefore: before(e.retention.deliveries),
-		SamplesBefore: before(e.retention.samples), MaxBytes: e.retention.maxBytes,
-	}, pruneRows)
-	if err != nil {
-		e.log.Warn("old history was not removed", "error", err)
-	} else if n > 0 {
-		e.log.Info("old history removed", "rows", n)
-	}
 }

@@ -45,7 +45,7 @@ func (e *Engine) order(ctx context.Context, do func(now time.Time) error) error 
 }
 
 // obey does an order, with what others wait, and commits.
-func (e *Engine) obey(ctx context.Context, first *order) {
+func (e *Engine) obey(first *order) {
 	orders := []*order{first}
 gather:
 	for len(orders) < maxPostsAtOnce {
@@ -65,13 +65,15 @@ gather:
 	}
 	e.flush(&change, now)
 	e.mu.Unlock()
-	err := e.commit(ctx, change, now)
+	var done []chan<- error
 	for i, o := range orders {
-		if results[i] == nil {
-			results[i] = err
+		if results[i] != nil {
+			o.done <- results[i]
+			continue
 		}
-		o.done <- results[i]
+		done = append(done, o.done)
 	}
+	e.commit(change, done...)
 }
 
 // Acknowledge takes alerts up by id or fingerprint, or snoozes them, all or

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -13,6 +14,7 @@ import (
 // fires. It may be empty, of who waits for what the loop has at hand.
 type post struct {
 	alerts []alert.Posted
+	came   time.Time
 	done   chan error // of capacity 1
 }
 
@@ -25,6 +27,7 @@ const maxPostsAtOnce = 64
 // is kept before it is. What it is given may be reused after it has returned.
 // The error wraps store.ErrNotStored where the store refuses.
 func (e *Engine) Post(ctx context.Context, alerts []alert.Posted) error {
+	came := time.Now()
 	select {
 	case <-e.ready:
 	case <-e.stopped:
@@ -32,11 +35,11 @@ func (e *Engine) Post(ctx context.Context, alerts []alert.Posted) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	news, stored := e.news(alerts)
+	news, stored := e.news(alerts, came)
 	if len(news) == 0 && stored {
 		return nil
 	}
-	p := &post{alerts: news, done: make(chan error, 1)}
+	p := &post{alerts: news, came: came, done: make(chan error, 1)}
 	select {
 	case e.posts <- p:
 	case <-e.stopped:
@@ -55,15 +58,17 @@ func (e *Engine) Post(ctx context.Context, alerts []alert.Posted) error {
 
 // news takes what was posted again, and returns the rest. stored is false when
 // the store does not have yet what was posted before.
-func (e *Engine) news(alerts []alert.Posted) (out []alert.Posted, stored bool) {
+func (e *Engine) news(alerts []alert.Posted, came time.Time) (out []alert.Posted, stored bool) {
 	now := time.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	stored = true
 	for i := range alerts {
-		switch known, kept := e.outside.Refresh(&alerts[i], now); {
+		p := alerts[i]
+		waited(&p, came, now)
+		switch known, kept := e.outside.Refresh(&p, now); {
 		case !known:
-			out = append(out, alerts[i])
+			out = append(out, p)
 		case !kept:
 			stored = false
 		}
@@ -71,8 +76,17 @@ func (e *Engine) news(alerts []alert.Posted) (out []alert.Posted, stored bool) {
 	return out, stored
 }
 
+// waited lets an alert fire for a moment that fired when it came and whose end
+// has come while it waited for its turn, as at a start: it is acknowledged, and
+// so it is told of.
+func waited(p *alert.Posted, came, now time.Time) {
+	if p.EndsAt.After(came) && !p.EndsAt.After(now) {
+		p.EndsAt = now.Add(time.Millisecond)
+	}
+}
+
 // take judges what was posted, with what else waits, and commits.
-func (e *Engine) take(ctx context.Context, first *post) {
+func (e *Engine) take(first *post) {
 	posts := []*post{first}
 gather:
 	for len(posts) < maxPostsAtOnce {
@@ -89,6 +103,7 @@ gather:
 	var transitions []external.Transition
 	for _, p := range posts {
 		for i := range p.alerts {
+			waited(&p.alerts[i], p.came, now)
 			if t, ok := e.outside.Post(&p.alerts[i], now); ok {
 				transitions = append(transitions, t)
 			}
@@ -97,27 +112,30 @@ gather:
 	e.noteOutside(&change, transitions, now)
 	e.flush(&change, now)
 	e.mu.Unlock()
-	err := e.commit(ctx, change, now)
-	for _, p := range posts {
-		p.done <- err
+	done := make([]chan<- error, len(posts))
+	for i, p := range posts {
+		done[i] = p.done
 	}
+	e.commit(change, done...)
 }
 
 // noteOutside turns transitions of alerts from outside into rows, and routes
 // them.
 func (e *Engine) noteOutside(c *store.Change, transitions []external.Transition, now time.Time) {
 	e.stats.Transitions += uint64(len(transitions))
-	for i := range transitions {
-		t := &transitions[i]
-		c.Alerts = append(c.Alerts, t.Alert)
+	c.Alerts = slices.Grow(c.Alerts, len(transitions))
+	c.Events = slices.Grow(c.Events, len(transitions))
+	for _, t := range transitions {
+		c.Alerts = append(c.Alerts, t.Record.Alert())
+		a := &c.Alerts[len(c.Alerts)-1]
 		if t.Kind == "" {
-			e.dispatcher.RefreshBody(t.Alert.ID, t.Record)
+			e.dispatcher.RefreshBody(a.ID, t.Record)
 			continue
 		}
 		c.Events = append(c.Events, alert.Event{
-			AlertID: t.Alert.ID, At: now, Kind: t.Kind, Severity: t.Alert.Severity,
-			Value: alert.Unknown(), Threshold: alert.Unknown(), Reason: t.Alert.Reason,
+			AlertID: a.ID, At: now, Kind: t.Kind, Severity: a.Severity,
+			Value: alert.Unknown(), Threshold: alert.Unknown(), Reason: a.Reason,
 		})
-		e.dispatcher.ApplyBody(&t.Alert, t.Record, t.Kind, now)
+		e.dispatcher.ApplyBody(a, t.Record, t.Kind, now)
 	}
 }

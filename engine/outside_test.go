@@ -65,6 +65,9 @@ func TestWhoPostsTheSameIsAnsweredWhenItIsStored(t *testing.T) {
 				<-s.began
 				second := post(tt.both)
 				synctest.Wait()
+				if len(first) > 0 {
+					t.Fatalf("%s: the first is answered %v while it is being written", tt.name, <-first)
+				}
 				if len(second) > 0 {
 					t.Fatalf("%s: the second is answered %v while the first is being written", tt.name, <-second)
 				}
@@ -95,4 +98,28 @@ func TestWhoPostsTheSameIsAnsweredWhenItIsStored(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An alert whose end comes while the state of before the start is loaded was
+// firing when it was posted.
+func TestAnAlertThatEndsWhileItWaitsIsToldOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, o := newMemory(), &tray{}
+		set := setup(t)
+		set.External = external.Options{ResolveTimeout: time.Hour, Severity: func(string) alert.Severity { return alert.Warning }}
+		e := New(Options{Setup: set, Store: m, Outbox: o, Log: slog.New(slog.DiscardHandler)})
+		done := make(chan error, 1)
+		p := alert.Posted{Labels: alert.LabelsOf("alertname", "a"), EndsAt: time.Now().Add(time.Second)}
+		go func() { done <- e.Post(t.Context(), []alert.Posted{p}) }()
+		time.Sleep(2 * time.Second)
+		stop := run(t, e)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		if got := o.take(); len(got) != 1 {
+			t.Errorf("told %v", got)
+		}
+		stop()
+	})
 }

@@ -41,6 +41,7 @@ func (e *Engine) PutSilence(ctx context.Context, s alert.Silence) (alert.Silence
 			case !ok:
 				return fmt.Errorf("silence %q: %w", s.ID, store.ErrNotFound)
 			case changeable(&old, &s, now):
+				s.WarnedFor = old.WarnedFor
 				if old.State(now) == alert.SilenceActive {
 					s.StartsAt = old.StartsAt
 				}
@@ -126,7 +127,7 @@ func prepare(s *alert.Silence, now time.Time) error {
 	switch {
 	case len(s.Matchers) == 0:
 		return refused("matchers: give at least one")
-	case !slices.ContainsFunc(s.Matchers, func(m alert.Matcher) bool { return !m.MatchesValue("") }):
+	case s.Matchers.Unbounded():
 		return refused("matchers: at least one must not match the empty string, or the silence would hold back everything")
 	case !s.EndsAt.After(now):
 		return refused("ends_at: must be in the future")

@@ -88,6 +88,10 @@ func (c *Change) Empty() bool {
 // outcome of writing both in turn: what the later one drops is not written by
 // the earlier one.
 func (c *Change) Append(later Change) {
+	if c.Empty() { // nothing need be copied
+		*c = later
+		return
+	}
 	if len(later.DropMembers) > 0 && len(c.Members) > 0 {
 		dropped := make(map[MemberKey]bool, len(later.DropMembers))
 		for _, key := range later.DropMembers {

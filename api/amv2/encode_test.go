@@ -83,7 +83,8 @@ func TestAnAlertIsWrittenAsEncodingJSONDoes(t *testing.T) {
 
 func TestTimesAreWrittenAsFormatDoes(t *testing.T) {
 	for _, at := range []time.Time{
-		{}, time.Unix(0, 0), time.Date(2026, 1, 2, 3, 4, 5, 6_999_999, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		{},
+		time.Unix(0, 0), time.Date(2026, 1, 2, 3, 4, 5, 6_999_999, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
 		time.Date(2026, 11, 23, 0, 30, 0, 0, time.FixedZone("x", 7200)), time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
 	} {
 		if got, want := string(appendTime(nil, at)), `"`+at.UTC().Format(timeLayout)+`"`; got != want {

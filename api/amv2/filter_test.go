@@ -25,6 +25,8 @@ func TestFilters(t *testing.T) {
 		`é=x`:             `é="x"`,
 		`1=x`:             `1="x"`,
 		`a=b,`:            `a="b,"`,
+		`a==b`:            `a="=b"`,
+		`a=~"(",`:         `matcher value contains unescaped double quote: "(",`,
 		``:                `bad matcher format: `,
 		`a`:               `bad matcher format: a`,
 		`=b`:              `bad matcher format: =b`,
@@ -33,7 +35,7 @@ func TestFilters(t *testing.T) {
 		`a=~(`:            "error parsing regexp: missing closing ): `^(?:()$`",
 		`a="b`:            `matcher value contains unescaped double quote: "b`,
 		`a=b"`:            `matcher value contains unescaped double quote: b"`,
-		"a=\xff":          `"a"="\xff"`, // by the newer syntax
+		"a=\xff":          "matcher value not valid UTF-8: \xff", // Alertmanager takes it, and finds nothing
 		`"a b"=c,"d"=e`:   `bad matcher format: "a b"=c,"d"=e`,
 	} {
 		got, err := Filter([]string{text})

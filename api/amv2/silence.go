@@ -51,16 +51,14 @@ func DecodeSilence(body string, now time.Time) (alert.Silence, error) {
 	if s.StartsAt.IsZero() {
 		s.StartsAt = now
 	}
-	matches := false
 	for i, given := range p.Matchers {
 		m, err := given.matcher()
 		if err != nil {
 			return s, BadRequest(fmt.Sprintf("invalid silence: invalid label matcher %d in set 0: %s", i, err))
 		}
 		s.Matchers = append(s.Matchers, m)
-		matches = matches || !matchesEmpty(m)
 	}
-	if !matches {
+	if s.Matchers.Unbounded() {
 		return s, BadRequest("invalid silence: matcher set 0: at least one matcher must not match the empty string")
 	}
 	return s, nil
@@ -120,13 +118,6 @@ func (m *matcher) matcher() (alert.Matcher, error) {
 		return made, fmt.Errorf("invalid regular expression %q: %w", *m.Value, err)
 	}
 	return made, nil
-}
-
-// matchesEmpty says whether a matcher alone would silence what has no such
-// label. One that says what a label is not is asked for nothing, as in
-// Alertmanager.
-func matchesEmpty(m alert.Matcher) bool {
-	return (m.Op == alert.MatchEqual || m.Op == alert.MatchRegexp) && m.Matches(nil)
 }
 
 // Silence is a silence as it is shown.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -127,6 +128,19 @@ func (s *sink) arrivals() []arrival {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]arrival(nil), s.came...)
+}
+
+// said lists what it took of a rule's alerts: "critical firing, critical resolved".
+func (s *sink) said(rule string) string {
+	var out []string
+	for _, a := range s.arrivals() {
+		for _, alert := range a.note.Alerts {
+			if a.taken && alert.Rule == rule {
+				out = append(out, alert.Severity+" "+alert.State)
+			}
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // quiet says that nothing that was sent to it is still on its way.

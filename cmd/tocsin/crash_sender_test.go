@@ -47,13 +47,14 @@ type outside struct {
 	client *http.Client
 	random *rand.Rand
 
-	due    atomic.Int64 // how many alerts may have begun
-	alerts []*posted    // all that began, the sender's own until it has ended
+	due    atomic.Int64  // how many alerts may have begun
+	took   chan struct{} // 1 deep: something was answered 200
+	alerts []*posted     // all that began, the sender's own until it has ended
 
 	mu       sync.Mutex
-	silences map[string]string // by id, how they stand; "" where nobody knows
-	acks     map[string]string // by fingerprint, the comment; "" for none
-	unsure   map[string]string // the comment of an order that was not answered
+	silences map[string]string   // by id, how they stand; "" where nobody knows
+	acks     map[string]string   // by fingerprint, the comment; "" for none
+	unsure   map[string][]string // the comments of orders since that were not answered
 }
 
 func newOutside(t *testing.T, random *rand.Rand) *outside {
@@ -61,8 +62,8 @@ func newOutside(t *testing.T, random *rand.Rand) *outside {
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &outside{
-		t: t, client: &http.Client{Timeout: patience, Transport: transport}, random: random,
-		silences: map[string]string{}, acks: map[string]string{}, unsure: map[string]string{},
+		t: t, took: make(chan struct{}, 1), client: &http.Client{Timeout: patience, Transport: transport}, random: random,
+		silences: map[string]string{}, acks: map[string]string{}, unsure: map[string][]string{},
 	}
 }
 
@@ -85,6 +86,12 @@ func (o *outside) ask(method, path, body string) (status int, text string) {
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return 0, ""
+	}
+	if resp.StatusCode == http.StatusOK {
+		select {
+		case o.took <- struct{}{}:
+		default:
+		}
 	}
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable:
@@ -170,7 +177,9 @@ func (o *outside) sendDue(now time.Time) (open int) {
 }
 
 func (p *posted) answered(now time.Time, ok bool) {
-	p.taken = p.taken || ok && p.ended.IsZero()
+	// One that has ended when the answer comes may have when it came.
+	over := p.habit == onceToEnd && !time.Now().Before(now.Add(p.life))
+	p.taken = p.taken || ok && p.ended.IsZero() && !over
 	p.nextAt = now.Add(300 * time.Millisecond)
 	switch {
 	case p.habit == once, p.habit == onceToEnd:
@@ -252,7 +261,7 @@ func (o *outside) take(fingerprint string, n int, up bool) {
 		o.acks[fingerprint] = comment
 		delete(o.unsure, fingerprint)
 	case 0:
-		o.unsure[fingerprint] = comment
+		o.unsure[fingerprint] = append(o.unsure[fingerprint], comment)
 	default:
 		o.t.Errorf("%s %s: status %d", method, path, status)
 	}

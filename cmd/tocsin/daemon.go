@@ -300,6 +300,7 @@ func (d *daemon) run(ctx context.Context) error {
 		d.mu.Unlock()
 		beside.Go(func() { _ = d.watcher.Run(ctx, d.reloadChanged) }) // returns ctx's error
 		beside.Go(func() { d.tellOfItself(ctx) })
+		beside.Go(func() { returnMemory(ctx) })
 		beside.Go(func() { d.runPulses(ctx) })
 		select {
 		case <-ctx.Done():

@@ -137,6 +137,7 @@ func TestTheLedgerTellsOfEachNotificationAndSendsItAgain(t *testing.T) {
 	var page struct {
 		Deliveries []struct {
 			ID, Kind, State string
+			Alerts          []struct{ Rule string }
 			Attempts        []struct {
 				Status int
 				Answer string
@@ -160,11 +161,21 @@ func TestTheLedgerTellsOfEachNotificationAndSendsItAgain(t *testing.T) {
 	hook.awaitTold("TocsinTest", "info firing")
 	p.set("mail", 500)
 	hook.awaitTold("queue-depth", "critical firing")
+	// Others may be among them: a machine that is busy lets the page answer late,
+	// and that is an alert of its own.
+	queue := ""
 	await(t, "both to be settled", func() bool {
 		d.get("/api/v1/deliveries?state=sent&receiver=hooks&since=1h", &page)
-		return len(page.Deliveries) == 2
+		again := false
+		for _, sent := range page.Deliveries {
+			again = again || sent.ID == canary.ID
+			if len(sent.Alerts) > 0 && sent.Alerts[0].Rule == "queue-depth" {
+				queue = sent.ID
+			}
+		}
+		return again && queue != ""
 	})
-	if code, out := w.run("deliveries", "--state", "sent", "--url", d.base); code != 0 || strings.Count(out, "hooks") != 2 || !strings.Contains(out, canary.ID) {
+	if code, out := w.run("deliveries", "--state", "sent", "--url", d.base); code != 0 || !strings.Contains(out, queue) || !strings.Contains(out, canary.ID) {
 		t.Errorf("%d: %s", code, out)
 	}
 	if got := slack.news(); len(got) > 0 {

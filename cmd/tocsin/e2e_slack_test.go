@@ -64,9 +64,14 @@ func TestSlackFollowsAnAlertFromItsStartToItsEnd(t *testing.T) {
 	for _, channel := range []string{"#app", "#hook"} {
 		await(t, "the end in "+channel, func() bool { return headed(fake.Messages(channel), "RESOLVED: queue-depth") })
 	}
-	await(t, "the end in the thread", func() bool { return len(fake.Messages("#app")[0].Thread) == 2 })
+	await(t, "the end in the thread", func() bool { return len(fake.Messages("#app")[0].Thread) == 3 })
 	all := fake.Messages("#app")
-	if m := all[0]; len(all) != 1 || m.TS != first.TS || !strings.Contains(m.Thread[0].Text, "ada acknowledged queue-depth") || !strings.Contains(m.Thread[1].Text, "RESOLVED") {
+	m := all[0]
+	var thread []string
+	for _, reply := range m.Thread {
+		thread = append(thread, string(reply.Raw))
+	}
+	if len(all) != 1 || m.TS != first.TS || !strings.Contains(thread[0], "acknowledged by ada") || !strings.Contains(thread[1], "by bob") || !strings.Contains(m.Thread[2].Text, "RESOLVED") {
 		t.Errorf("%d messages in the channel, thread %+v", len(all), m.Thread)
 	}
 	d.stop()

@@ -28,6 +28,9 @@ import (
 const patience = 60 * time.Second
 
 func TestMain(m *testing.M) {
+	if os.Getenv(failpointChild) != "" {
+		os.Exit(playFailpoint())
+	}
 	code := m.Run()
 	if dir := builtIn.dir; dir != "" {
 		_ = os.RemoveAll(dir)
@@ -75,6 +78,10 @@ type world struct {
 	t   *testing.T
 	dir string
 	env map[string]string
+	// wrap is a command that starts the daemon, empty for none, and attr how its
+	// process is made.
+	wrap []string
+	attr *syscall.SysProcAttr
 }
 
 func newWorld(t *testing.T) *world {
@@ -91,7 +98,9 @@ func (w *world) write(name, text string) {
 }
 
 func (w *world) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(binary(w.t), args...) //nolint:noctx // each daemon is ended by its test
+	words := append(append(slices.Clone(w.wrap), binary(w.t)), args...)
+	cmd := exec.Command(words[0], words[1:]...) //nolint:gosec,noctx // each daemon is ended by its test
+	cmd.SysProcAttr = w.attr
 	cmd.Dir = w.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + os.TempDir()}
 	for _, name := range slices.Sorted(maps.Keys(w.env)) {

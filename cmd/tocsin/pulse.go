@@ -87,7 +87,7 @@ func (d *daemon) beginPulses(c *configs.Config) {
 
 // pinger makes what sends one ping.
 func pinger(c configs.Deadman) (func(context.Context) error, error) {
-	client, err := c.Client(c.Timeout)
+	client, err := c.HTTPClient(c.Options, c.Timeout)
 	if err != nil {
 		return nil, fmt.Errorf("deadman: %w", err)
 	}

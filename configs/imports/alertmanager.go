@@ -111,7 +111,10 @@ func (a *alertmanager) matchers(m *mapping, equal, regexps, list string) []strin
 // every matches every alert, where ours wants a matcher and theirs does not.
 const every = `alertname=~".*"`
 
+// addInhibition takes a rule over whole or not at all: what is left of one would
+// hold back more than it did.
 func (a *alertmanager) addInhibition(m *mapping) {
+	before := len(*a.r.notes)
 	in := inhibition{
 		source: a.matchers(m, "source_match", "source_match_re", "source_matchers"),
 		target: a.matchers(m, "target_match", "target_match_re", "target_matchers"),
@@ -127,11 +130,14 @@ func (a *alertmanager) addInhibition(m *mapping) {
 			in.equal = append(in.equal, name)
 			continue
 		}
-		a.r.lost(n, m.at("equal"), "the label %q cannot stand in equal: the inhibition is left out, for it would hold back too much", name)
-		return
+		a.r.lost(n, m.at("equal"), "the label %q cannot stand in equal", name)
 	}
 	m.taken["name"] = true
 	m.rest(true, "not known here, and not taken over")
+	if a.r.lostSince(before) {
+		a.r.lost(m.node, m.path, "the inhibition is left out, for it would hold back too much")
+		return
+	}
 	a.inhibit = append(a.inhibit, in)
 }
 

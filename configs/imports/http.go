@@ -65,6 +65,10 @@ func (a *alertmanager) tls(m *mapping, out *ourReceiver) {
 		return
 	}
 	tls := a.r.mapping(n, m.at("tls_config"))
+	if tls.value["ca_file"] != nil && tls.text("insecure_skip_verify") == "true" {
+		a.r.remark(tls.value["ca_file"], tls.at("ca_file"), "not taken over: beside insecure_skip_verify it checks nothing")
+		delete(tls.value, "ca_file")
+	}
 	out.settings = append(out.settings, [2]string{"tls", tls.only("ca_file", "cert_file", "key_file", "server_name", "insecure_skip_verify")})
 	tls.rest(true, "not taken over: "+out.name+" is told without it")
 }

@@ -208,6 +208,42 @@ func TestASeverityThatARouteAsksForIsMissed(t *testing.T) {
 	}
 }
 
+// TestWhatIsLeftOfARuleHoldsNothingBack: half an inhibition would keep from
+// people what they were told, and half a route would take it from others.
+func TestWhatIsLeftOfARuleHoldsNothingBack(t *testing.T) {
+	const head = "receivers: [{name: a, webhook_configs: [{url: 'http://x/'}]}]\n"
+	for _, row := range []struct{ text, want, not string }{
+		{"route: {receiver: a}\ninhibit_rules: [{sources: [{matchers: [a=b]}], target_matchers: [c=d]}]", "", "inhibit:"},
+		{"route: {receiver: a}\ninhibit_rules: [{source_matchers: [a==b], target_matchers: [c=d]}]", "", "inhibit:"},
+		{"route: {receiver: a}\ninhibit_rules: [{target_matchers: [c=d]}]", "inhibit:", ""},
+		{"route: {receiver: a, routes: [{matchers: [a==b, c=d]}]}", "continue: true", ""},
+		{"route: {receiver: a, routes: [{matchers: [a=b, c=d]}]}", "", "continue: true"},
+	} {
+		var im Importer
+		if err := im.Add("a.yml", []byte(head+row.text)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := im.Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all := got.Files[0].Content; !strings.Contains(all, row.want) || row.not != "" && strings.Contains(all, row.not) {
+			t.Errorf("%s\n%s", row.text, all)
+		}
+	}
+}
+
+func TestASeverityThatIsNotGivenIsNoted(t *testing.T) {
+	var im Importer
+	if err := im.Add("r.yml", []byte("groups: [{name: g, rules: [{alert: A, expr: up == 0}, {alert: B, expr: up == 0, labels: {severity: CRITICAL}}]}]")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := im.Result()
+	if err != nil || len(got.Notes) != 2 || got.Notes[0].Lost || !strings.Contains(got.Notes[1].Message, `"CRITICAL" is critical here`) {
+		t.Errorf("%v %+v", err, got.Notes)
+	}
+}
+
 func FuzzImport(f *testing.F) {
 	names, err := filepath.Glob("testdata/*.yml")
 	if err != nil {

@@ -23,7 +23,7 @@ func mustDuration(text string) time.Duration {
 // alertLabels takes the labels of an alert and of its group. The label severity
 // picks the severity, and a category takes the place of the group's name.
 func (im *Importer) alertLabels(r *reader, m *mapping, spec *rule.Spec, group *yaml.Node) alert.Severity {
-	severity := alert.Warning
+	severity, given := alert.Warning, false
 	for _, of := range [...]*mapping{r.mapping(orNull(group), "labels"), r.mapping(orNull(m.take("labels")), m.at("labels"))} {
 		for _, key := range of.keys {
 			text := of.text(key.Value)
@@ -31,7 +31,7 @@ func (im *Importer) alertLabels(r *reader, m *mapping, spec *rule.Spec, group *y
 			case strings.Contains(text, "{{"):
 				r.lost(key, of.at(key.Value), "a template cannot stand in a label: not taken over")
 			case key.Value == alert.LabelSeverity:
-				severity = severityOf(r, key, of.at(key.Value), text)
+				severity, given = severityOf(r, key, of.at(key.Value), text), true
 			case key.Value == alert.LabelCategory:
 				spec.Category = text
 			case key.Value == alert.LabelName || key.Value == alert.LabelSource || !alert.IsLabelName(key.Value):
@@ -45,12 +45,15 @@ func (im *Importer) alertLabels(r *reader, m *mapping, spec *rule.Spec, group *y
 			}
 		}
 	}
+	if !given {
+		r.remark(m.node, m.at("labels"), "without a label severity it is a warning here")
+	}
 	return severity
 }
 
 // severityOf finds the severity of ours for one of theirs.
 func severityOf(r *reader, n *yaml.Node, path, text string) alert.Severity {
-	switch strings.ToLower(text) {
+	switch text {
 	case "critical":
 		return alert.Critical
 	case "warning":
@@ -60,9 +63,9 @@ func severityOf(r *reader, n *yaml.Node, path, text string) alert.Severity {
 	}
 	severity := alert.Warning
 	switch strings.ToLower(text) {
-	case "crit", "error", "fatal", "emergency", "page", "disaster", "high", "p1":
+	case "critical", "crit", "error", "fatal", "emergency", "page", "disaster", "high", "p1":
 		severity = alert.Critical
-	case "information", "informational", "notice", "none", "low", "debug":
+	case "info", "information", "informational", "notice", "none", "low", "debug":
 		severity = alert.Info
 	}
 	r.remark(n, path, "the severity %q is %s here; let routes ask for that", text, severity)

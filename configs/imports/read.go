@@ -2,6 +2,7 @@ package imports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,11 @@ func (r *reader) note(lost bool, n *yaml.Node, path, format string, args ...any)
 
 func (r *reader) lost(n *yaml.Node, path, format string, args ...any) {
 	r.note(true, n, path, format, args...)
+}
+
+// lostSince says whether anything was lost since there were so many notes.
+func (r *reader) lostSince(notes int) bool {
+	return slices.ContainsFunc((*r.notes)[notes:], func(n Note) bool { return n.Lost })
 }
 
 func (r *reader) remark(n *yaml.Node, path, format string, args ...any) {

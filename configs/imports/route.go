@@ -20,7 +20,9 @@ type routeNode struct {
 // readRoute reads a route and those below it. The root has what Alertmanager
 // does by default, where our defaults differ.
 func (a *alertmanager) readRoute(m *mapping, root bool) *routeNode {
+	before := len(*a.r.notes)
 	n := &routeNode{match: a.matchers(m, "match", "match_re", "matchers")}
+	wider := a.r.lostSince(before)
 	if root && len(n.match) > 0 {
 		a.r.lost(m.node, m.path, "the root route takes every alert: its matchers are not taken over")
 		n.match = nil
@@ -41,6 +43,10 @@ func (a *alertmanager) readRoute(m *mapping, root bool) *routeNode {
 	if root && n.cont {
 		a.r.remark(m.value["continue"], m.at("continue"), "nothing comes after the root route: not taken over")
 		n.cont = false
+	}
+	if wider && !root && !n.cont {
+		a.r.remark(m.node, m.path, "continue: true, for without that matcher it takes what others were told")
+		n.cont = true
 	}
 	for _, child := range m.mappings("routes") {
 		n.routes = append(n.routes, a.readRoute(child, false))

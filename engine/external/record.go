@@ -2,54 +2,65 @@ package external
 
 import (
 	"encoding/binary"
+	"math"
 	"sync/atomic"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
 )
 
-// Record is one alert as it is kept: its texts in one string, so that a hundred
-// thousand of them stay small. It is a route.Body. All but its expiry is never
-// changed.
+// Record is one alert as it is kept: its texts in one string, in which those that
+// many alerts share are numbers, so that a hundred thousand of them stay small.
+// It is a route.Body. All but its expiry is never changed.
 type Record struct {
-	id string
-	fp alert.Fingerprint
+	symbols *symbols
+	fp      alert.Fingerprint
 	// text is the number of labels, their names and values, the number of
-	// annotations, theirs, and the generator's URL; each with its length before
-	// it.
-	text      string
-	severity  alert.Severity
-	explicit  bool // the sender gave the expiry
-	startsAt  time.Time
-	updatedAt time.Time
-	endsAt    time.Time // zero while it fires
-	reason    string
-	expires   atomic.Int64 // nanoseconds since 1970
-	// noted is the expiry that the store knows.
-	noted int64
+	// annotations, theirs, and the generator's URL.
+	text string
+	// Moments are nanoseconds since 1970; began is the id's, in milliseconds.
+	began, startsAt, updatedAt int64
+	endsAt                     int64 // 0 while it fires
+	expires                    atomic.Int64
+	noted                      int64 // the expiry that the agenda and the store know
+	severity                   alert.Severity
+	explicit                   bool // the sender gave the expiry
+	reason                     reason
+}
+
+// reason is why an alert is in its state.
+type reason uint8
+
+const (
+	justPosted reason = iota
+	endGiven
+	endForeseen
+	endUnheard
+)
+
+func (r reason) String() string {
+	return [...]string{
+		"posted from outside", "resolved by its sender", "its end as given by its sender has come", "not posted again within resolve_timeout",
+	}[r]
 }
 
 // pack writes the texts of what was posted. It shares no memory with it.
-func pack(p *alert.Posted) string {
-	size := 3 + len(p.GeneratorURL)
+func (s *symbols) pack(p *alert.Posted) string {
+	size := 4 + len(p.GeneratorURL)
 	for _, set := range [...]alert.Labels{p.Labels, p.Annotations} {
 		for i := range set {
-			size += len(set[i].Name) + len(set[i].Value) + 4
+			size += len(set[i].Value) + 8
 		}
 	}
 	b := make([]byte, 0, size)
 	for _, set := range [...]alert.Labels{p.Labels, p.Annotations} {
 		b = binary.AppendUvarint(b, uint64(len(set)))
 		for i := range set {
-			b = appendText(b, set[i].Name)
-			b = appendText(b, set[i].Value)
+			b = s.append(b, set[i].Name)
+			b = s.append(b, set[i].Value)
 		}
 	}
-	return string(append(b, p.GeneratorURL...))
-}
-
-func appendText(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	return string(s.append(b, p.GeneratorURL))
 }
 
 // cut takes a number off the text.
@@ -65,11 +76,6 @@ func cut(text string) (n int, rest string) {
 	return 0, ""
 }
 
-func cutText(text string) (s, rest string) {
-	n, rest := cut(text)
-	return rest[:n], rest[n:]
-}
-
 // same says whether what was posted tells nothing new.
 func (r *Record) same(p *alert.Posted) bool {
 	text := r.text
@@ -81,36 +87,37 @@ func (r *Record) same(p *alert.Posted) bool {
 		}
 		for i := range set {
 			var name, value string
-			name, text = cutText(text)
-			value, text = cutText(text)
+			name, text = r.symbols.cut(text)
+			value, text = r.symbols.cut(text)
 			if name != set[i].Name || value != set[i].Value {
 				return false
 			}
 		}
 	}
-	return text == p.GeneratorURL && (p.StartsAt.IsZero() || !p.StartsAt.Before(r.startsAt))
+	generator, _ := r.symbols.cut(text)
+	return generator == p.GeneratorURL && (p.StartsAt.IsZero() || nanos(p.StartsAt) >= r.startsAt)
 }
 
-// cutSet reads a set of labels off the text. The strings share its memory.
-func cutSet(text string) (alert.Labels, string) {
+// set reads a set of labels off the text. The strings share its memory.
+func (r *Record) set(text string) (alert.Labels, string) {
 	n, text := cut(text)
 	set := make(alert.Labels, n)
 	for i := range set {
-		set[i].Name, text = cutText(text)
-		set[i].Value, text = cutText(text)
+		set[i].Name, text = r.symbols.cut(text)
+		set[i].Value, text = r.symbols.cut(text)
 	}
 	return set, text
 }
 
 // ID names the occurrence; see alert.Alert.
-func (r *Record) ID() string { return r.id }
+func (r *Record) ID() string { return alert.NewID(r.fp, time.UnixMilli(r.began)) }
 
 // Fingerprint is that of the labels.
 func (r *Record) Fingerprint() alert.Fingerprint { return r.fp }
 
 // Labels returns the labels as they were posted.
 func (r *Record) Labels() alert.Labels {
-	labels, _ := cutSet(r.text)
+	labels, _ := r.set(r.text)
 	return labels
 }
 
@@ -119,8 +126,8 @@ func (r *Record) Label(name string) string {
 	n, text := cut(r.text)
 	for range n {
 		var key, value string
-		key, text = cutText(text)
-		value, text = cutText(text)
+		key, text = r.symbols.cut(text)
+		value, text = r.symbols.cut(text)
 		if key == name {
 			return value
 		}
@@ -129,28 +136,44 @@ func (r *Record) Label(name string) string {
 }
 
 // ExpiresAt is when it resolves unless it is posted again.
-func (r *Record) ExpiresAt() time.Time { return time.Unix(0, r.expires.Load()).UTC() }
+func (r *Record) ExpiresAt() time.Time { return moment(r.expires.Load()) }
 
 // Alert returns the whole alert.
 func (r *Record) Alert() alert.Alert {
-	labels, rest := cutSet(r.text)
-	annotations, generator := cutSet(rest)
+	labels, rest := r.set(r.text)
+	annotations, rest := r.set(rest)
+	generator, _ := r.symbols.cut(rest)
+	startsAt := moment(r.startsAt)
 	a := alert.Alert{
-		ID: r.id, Fingerprint: r.fp, Rule: labels.Get(alert.LabelName), Category: labels.Get(alert.LabelCategory), Labels: labels,
+		ID: r.ID(), Fingerprint: r.fp, Rule: labels.Get(alert.LabelName), Category: labels.Get(alert.LabelCategory), Labels: labels,
 		State: alert.Firing, Severity: r.severity, Worst: r.severity,
 		Value: alert.Unknown(), Threshold: alert.Unknown(), Peak: alert.Unknown(),
-		Message: message(annotations), Reason: r.reason,
-		PendingAt: r.startsAt, StartsAt: r.startsAt, UpdatedAt: r.updatedAt, SeverityAt: r.startsAt,
+		Message: message(annotations), Reason: r.reason.String(),
+		PendingAt: startsAt, StartsAt: startsAt, UpdatedAt: moment(r.updatedAt), SeverityAt: startsAt,
 		Outside: &alert.Outside{GeneratorURL: generator, ExpiresAt: r.ExpiresAt()},
 	}
 	if len(annotations) > 0 {
 		a.Annotations = annotations.Map()
 	}
-	if !r.endsAt.IsZero() {
-		a.State, a.EndsAt = alert.Resolved, r.endsAt
+	if r.endsAt != 0 {
+		a.State, a.EndsAt = alert.Resolved, moment(r.endsAt)
 	}
 	return a
 }
+
+// nanos is a moment as a record keeps it; one that an int64 cannot hold becomes
+// the nearest that it can.
+func nanos(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+func moment(nanos int64) time.Time { return time.Unix(0, nanos).UTC() }
 
 // message is the text that says most of the annotations that are usual.
 func message(annotations alert.Labels) string {

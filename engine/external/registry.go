@@ -11,7 +11,6 @@ package external
 
 import (
 	"container/heap"
-	"fmt"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -30,12 +29,16 @@ type Options struct {
 // concurrent use, but its records are.
 type Registry struct {
 	options Options
+	symbols *symbols
 	byFP    map[alert.Fingerprint]*Record
 	agenda  agenda
-	// unstored are those of which the store does not know the last transition.
-	unstored map[alert.Fingerprint]bool
-	// last are the ids of those that ended in the present millisecond.
-	last   map[string]bool
+	// unstored are those of which the store does not know the last transition,
+	// with the epoch of that.
+	unstored map[alert.Fingerprint]uint64
+	epoch    uint64
+	// last has those that ended in the present millisecond, with the
+	// millisecond of their id.
+	last   map[alert.Fingerprint]int64
 	lastAt int64
 }
 
@@ -43,13 +46,15 @@ type Registry struct {
 // or its expiry must be kept.
 type Transition struct {
 	Record *Record
-	Alert  alert.Alert
 	Kind   alert.EventKind
 }
 
 // New makes an empty registry.
 func New(o Options) *Registry {
-	return &Registry{options: o, byFP: map[alert.Fingerprint]*Record{}, unstored: map[alert.Fingerprint]bool{}, last: map[string]bool{}}
+	return &Registry{
+		options: o, symbols: newSymbols(), byFP: map[alert.Fingerprint]*Record{},
+		unstored: map[alert.Fingerprint]uint64{}, epoch: 1, last: map[alert.Fingerprint]int64{},
+	}
 }
 
 // Exchange works by other options from now on.
@@ -65,7 +70,7 @@ func (r *Registry) Len() int { return len(r.byFP) }
 func (r *Registry) Refresh(p *alert.Posted, now time.Time) (known, stored bool) {
 	fp := p.Labels.Fingerprint()
 	rec := r.byFP[fp]
-	stored = len(r.unstored) == 0 || !r.unstored[fp]
+	stored = len(r.unstored) == 0 || r.unstored[fp] == 0
 	ended := !p.EndsAt.IsZero() && !p.EndsAt.After(now)
 	switch {
 	case rec == nil:
@@ -77,8 +82,21 @@ func (r *Registry) Refresh(p *alert.Posted, now time.Time) (known, stored bool) 
 	return true, stored
 }
 
-// Stored notes that the store has every transition that was returned.
-func (r *Registry) Stored() { clear(r.unstored) }
+// Epoch ends an epoch and returns it: that of the transitions since the last
+// call.
+func (r *Registry) Epoch() uint64 {
+	r.epoch++
+	return r.epoch - 1
+}
+
+// Stored notes that the store has every transition up to an epoch.
+func (r *Registry) Stored(until uint64) {
+	for fp, epoch := range r.unstored {
+		if epoch <= until {
+			delete(r.unstored, fp)
+		}
+	}
+}
 
 // extend puts the expiry off. An endsAt that was given holds until a later one
 // comes.
@@ -116,14 +134,14 @@ func (r *Registry) Post(p *alert.Posted, now time.Time) (t Transition, ok bool) 
 		if known == nil {
 			return t, false
 		}
-		return r.end(known, p.EndsAt, "resolved by its sender", now), true
+		return r.end(known, nanos(p.EndsAt), endGiven, now), true
 	}
 	rec := &Record{
-		fp: fp, text: pack(p), severity: r.options.Severity(p.Labels.Get(alert.LabelSeverity)), explicit: !p.EndsAt.IsZero(),
-		startsAt: p.StartsAt.UTC(), updatedAt: now, reason: "posted from outside",
+		symbols: r.symbols, fp: fp, severity: r.options.Severity(p.Labels.Get(alert.LabelSeverity)), explicit: !p.EndsAt.IsZero(),
+		startsAt: nanos(p.StartsAt), updatedAt: now.UnixNano(), reason: justPosted,
 	}
 	if p.StartsAt.IsZero() {
-		rec.startsAt = now.UTC()
+		rec.startsAt = now.UnixNano()
 	}
 	kind := alert.EventFiring
 	if known != nil {
@@ -131,60 +149,55 @@ func (r *Registry) Post(p *alert.Posted, now time.Time) (t Transition, ok bool) 
 			r.extend(known, p, now)
 			return t, false
 		}
-		kind, rec.id, rec.noted = "", known.id, known.noted
-		if !known.startsAt.After(rec.startsAt) {
-			rec.startsAt = known.startsAt
-		}
+		kind, rec.began, rec.noted = "", known.began, known.noted
+		rec.startsAt = min(rec.startsAt, known.startsAt)
 		rec.explicit = rec.explicit || known.explicit
 		rec.expires.Store(known.expires.Load())
 	} else {
-		rec.id = r.newID(fp, now)
+		rec.began = r.begin(fp, now)
 	}
+	rec.text = r.symbols.pack(p)
 	r.byFP[fp] = rec
 	r.extend(rec, p, now)
 	if kind == alert.EventFiring {
 		rec.noted = rec.expires.Load()
 		heap.Push(&r.agenda, due{rec.noted, rec})
 	}
-	r.unstored[fp] = true
-	return Transition{Record: rec, Alert: rec.Alert(), Kind: kind}, true
+	r.unstored[fp] = r.epoch
+	return Transition{Record: rec, Kind: kind}, true
 }
 
-// newID makes the id of an occurrence, another than that of one which ended in
-// the same millisecond.
-func (r *Registry) newID(fp alert.Fingerprint, now time.Time) string {
+// begin is the millisecond of a new occurrence's id, another than that of one
+// which ended in the same millisecond.
+func (r *Registry) begin(fp alert.Fingerprint, now time.Time) int64 {
+	r.forgetEnded(now)
+	began := now.UnixMilli()
+	if last, ok := r.last[fp]; ok {
+		began = max(began, last+1)
+	}
+	return began
+}
+
+func (r *Registry) forgetEnded(now time.Time) {
 	if at := now.UnixMilli(); at != r.lastAt {
 		clear(r.last)
 		r.lastAt = at
 	}
-	began := now
-	id := alert.NewID(fp, began)
-	for r.last[id] {
-		began = began.Add(time.Millisecond)
-		id = alert.NewID(fp, began)
-	}
-	return id
 }
 
 // end resolves a record. What is known of the ended one is another record: the
 // first may be read by somebody.
-func (r *Registry) end(rec *Record, at time.Time, reason string, now time.Time) Transition {
+func (r *Registry) end(rec *Record, at int64, why reason, now time.Time) Transition {
 	delete(r.byFP, rec.fp)
-	if ms := now.UnixMilli(); ms != r.lastAt {
-		clear(r.last)
-		r.lastAt = ms
+	r.forgetEnded(now)
+	r.last[rec.fp] = rec.began
+	r.unstored[rec.fp] = r.epoch
+	over := &Record{
+		symbols: rec.symbols, fp: rec.fp, text: rec.text, severity: rec.severity, explicit: rec.explicit, began: rec.began,
+		startsAt: rec.startsAt, updatedAt: now.UnixNano(), endsAt: max(at, rec.startsAt), reason: why, noted: rec.noted,
 	}
-	r.last[rec.id] = true
-	r.unstored[rec.fp] = true
-	if at.Before(rec.startsAt) {
-		at = rec.startsAt
-	}
-	ended := &Record{
-		id: rec.id, fp: rec.fp, text: rec.text, severity: rec.severity, explicit: rec.explicit,
-		startsAt: rec.startsAt, updatedAt: now, endsAt: at.UTC(), reason: reason, noted: rec.noted,
-	}
-	ended.expires.Store(rec.expires.Load())
-	return Transition{Record: ended, Alert: ended.Alert(), Kind: alert.EventResolved}
+	over.expires.Store(rec.expires.Load())
+	return Transition{Record: over, Kind: alert.EventResolved}
 }
 
 // Tick ends what has expired, and returns those whose later expiry must be
@@ -194,21 +207,21 @@ func (r *Registry) Tick(now time.Time) []Transition {
 	for len(r.agenda) > 0 && r.agenda[0].at <= now.UnixNano() {
 		d := heap.Pop(&r.agenda).(due) //nolint:forcetypeassert // container/heap's way
 		rec := r.byFP[d.rec.fp]
-		if rec == nil || rec.id != d.rec.id || rec.noted != d.at {
+		if rec == nil || rec.began != d.rec.began || rec.noted != d.at {
 			continue // it ended, or another entry of the agenda stands for it
 		}
 		at := rec.expires.Load()
 		if at > now.UnixNano() {
 			rec.noted = at
 			heap.Push(&r.agenda, due{at, rec})
-			out = append(out, Transition{Record: rec, Alert: rec.Alert()})
+			out = append(out, Transition{Record: rec})
 			continue
 		}
-		reason := fmt.Sprintf("not posted again within %s", r.options.ResolveTimeout)
+		why := endUnheard
 		if rec.explicit {
-			reason = "its end as given by its sender has come"
+			why = endForeseen
 		}
-		out = append(out, r.end(rec, time.Unix(0, at), reason, now))
+		out = append(out, r.end(rec, at, why, now))
 	}
 	return out
 }
@@ -228,19 +241,23 @@ func (r *Registry) NextDue() time.Time {
 func (r *Registry) Restore(a *alert.Alert, now time.Time) *Record {
 	p := alert.Posted{Labels: a.Labels, Annotations: alert.FromMap(a.Annotations), GeneratorURL: a.Outside.GeneratorURL}
 	rec := &Record{
-		id: a.ID, fp: a.Fingerprint, text: pack(&p), severity: a.Severity, explicit: true,
-		startsAt: a.StartsAt.UTC(), updatedAt: a.UpdatedAt, endsAt: a.EndsAt, reason: a.Reason,
+		symbols: r.symbols, fp: a.Fingerprint, text: r.symbols.pack(&p), severity: a.Severity, explicit: true,
+		began: a.Began().UnixMilli(), startsAt: nanos(a.StartsAt), updatedAt: a.UpdatedAt.UnixNano(),
+	}
+	for rec.reason < endUnheard && rec.reason.String() != a.Reason {
+		rec.reason++
 	}
 	expires := a.Outside.ExpiresAt
 	if !a.Active() {
-		rec.expires.Store(expires.UnixNano())
+		rec.endsAt = nanos(a.EndsAt)
+		rec.expires.Store(nanos(expires))
 		return rec
 	}
 	lease := min(max(expires.Sub(a.UpdatedAt), time.Second), r.options.ResolveTimeout)
 	if sure := now.Add(lease); expires.Before(sure) {
 		expires = sure
 	}
-	rec.endsAt, rec.noted = time.Time{}, expires.UnixNano()
+	rec.noted = nanos(expires)
 	rec.expires.Store(rec.noted)
 	r.byFP[rec.fp] = rec
 	heap.Push(&r.agenda, due{rec.noted, rec})

@@ -40,7 +40,7 @@ func TestWhatWasPostedComesBack(t *testing.T) {
 		if !ok {
 			t.Fatal("not taken")
 		}
-		a := tr.Alert
+		a := tr.Record.Alert()
 		if !a.Labels.Equal(p.Labels) || !alert.FromMap(a.Annotations).Equal(p.Annotations) || a.Outside.GeneratorURL != p.GeneratorURL {
 			t.Fatalf("posted %+v, kept %+v", p, a)
 		}
@@ -71,7 +71,7 @@ func (p *player) note(ts ...Transition) {
 		if kind == "" {
 			kind = "kept"
 		}
-		p.got = append(p.got, fmt.Sprintf("%s %s %s", p.now.Sub(epoch), t.Alert.Rule, kind))
+		p.got = append(p.got, fmt.Sprintf("%s %s %s", p.now.Sub(epoch), t.Record.Alert().Rule, kind))
 	}
 }
 
@@ -156,11 +156,11 @@ func TestTwoOccurrencesInOneMillisecondHaveTwoIDs(t *testing.T) {
 	seen := map[string]bool{}
 	for range 3 {
 		first, _ := r.Post(p, epoch)
-		if seen[first.Alert.ID] {
-			t.Fatalf("%s is given twice", first.Alert.ID)
+		if seen[first.Record.Alert().ID] {
+			t.Fatalf("%s is given twice", first.Record.Alert().ID)
 		}
-		seen[first.Alert.ID] = true
-		if last, ok := r.Post(ended, epoch); !ok || last.Alert.ID != first.Alert.ID || last.Alert.State != alert.Resolved {
+		seen[first.Record.Alert().ID] = true
+		if last, ok := r.Post(ended, epoch); !ok || last.Record.Alert().ID != first.Record.Alert().ID || last.Record.Alert().State != alert.Resolved {
 			t.Fatalf("%+v", last)
 		}
 	}
@@ -171,14 +171,15 @@ func TestARestartForgetsNoAlertAndEndsNoneThatMayHaveBeenPostedAgain(t *testing.
 	p.EndsAt = epoch.Add(4 * time.Minute)
 	before := newRegistry()
 	tr, _ := before.Post(p, epoch)
+	kept := tr.Record.Alert()
 	for _, tt := range []struct{ restart, end time.Duration }{
 		{0, 4 * time.Minute},
 		{time.Minute, 5 * time.Minute},       // its end is yet to come, and may have been put off
 		{10 * time.Minute, 14 * time.Minute}, // it passed: the sender has as long again
 	} {
 		after := newRegistry()
-		rec := after.Restore(&tr.Alert, epoch.Add(tt.restart))
-		if got := rec.Alert(); got.ID != tr.Alert.ID || got.Severity != alert.Critical || !got.StartsAt.Equal(epoch) || !got.Labels.Equal(p.Labels) {
+		rec := after.Restore(&kept, epoch.Add(tt.restart))
+		if got := rec.Alert(); got.ID != tr.Record.Alert().ID || got.Severity != alert.Critical || !got.StartsAt.Equal(epoch) || !got.Labels.Equal(p.Labels) {
 			t.Errorf("restored as %+v", got)
 		}
 		due := after.NextDue()
@@ -194,7 +195,7 @@ func TestAnEndThatNoClockReachesIsFarAway(t *testing.T) {
 	p := posted("a")
 	p.EndsAt = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	tr, ok := r.Post(p, epoch)
-	if !ok || tr.Alert.Outside.ExpiresAt.Before(epoch.AddDate(99, 0, 0)) || len(r.Tick(epoch.AddDate(50, 0, 0))) > 0 {
-		t.Errorf("it expires at %s", tr.Alert.Outside.ExpiresAt)
+	if !ok || tr.Record.Alert().Outside.ExpiresAt.Before(epoch.AddDate(99, 0, 0)) || len(r.Tick(epoch.AddDate(50, 0, 0))) > 0 {
+		t.Errorf("it expires at %s", tr.Record.Alert().Outside.ExpiresAt)
 	}
 }

@@ -70,7 +70,7 @@ func (l *lane) take(c *call) bool {
 	l.breaker.probing = l.breaker.probing || probe
 	if l.receiver != nil {
 		c.overdueAt = now.Add(l.receiver.Timeout + grace(l.receiver.Timeout))
-		c.reference = l.referenceOf(&c.row.d.Notification)
+		c.reference = l.referenceOf(c.row)
 	}
 	l.calls = append(l.calls, c)
 	return true

@@ -86,6 +86,52 @@ func TestAGroupsMessageIsFoundAgainWithinItsLife(t *testing.T) {
 	})
 }
 
+func TestWhatIsSentAgainLeavesItsGroupsMessageAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &chat{name: func(call int) string { return fmt.Sprint("ts", call) }}
+		l := &ledger{}
+		o := New(Options{Store: l, Policy: DefaultPolicy(), Log: slog.New(slog.DiscardHandler)})
+		o.SetReceivers([]Receiver{{Name: "ops", Notifier: c, Timeout: time.Second}})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- o.Run(ctx) }()
+		began := time.Now()
+		make1 := func(group string, n int, opened time.Time, status alert.State) alert.Delivery {
+			d := delivery("ops", group, n)
+			d.Notification.Opened, d.Notification.Status = opened, status
+			return d
+		}
+		tell := func(d alert.Delivery) {
+			o.Enqueue([]alert.Delivery{d})
+			synctest.Wait()
+		}
+		again := func(d alert.Delivery) {
+			o.Redeliver(d)
+			synctest.Wait()
+		}
+		old := began.Add(-time.Hour)
+		tell(make1("g", 1, began, alert.Firing))     // ts1
+		again(make1("g", 1, began, alert.Firing))    // a message of its own
+		again(make1("g", 9, old, alert.Resolved))    // of the life before
+		tell(make1("g", 2, began, alert.Firing))     // goes on with ts1
+		again(make1("lost", 1, began, alert.Firing)) // was given up: now there is a message
+		tell(make1("lost", 2, began, alert.Firing))  // ts5
+		want := []string{"", "", "", "ts1", "", "ts5"}
+		if diff := cmp.Diff(want, c.names()); diff != "" {
+			t.Error(diff)
+		}
+		for i, s := range l.outcomes() {
+			if kept := s.Group != ""; kept != (i != 1 && i != 2) {
+				t.Errorf("outcome %d: %+v", i, s)
+			}
+		}
+		stop()
+		if err := <-done; err == nil {
+			t.Error("run ended without a stop")
+		}
+	})
+}
+
 func TestEachAttemptIsNoted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &phone{answer: func(_ context.Context, _ alert.Notification, call int) error {

@@ -159,7 +159,7 @@ func (o *Outbox) EnqueueUnstored(deliveries []alert.Delivery, stored <-chan stru
 // Redeliver takes a delivery that the store has made pending again. It has the
 // whole of the receiver's time once more, unless the process ends before that.
 func (o *Outbox) Redeliver(d alert.Delivery) {
-	o.lane(d.Notification.Receiver).push(&row{d: &d, since: time.Now()})
+	o.lane(d.Notification.Receiver).push(&row{d: &d, since: time.Now(), again: true})
 }
 
 // Enable lets a receiver be told again that was disabled, and asks one that

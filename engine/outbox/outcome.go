@@ -41,8 +41,11 @@ func (l *lane) conclude(attempts context.Context, c *call, receipt notifiers.Rec
 		s.Attempt = attemptOf(c.started, now.Sub(c.started), receipt, err)
 	}
 	s.Reference = receipt.Reference
+	if !l.keepReference(c.row, receipt.Reference) {
+		s.Group = "" // the store keeps the group's
+	}
 	l.settler.add(s, c.row.stored)
-	l.account(c, receipt, err, gone, now)
+	l.account(c, err, gone, now)
 }
 
 // judge makes of an answer what becomes of the delivery.
@@ -90,12 +93,9 @@ func (l *lane) bury(d *alert.Delivery, text string, now time.Time) []alert.Event
 }
 
 // account brings the lane in line with an attempt's outcome.
-func (l *lane) account(c *call, receipt notifiers.Receipt, err error, gone bool, now time.Time) {
+func (l *lane) account(c *call, err error, gone bool, now time.Time) {
 	l.mu.Lock()
 	d := c.row.d
-	if receipt.Reference != "" {
-		l.references[c.row.queue.key] = reference{opened: d.Notification.Opened, value: receipt.Reference}
-	}
 	var say func()
 	switch {
 	case err == nil:
@@ -111,7 +111,7 @@ func (l *lane) account(c *call, receipt notifiers.Receipt, err error, gone bool,
 			l.buried = d.LastError
 		}
 		l.settled(c.row, now)
-		if len(c.row.queue.rows) == 0 && d.Notification.Status == alert.Resolved {
+		if len(c.row.queue.rows) == 0 && d.Notification.Status == alert.Resolved && !c.row.again {
 			delete(l.references, c.row.queue.key)
 		}
 	}

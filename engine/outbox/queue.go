@@ -15,6 +15,9 @@ type row struct {
 	// stored is closed when the store has the delivery; nil when it does.
 	stored <-chan struct{}
 	behind int // see order
+	// again says that somebody had it sent again: it tells how things stood then,
+	// and must not take the place of what tells how they stand.
+	again bool
 }
 
 // queue is one group's deliveries, oldest first.

@@ -20,7 +20,7 @@ func (d *Dispatcher) Acknowledge(id string, ack alert.Ack, now time.Time) bool {
 			m.again = false // whoever takes it up needs not be told
 		}
 	}
-	d.out.acks = append(d.out.acks, ack)
+	d.out.ack(ack)
 	kind, reason := alert.EventAcknowledged, "acknowledged"+by(ack.By)+comment(ack.Comment)
 	if ack.Snooze() {
 		kind, reason = alert.EventSnoozed, "snoozed until "+moment(ack.Until)+by(ack.By)+comment(ack.Comment)
@@ -29,6 +29,11 @@ func (d *Dispatcher) Acknowledge(id string, ack alert.Ack, now time.Time) bool {
 		}
 	}
 	d.out.event(e, kind, "", "", reason, now)
+	if ack.Snooze() {
+		d.noteAck(e, reasonSnoozed, now)
+	} else {
+		d.noteAck(e, reasonAcked, now)
+	}
 	d.version++
 	return true
 }
@@ -40,7 +45,11 @@ func (d *Dispatcher) Unacknowledge(id, who string, now time.Time) bool {
 		return false
 	}
 	if e.ack != nil {
+		snoozed := e.ack.Snooze()
 		d.reopen(e, "taken back"+by(who), now)
+		if !snoozed { // what a snooze kept is told anyway
+			d.noteAck(e, reasonTakenBack, now)
+		}
 		d.hastenAll(e, now)
 		d.version++
 	}
@@ -65,20 +74,22 @@ func (d *Dispatcher) firing(id string) *entry {
 // receivers is told now, and the escalation counts from here.
 func (d *Dispatcher) reopen(e *entry, why string, now time.Time) {
 	snooze := e.ack.Snooze()
-	e.ack, e.reopenedAt = nil, now
-	d.out.dropAcks = append(d.out.dropAcks, e.id)
+	e.ack = nil
+	d.out.dropAck(e.id)
 	what := "acknowledgement"
 	if snooze {
 		what = "snooze"
 	}
 	d.out.event(e, alert.EventReopened, "", "", what+" is over: "+why, now)
+	if !e.since.IsZero() {
+		d.escalateFrom(e, now)
+	}
+	if !snooze {
+		return
+	}
 	for i := range e.places {
-		g := e.places[i].group
 		for _, m := range e.places[i].told {
-			if m.step > 0 && m.told == "" {
-				d.bring(g, d.stepDue(g, m, e))
-			}
-			m.again = m.again || snooze && m.toldFiring()
+			m.again = m.again || m.toldFiring()
 		}
 	}
 }
@@ -96,13 +107,14 @@ func (d *Dispatcher) wake(g *group, now time.Time) {
 // reason says that it does again. Routes whose receivers all fail bring in
 // their fallback.
 func (d *Dispatcher) SetFailing(name, reason string, now time.Time) {
-	if d.failing[name] == reason {
-		return
-	}
+	failed := d.failing[name] != ""
 	if reason == "" {
 		delete(d.failing, name)
 	} else {
 		d.failing[name] = reason
+	}
+	if failed == (reason != "") {
+		return // only the reason is another
 	}
 	for _, id := range sortedKeys(d.alerts) {
 		if e := d.alerts[id]; e.active && e.hasFallback() {

@@ -19,14 +19,15 @@ type changes struct {
 	events     []alert.Event
 	deliveries []alert.Delivery
 	silences   []alert.Silence
-	acks       []alert.Ack
-	dropAcks   []string
+	acks       map[string]alert.Ack
+	dropAcks   map[string]bool
 }
 
 func newChanges() *changes {
 	return &changes{
 		groups: map[*group]bool{}, dropGroups: map[string]bool{},
 		members: map[store.MemberKey]store.Member{}, drops: map[store.MemberKey]bool{},
+		acks: map[string]alert.Ack{}, dropAcks: map[string]bool{},
 	}
 }
 
@@ -38,6 +39,17 @@ func (c *changes) put(m store.Member) {
 func (c *changes) drop(key store.MemberKey) {
 	delete(c.members, key)
 	c.drops[key] = true
+}
+
+// ack and dropAck keep the last word of several people's.
+func (c *changes) ack(a alert.Ack) {
+	delete(c.dropAcks, a.AlertID)
+	c.acks[a.AlertID] = a
+}
+
+func (c *changes) dropAck(id string) {
+	delete(c.acks, id)
+	c.dropAcks[id] = true
 }
 
 // dropGroup forgets a group that has no member any more.
@@ -61,8 +73,11 @@ func (c *changes) event(e *entry, kind alert.EventKind, receiver, delivery, reas
 // same, and starts anew.
 func (c *changes) take() store.Change {
 	out := store.Change{
-		Events: c.events, Deliveries: c.deliveries, Silences: c.silences, Acks: c.acks, DropAcks: c.dropAcks,
+		Events: c.events, Deliveries: c.deliveries, Silences: c.silences, DropAcks: sortedKeys(c.dropAcks),
 		DropGroups: sortedKeys(c.dropGroups),
+	}
+	for _, id := range sortedKeys(c.acks) {
+		out.Acks = append(out.Acks, c.acks[id])
 	}
 	for g := range c.groups {
 		out.Groups = append(out.Groups, g.record)

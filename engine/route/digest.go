@@ -35,27 +35,38 @@ func (d *Dispatcher) send(plans []plan, again map[*group]time.Time, now time.Tim
 
 func (d *Dispatcher) sendCapped(r *receiver, plans []plan, again map[*group]time.Time, now time.Time) {
 	slices.SortStableFunc(plans, func(a, b plan) int { return cmp.Compare(b.weight(), a.weight()) })
-	r.sent = slices.DeleteFunc(r.sent, func(at time.Time) bool { return !at.After(now.Add(-r.CapPer)) })
-	free := min(len(plans), max(0, r.Cap-len(r.sent)))
-	for _, p := range plans[:free] {
-		r.sent = append(r.sent, now)
-		d.queue(p, now)
+	for len(plans) > 0 && !r.full(now) {
+		d.queue(plans[0], now)
+		plans = plans[1:]
 	}
-	rest := plans[free:]
-	if len(rest) == 0 {
+	if len(plans) == 0 {
 		return
 	}
 	next := r.digestAt.Add(r.CapPer / digestsPer)
 	if !now.Before(next) {
-		d.digest(r, rest, now)
+		d.digest(r, plans, now)
 		return
 	}
 	if len(r.sent) > 0 {
 		next = earlier(next, r.sent[0].Add(r.CapPer)) // a place is free then
 	}
-	for _, p := range rest {
+	for _, p := range plans {
 		again[p.group] = earlier(again[p.group], next)
 	}
+}
+
+// full says whether the receiver's cap is reached; else it counts one
+// notification more.
+func (r *receiver) full(now time.Time) bool {
+	if r.Cap <= 0 {
+		return false
+	}
+	r.sent = slices.DeleteFunc(r.sent, func(at time.Time) bool { return !at.After(now.Add(-r.CapPer)) })
+	if len(r.sent) >= r.Cap {
+		return true
+	}
+	r.sent = append(r.sent, now)
+	return false
 }
 
 // weight orders plans: the worst alert that fires decides.
@@ -85,9 +96,13 @@ func (d *Dispatcher) digest(r *receiver, plans []plan, now time.Time) {
 	if known > 0 {
 		n.Status = alert.Firing
 	}
-	n.Reason = fmt.Sprintf("digest of %d groups: the receiver's cap is %d notifications in %s", len(plans), r.Cap, units.Duration(r.CapPer))
+	groups := fmt.Sprintf("%d groups", len(plans))
+	if len(plans) == 1 {
+		groups = "1 group"
+	}
+	n.Reason = fmt.Sprintf("digest of %s: the receiver's cap is %d in %s", groups, r.Cap, units.Duration(r.CapPer))
 	for _, p := range plans {
-		d.tell(p, n.ID, fmt.Sprintf("%s; in a digest of %d groups, for the receiver's cap is reached", p.reason, len(plans)), now)
+		d.tell(p, n.ID, fmt.Sprintf("%s; in a digest of %s, for the receiver's cap is reached", p.reason, groups), now)
 	}
 	d.enqueue(n, now)
 }

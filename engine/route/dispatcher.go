@@ -1,6 +1,7 @@
 package route
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -16,6 +17,9 @@ type Receiver struct {
 	// many groups is merged into a digest. 0 is no cap.
 	Cap    int
 	CapPer time.Duration
+	// Acks says that it shows who has taken an alert up, and is told when
+	// somebody does.
+	Acks bool
 }
 
 // Options are what a dispatcher works by. They are not changed after New.
@@ -57,8 +61,10 @@ type Dispatcher struct {
 	inhibitors []inhibitor
 	byLabel    labelIndex
 	silences   silences
+	present    present
 	// failing has the receivers that do not take what is sent, with the reason.
 	failing map[string]string
+	acked   ackNews
 	version uint64
 	out     *changes
 }
@@ -100,7 +106,12 @@ func (d *Dispatcher) set(o Options) {
 			d.receivers[r.Name].sent, d.receivers[r.Name].digestAt, d.receivers[r.Name].digests = old.sent, old.digestAt, old.digests
 		}
 	}
-	d.inhibitors = newInhibitors(o.Inhibitions)
+	for name := range d.failing { // who is taken out may come back another
+		if d.receivers[name] == nil {
+			delete(d.failing, name)
+		}
+	}
+	d.inhibitors, d.present, d.silences.warnKnown = newInhibitors(o.Inhibitions), present{}, false
 }
 
 // skipsResolved says whether the receiver is not told of ends.
@@ -139,10 +150,11 @@ func (d *Dispatcher) ApplyBody(a *alert.Alert, body Body, kind alert.EventKind, 
 	case a.State == alert.Resolved && e != nil:
 		d.unindex(e)
 		d.fill(e, a, body)
+		d.endSteps(e, now)
 		d.end(e)
 		if e.ack != nil {
 			e.ack = nil
-			d.out.dropAcks = append(d.out.dropAcks, e.id)
+			d.out.dropAck(e.id)
 		}
 		d.hastenAll(e, now)
 	default:
@@ -192,12 +204,40 @@ func isNews(kind alert.EventKind) bool {
 
 // index enters an alert that fires where others look for what holds them back.
 func (d *Dispatcher) index(e *entry, labels alert.Labels) {
-	d.fires[e.fp] = e
+	d.enter(e)
 	if of := d.depended[e.rule]; of != nil {
 		of[e] = true
 	}
 	d.inhibit(e, labels)
 	d.byLabel.add(e)
+}
+
+// enter makes the alert the one of its fingerprint, before others of it.
+func (d *Dispatcher) enter(e *entry) {
+	for other := d.fires[e.fp]; other != nil; other = other.twin {
+		if other == e {
+			return
+		}
+	}
+	e.twin = d.fires[e.fp]
+	d.fires[e.fp] = e
+}
+
+// withdraw takes it back.
+func (d *Dispatcher) withdraw(e *entry) {
+	switch first := d.fires[e.fp]; {
+	case first == e && e.twin == nil:
+		delete(d.fires, e.fp)
+	case first == e:
+		d.fires[e.fp] = e.twin
+	default:
+		for ; first != nil; first = first.twin {
+			if first.twin == e {
+				first.twin = e.twin
+			}
+		}
+	}
+	e.twin = nil
 }
 
 func (d *Dispatcher) unindex(e *entry) {
@@ -208,9 +248,7 @@ func (d *Dispatcher) unindex(e *entry) {
 
 // end notes that the alert fires no more.
 func (d *Dispatcher) end(e *entry) {
-	if d.fires[e.fp] == e {
-		delete(d.fires, e.fp)
-	}
+	d.withdraw(e)
 	if len(e.places) == 0 {
 		delete(d.alerts, e.id)
 		return
@@ -219,6 +257,20 @@ func (d *Dispatcher) end(e *entry) {
 		d.ended[e.fp] = map[*entry]bool{}
 	}
 	d.ended[e.fp][e] = true
+}
+
+// endSteps takes out the receivers of steps that an ended alert has not come to.
+func (d *Dispatcher) endSteps(e *entry, now time.Time) {
+	for _, p := range slices.Clone(e.places) {
+		for _, m := range slices.Clone(p.told) {
+			if m.step > 0 && m.told == "" {
+				d.out.event(e, alert.EventHeld, m.receiver, "", "not sent: it ended before its escalation", now)
+				d.out.drop(e.key(p.group, m))
+				e.remove(p.group, m)
+			}
+		}
+		d.retire(p.group)
+	}
 }
 
 // forget drops an alert that every receiver knows the end of.
@@ -234,22 +286,19 @@ func (d *Dispatcher) forget(e *entry) {
 // Flush would look at, for Refresh.
 func (d *Dispatcher) Due(now time.Time) []alert.Alert {
 	var out []alert.Alert
-	for _, g := range d.agenda {
-		if g.record.FlushAt.After(now) {
-			continue
-		}
+	d.agenda.due(now, func(g *group) {
 		for _, e := range g.entries {
 			if w, ok := e.body.(*whole); ok && e.active {
 				out = append(out, w.Alert())
 			}
 		}
-	}
+	})
 	return out
 }
 
 // NextDue returns when Flush next has work; zero for never.
 func (d *Dispatcher) NextDue() time.Time {
-	due := d.silences.nextWarning(d.options.SilenceWarning)
+	due := earlier(d.silences.nextWarning(d.options.SilenceWarning), d.acked.since)
 	if len(d.agenda) > 0 {
 		due = earlier(due, d.agenda[0].record.FlushAt)
 	}

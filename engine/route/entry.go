@@ -46,11 +46,15 @@ type entry struct {
 	flapping bool
 	places   []place
 	ack      *alert.Ack // nil for none
-	// toldAt is when any receiver was first told, as far as is known, and
-	// reopenedAt when an acknowledgement ended: escalation counts from the later.
-	toldAt, reopenedAt time.Time
+	// since is what escalation counts from: when any receiver was first told, or
+	// when an acknowledgement ended after that. Zero before anybody was told. The
+	// members of steps that are not told keep it over a restart.
+	since time.Time
+	// twin is another alert that fires with the same fingerprint, posted from
+	// outside with the labels of a rule's own; nil for none, as nearly always.
+	twin *entry
 	// inhibits are the places of the entry in the inhibitions' indexes.
-	inhibits []inhibitKey
+	inhibits []*inhibitKey
 }
 
 // place is an entry's stay in one group.
@@ -63,7 +67,7 @@ type place struct {
 // member is what one receiver of a group was told of one alert.
 type member struct {
 	receiver string
-	at       time.Time // told at, or joined at
+	at       time.Time // told at; else joined at, or for a step what its delay counts from
 	told     alert.State
 	severity alert.Severity // that it was told with
 	// step of the escalation that brings the receiver in, counted from 1; 0 for
@@ -204,4 +208,18 @@ func (a *agenda) set(g *group, at time.Time) {
 	default:
 		heap.Push(a, g)
 	}
+}
+
+// due yields the groups whose look has come: of the heap only as much is seen.
+func (a agenda) due(now time.Time, yield func(*group)) {
+	var below func(i int)
+	below = func(i int) {
+		if i >= len(a) || a[i].record.FlushAt.After(now) {
+			return
+		}
+		yield(a[i])
+		below(2*i + 1)
+		below(2*i + 2)
+	}
+	below(0)
 }

@@ -2,13 +2,11 @@ package route
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/internal/units"
 )
 
 // maxToldAtOnce is about how many alerts one Flush tells of. What is beyond it
@@ -19,6 +17,7 @@ const maxToldAtOnce = 5000
 // not been told.
 func (d *Dispatcher) Flush(now time.Time) {
 	d.warnings(now)
+	d.tellAcks(now)
 	var due []*group
 	for len(d.agenda) > 0 && !d.agenda[0].record.FlushAt.After(now) {
 		g := d.agenda[0]
@@ -30,11 +29,14 @@ func (d *Dispatcher) Flush(now time.Time) {
 	slices.SortFunc(due, func(a, b *group) int { return strings.Compare(a.record.Key, b.record.Key) })
 	// Ends go before next occurrences, over all groups: a receiver that knows
 	// alerts by fingerprint would take the new one for ended.
+	var plans []plan
 	for _, g := range due {
 		d.wake(g, now)
-		d.flushEnds(g, now)
+		plans = d.ends(plans, g)
 	}
-	var plans []plan
+	d.sendEnds(plans, now)
+	plans = plans[:0]
+	worstGroupsFirst(due)
 	told := 0
 	again := map[*group]time.Time{} // when what a look left must be looked at
 	for i, g := range due {
@@ -52,16 +54,36 @@ func (d *Dispatcher) Flush(now time.Time) {
 	d.send(plans, again, now)
 	for _, g := range due {
 		d.settle(g)
-		d.agenda.set(g, d.nextLook(g, again[g]))
+		d.agenda.set(g, d.nextLook(g, again[g], now))
 		d.out.groups[g] = true
 		d.retire(g)
 	}
 }
 
-// flushEnds tells the ends of the alerts that fire again already.
-func (d *Dispatcher) flushEnds(g *group, now time.Time) {
-	if !d.firesAgain(g) {
+// worstGroupsFirst orders what is due where it is more than one Flush tells of.
+func worstGroupsFirst(due []*group) {
+	n := 0
+	for _, g := range due {
+		n += len(g.entries)
+	}
+	if n <= maxToldAtOnce {
 		return
+	}
+	worst := make(map[*group]alert.Severity, len(due))
+	for _, g := range due {
+		for _, e := range g.entries {
+			if e.active {
+				worst[g] = max(worst[g], e.severity)
+			}
+		}
+	}
+	slices.SortStableFunc(due, func(a, b *group) int { return cmp.Compare(worst[b], worst[a]) })
+}
+
+// ends plans to tell the ends of the alerts that fire again already.
+func (d *Dispatcher) ends(plans []plan, g *group) []plan {
+	if !d.firesAgain(g) {
+		return plans
 	}
 	receivers := g.byReceiver()
 	for _, name := range sortedKeys(receivers) {
@@ -77,12 +99,30 @@ func (d *Dispatcher) flushEnds(g *group, now time.Time) {
 				p.tell = append(p.tell, i)
 			}
 		}
-		if len(p.tell) == 0 {
+		if len(p.tell) > 0 {
+			plans = append(plans, p)
+		}
+	}
+	return plans
+}
+
+// sendEnds queues them. What is beyond a receiver's cap is merged and does not
+// wait, for the next occurrences do not either.
+func (d *Dispatcher) sendEnds(plans []plan, now time.Time) {
+	beyond := map[string][]plan{}
+	for _, p := range plans {
+		if r := d.receivers[p.receiver]; r != nil && r.full(now) {
+			beyond[p.receiver] = append(beyond[p.receiver], p)
 			continue
 		}
 		d.queue(p, now)
+	}
+	for _, name := range sortedKeys(beyond) {
+		d.digest(d.receivers[name], beyond[name], now)
+	}
+	for _, p := range plans {
 		for _, i := range p.tell {
-			d.drop(g, i)
+			d.drop(p.group, i)
 		}
 	}
 }
@@ -122,20 +162,26 @@ func (d *Dispatcher) plans(plans []plan, g *group, again map[*group]time.Time, n
 }
 
 // nextLook is when the group must be looked at though nothing changes: for its
-// repeat, a step of its escalation, and at a given moment.
-func (d *Dispatcher) nextLook(g *group, look time.Time) time.Time {
-	receivers := g.byReceiver()
-	for _, items := range receivers {
-		look = earlier(look, d.repeatAt(g, items))
+// repeat, a step of its escalation, the end of a snooze, and again, which is for
+// what is due already and has to wait; zero when nothing does.
+func (d *Dispatcher) nextLook(g *group, again, now time.Time) time.Time {
+	look := again
+	consider := func(at time.Time) {
+		if again.IsZero() || at.After(now) {
+			look = earlier(look, at)
+		}
+	}
+	for _, items := range g.byReceiver() {
+		consider(d.repeatAt(g, items))
 		for _, i := range items {
-			if i.step > 0 && i.told == "" && i.e.active && i.e.ack == nil && !i.leaving && i.held == "" {
-				look = earlier(look, d.stepDue(g, i.member, i.e))
+			if i.step > 0 && i.told == "" && i.e.active && i.e.ack == nil && !i.leaving {
+				consider(d.stepDue(g, i.member, i.e))
 			}
 		}
 	}
 	for _, e := range g.entries {
 		if e.ack != nil && e.ack.Snooze() {
-			look = earlier(look, e.ack.Until)
+			consider(e.ack.Until)
 		}
 	}
 	return look
@@ -250,138 +296,6 @@ func (d *Dispatcher) unrepeated(g *group, known []item, p *plan, now time.Time) 
 	return left
 }
 
-// The reasons for which a receiver is told.
-const (
-	reasonRaised    = "severity raised"
-	reasonFlapping  = "flapping" // the alert changes too often: this is the last word until it settles
-	reasonSettled   = "settled"
-	reasonNew       = "new"
-	reasonEscalated = "escalated"
-	reasonFallback  = "for receivers that fail"
-	reasonWoken     = "snoozed until now"
-	reasonResolved  = "resolved"
-	reasonMissed    = "fired and resolved meanwhile"
-	reasonSkip      = "skip" // it ended, and the receiver is not to hear of it
-)
-
-// why says what the receiver has not been told of the alert; empty when it
-// knows everything.
-func (d *Dispatcher) why(i item) string {
-	switch {
-	case i.e.active && i.told == "" && i.step > 0:
-		return reasonEscalated
-	case i.e.active && i.told == "" && i.step == stepFallback:
-		return reasonFallback
-	case i.e.active && i.told == "":
-		return reasonNew
-	case i.e.active && i.severity < i.e.severity:
-		return reasonRaised
-	case i.e.active && i.e.flapping && i.told != toldFlapping:
-		return reasonFlapping
-	case i.e.active && !i.e.flapping && i.told == toldFlapping:
-		return reasonSettled
-	case i.e.active && i.again:
-		return reasonWoken
-	case i.e.active:
-		return ""
-	case d.skipsResolved(i.receiver), i.told == "" && (i.severity != alert.OK || i.step > 0):
-		return reasonSkip
-	case i.toldFiring():
-		return reasonResolved
-	}
-	return reasonMissed
-}
-
-func phrase(counts map[string]int) string {
-	var parts []string
-	for _, why := range [...]string{
-		reasonRaised, reasonNew, reasonEscalated, reasonFallback, reasonWoken, reasonFlapping, reasonSettled, reasonResolved, reasonMissed,
-	} {
-		if n := counts[why]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, why))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-// queue makes the delivery of one group's plan.
-func (d *Dispatcher) queue(p plan, now time.Time) {
-	g := p.group
-	g.record.Seq++
-	n := d.notification(p.receiver, p.tell, now)
-	n.GroupKey, n.GroupLabels, n.Opened, n.Seq = g.record.Key, g.record.Labels, g.record.CreatedAt, g.record.Seq
-	n.Reason, n.StillFiring = p.reason, p.known
-	if p.known > 0 {
-		n.Status = alert.Firing
-	}
-	d.tell(p, n.ID, p.reason, now)
-	d.enqueue(n, now)
-}
-
-func (d *Dispatcher) enqueue(n alert.Notification, now time.Time) {
-	truncate(&n)
-	d.out.deliveries = append(d.out.deliveries, alert.Delivery{Notification: n, State: alert.DeliveryPending, CreatedAt: now, NextAt: now})
-}
-
-// notification is the frame of what tells of some alerts.
-func (d *Dispatcher) notification(receiver string, tell []item, now time.Time) alert.Notification {
-	slices.SortFunc(tell, worstFirst)
-	n := alert.Notification{ID: d.options.NewID(), Receiver: receiver, Status: alert.Resolved, ExternalURL: d.options.ExternalURL, At: now}
-	for i := range tell {
-		if tell[i].e.active {
-			n.Status = alert.Firing
-		}
-		if i < MaxAlerts {
-			n.Alerts = append(n.Alerts, tell[i].e.body.Alert())
-		}
-	}
-	n.Truncated = max(0, len(tell)-MaxAlerts)
-	return n
-}
-
-// truncate keeps what a notification may carry.
-func truncate(n *alert.Notification) {
-	if extra := len(n.Alerts) - MaxAlerts; extra > 0 {
-		n.Alerts, n.Truncated = n.Alerts[:MaxAlerts], n.Truncated+extra
-	}
-}
-
-// tell notes what the receiver knows when it has got the notification.
-func (d *Dispatcher) tell(p plan, id, reason string, now time.Time) {
-	p.group.record.SentAt = now
-	for _, i := range p.tell {
-		if i.step > 0 && i.told == "" {
-			d.out.event(i.e, alert.EventEscalated, p.receiver, "",
-				fmt.Sprintf("step %d of the escalation: not acknowledged for %s", i.step, units.Duration(now.Sub(later(i.e.toldAt, i.e.reopenedAt)))), now)
-		}
-		if i.step == stepFallback && i.told == "" {
-			d.out.event(i.e, alert.EventFellBack, p.receiver, "", "the route's receivers fail", now)
-		}
-		i.told, i.severity, i.at, i.again = i.e.toldAs(), i.e.severity, now, false
-		if i.e.toldAt.IsZero() {
-			i.e.toldAt = now
-		}
-		d.out.event(i.e, alert.EventQueued, p.receiver, id, reason, now)
-		if i.e.active {
-			d.out.put(i.e.row(p.group, i.member))
-		}
-	}
-}
-
-// worstFirst orders firing before resolved, worst severity first, oldest first.
-func worstFirst(a, b item) int {
-	switch {
-	case a.e.active != b.e.active:
-		if a.e.active {
-			return -1
-		}
-		return 1
-	case a.e.severity != b.e.severity:
-		return int(b.e.severity) - int(a.e.severity)
-	}
-	return cmp.Or(a.e.startsAt.Compare(b.e.startsAt), strings.Compare(a.e.id, b.e.id))
-}
-
 // settle drops the members that nothing more is to be told of.
 func (d *Dispatcher) settle(g *group) {
 	for _, e := range slices.Clone(g.entries) {
@@ -389,8 +303,9 @@ func (d *Dispatcher) settle(g *group) {
 			continue
 		}
 		for _, m := range slices.Clone(e.in(g).told) {
-			if !m.toldFiring() || d.skipsResolved(m.receiver) {
-				d.drop(g, item{m, e})
+			i := item{m, e} // what a cap defers stays
+			if m.told == alert.Resolved || d.why(i) == reasonSkip {
+				d.drop(g, i)
 			}
 		}
 	}

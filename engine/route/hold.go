@@ -22,14 +22,12 @@ func (d *Dispatcher) heldBack(e *entry, g *group, now time.Time) hold {
 		return hold{kind: alert.EventHeld, reason: "held back: it depends on " + by + ", which fires"}
 	}
 	if len(d.inhibitors) > 0 || d.silences.any(now) || len(d.options.Maintenance) > 0 {
-		if h := d.heldByLabels(e, e.body.Labels(), now); h.kind != "" {
+		if h := d.heldByLabels(e.body.Labels(), now); h.kind != "" {
 			return h
 		}
 	}
-	if g.route != nil {
-		if reason, muted := g.route.Muted(now); muted {
-			return hold{kind: alert.EventMuted, reason: reason, until: g.route.NextMute(now)}
-		}
+	if h := d.at(now).muted(g.route); h.kind != "" {
+		return h
 	}
 	if e.ack != nil && e.ack.Snooze() && now.Before(e.ack.Until) {
 		return hold{kind: alert.EventSnoozed, reason: "snoozed until " + moment(e.ack.Until) + by(e.ack.By), until: e.ack.Until}
@@ -38,17 +36,16 @@ func (d *Dispatcher) heldBack(e *entry, g *group, now time.Time) hold {
 }
 
 // heldByLabels is the part of heldBack that hangs on the alert's labels alone.
-func (d *Dispatcher) heldByLabels(e *entry, labels alert.Labels, now time.Time) hold {
-	if by := d.inhibitedBy(e, labels); by != nil {
+func (d *Dispatcher) heldByLabels(labels alert.Labels, now time.Time) hold {
+	if by := d.inhibitedBy(labels); by != nil {
 		return hold{kind: alert.EventInhibited, reason: "held back: " + by.rule + " fires, which inhibits it"}
 	}
 	if s := d.silences.first(labels, now); s != nil {
 		return hold{kind: alert.EventSilenced, reason: "silenced until " + moment(s.EndsAt) + by(s.CreatedBy) + comment(s.Comment), until: s.EndsAt}
 	}
-	for i := range d.options.Maintenance {
-		m := &d.options.Maintenance[i]
-		if m.Active(now) && m.Match.Matches(labels) {
-			return hold{kind: alert.EventMuted, reason: "held back: maintenance " + m.Name, until: m.Next(now)}
+	for _, w := range d.at(now).windows {
+		if w.Match.Matches(labels) {
+			return w.hold
 		}
 	}
 	return hold{}
@@ -93,8 +90,6 @@ func unsent(m *member) string {
 	switch {
 	case m.told != "":
 		return ""
-	case m.step > 0:
-		return "not sent: it ended before its escalation"
 	case m.severity != alert.OK: // see recordHeld
 		return "not sent: it ended while it was held back"
 	}

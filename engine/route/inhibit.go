@@ -1,6 +1,7 @@
 package route
 
 import (
+	"container/heap"
 	"fmt"
 	"strings"
 
@@ -50,23 +51,69 @@ func CompileInhibitions(specs []InhibitSpec) ([]Inhibition, problem.List) {
 }
 
 // inhibitor is an inhibition with the alerts that fire and match its source, by
-// the values of its equal labels. The bool says that the alert matches the
-// target too.
+// the values of its equal labels.
 type inhibitor struct {
 	*Inhibition
-	sources map[string]map[*entry]bool
+	sources map[string]*sources
+}
+
+// sources are the alerts that hold others back. Those that match the target,
+// too, are apart: they hold back none that matches both.
+type sources struct{ pure, both sourceHeap }
+
+// sourceHeap has the alert with the least id first: which one is named does not
+// hang on the order in which they came, and finding it not on their number.
+type sourceHeap []*inhibitKey
+
+func (h sourceHeap) Len() int           { return len(h) }
+func (h sourceHeap) Less(i, j int) bool { return h[i].e.id < h[j].e.id }
+
+func (h sourceHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+
+func (h *sourceHeap) Push(x any) {
+	k := x.(*inhibitKey) //nolint:forcetypeassert // container/heap's way
+	k.at = len(*h)
+	*h = append(*h, k)
+}
+
+func (h *sourceHeap) Pop() any {
+	old := *h
+	k := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return k
+}
+
+func (h sourceHeap) first() *entry {
+	if len(h) == 0 {
+		return nil
+	}
+	return h[0].e
 }
 
 // inhibitKey is the place of an alert in an inhibitor.
 type inhibitKey struct {
+	e         *entry
 	inhibitor int
 	equal     string
+	both      bool // it matches the target, too
+	at        int  // in its heap
+}
+
+func (s *sources) heap(both bool) *sourceHeap {
+	if both {
+		return &s.both
+	}
+	return &s.pure
 }
 
 func newInhibitors(specs []Inhibition) []inhibitor {
 	out := make([]inhibitor, len(specs))
 	for i := range specs {
-		out[i] = inhibitor{&specs[i], map[string]map[*entry]bool{}}
+		out[i] = inhibitor{&specs[i], map[string]*sources{}}
 	}
 	return out
 }
@@ -91,21 +138,22 @@ func (d *Dispatcher) inhibit(e *entry, labels alert.Labels) {
 		if !in.Source.Matches(labels) {
 			continue
 		}
-		key := in.equalKey(labels)
-		if in.sources[key] == nil {
-			in.sources[key] = map[*entry]bool{}
+		k := &inhibitKey{e: e, inhibitor: i, equal: in.equalKey(labels), both: in.Target.Matches(labels)}
+		if in.sources[k.equal] == nil {
+			in.sources[k.equal] = &sources{}
 		}
-		in.sources[key][e] = in.Target.Matches(labels)
-		e.inhibits = append(e.inhibits, inhibitKey{i, key})
+		heap.Push(in.sources[k.equal].heap(k.both), k)
+		e.inhibits = append(e.inhibits, k)
 	}
 }
 
 func (d *Dispatcher) uninhibit(e *entry) {
-	for _, at := range e.inhibits {
-		in := &d.inhibitors[at.inhibitor]
-		delete(in.sources[at.equal], e)
-		if len(in.sources[at.equal]) == 0 {
-			delete(in.sources, at.equal)
+	for _, k := range e.inhibits {
+		in := &d.inhibitors[k.inhibitor]
+		of := in.sources[k.equal]
+		heap.Remove(of.heap(k.both), k.at)
+		if len(of.pure)+len(of.both) == 0 {
+			delete(in.sources, k.equal)
 		}
 	}
 	e.inhibits = nil
@@ -114,21 +162,19 @@ func (d *Dispatcher) uninhibit(e *entry) {
 // inhibitedBy returns the firing alert that holds this one back; nil for none.
 // An alert that matches both sides of an inhibition holds back none that does
 // so too, itself included.
-func (d *Dispatcher) inhibitedBy(e *entry, labels alert.Labels) *entry {
+func (d *Dispatcher) inhibitedBy(labels alert.Labels) *entry {
 	for i := range d.inhibitors {
 		in := &d.inhibitors[i]
 		if len(in.sources) == 0 || !in.Target.Matches(labels) {
 			continue
 		}
-		var by *entry
-		targetIsSource := in.Source.Matches(labels)
-		for source, both := range in.sources[in.equalKey(labels)] {
-			if source == e || both && targetIsSource {
-				continue
-			}
-			if by == nil || source.id < by.id {
-				by = source
-			}
+		of := in.sources[in.equalKey(labels)]
+		if of == nil {
+			continue
+		}
+		by, both := of.pure.first(), of.both.first()
+		if both != nil && (by == nil || both.id < by.id) && !in.Source.Matches(labels) {
+			by = both
 		}
 		if by != nil {
 			return by

@@ -2,6 +2,8 @@ package route
 
 import (
 	"hash/maphash"
+	"slices"
+	"strings"
 
 	"github.com/tocsin-dev/tocsin/alert"
 )
@@ -79,23 +81,60 @@ func (x *labelIndex) remove(e *entry) {
 
 // candidates returns the alerts among which those are that the matchers match;
 // false where that is no less than all.
-func (d *Dispatcher) candidates(ms alert.Matchers) (few, bool) {
-	label, ok := anchor(ms)
-	if !ok {
-		return few{}, false
-	}
-	values, indexed := d.byLabel.labels[label.Name]
-	if !indexed {
-		if len(d.byLabel.labels) >= maxIndexed {
-			return few{}, false
+func (d *Dispatcher) candidates(ms alert.Matchers) (least few, ok bool) {
+	for i := range ms {
+		label, must := required(&ms[i])
+		if !must || ok && len(least.more) == 0 {
+			continue
 		}
-		values = map[uint64]few{}
-		for _, e := range d.alerts {
-			if e.active {
-				d.byLabel.put(values, e.body.Label(label.Name), e)
+		if values := d.indexed(label.Name); values != nil {
+			if found := values[maphash.String(d.byLabel.seed, label.Value)]; !ok || len(found.more) < len(least.more) {
+				least, ok = found, true
 			}
 		}
-		d.byLabel.labels[label.Name] = values
 	}
-	return values[maphash.String(d.byLabel.seed, label.Value)], true
+	return least, ok
+}
+
+// indexed returns the index of a label; nil where too many have one.
+func (d *Dispatcher) indexed(name string) map[uint64]few {
+	values := d.byLabel.labels[name]
+	if values != nil || len(d.byLabel.labels) >= maxIndexed {
+		return values
+	}
+	values = map[uint64]few{}
+	for _, e := range d.alerts {
+		if e.active {
+			d.byLabel.put(values, e.body.Label(name), e)
+		}
+	}
+	d.byLabel.labels[name] = values
+	return values
+}
+
+// find returns the alerts that fire and that match, by their ids.
+func (d *Dispatcher) find(ms alert.Matchers) []*entry {
+	var out []*entry
+	d.visit(ms, func(e *entry) { out = append(out, e) })
+	slices.SortFunc(out, func(a, b *entry) int { return strings.Compare(a.id, b.id) })
+	return out
+}
+
+// visit yields the alerts that fire and that match, in no order.
+func (d *Dispatcher) visit(ms alert.Matchers, yield func(*entry)) {
+	take := func(e *entry) {
+		if e != nil && e.active && e.matches(ms) {
+			yield(e)
+		}
+	}
+	if found, ok := d.candidates(ms); ok {
+		take(found.one)
+		for _, e := range found.more {
+			take(e)
+		}
+		return
+	}
+	for _, e := range d.alerts {
+		take(e)
+	}
 }

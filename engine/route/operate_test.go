@@ -209,6 +209,61 @@ func TestAnAcknowledgementStopsEscalation(t *testing.T) {
 	)
 }
 
+func TestRepeatsAndRestartsPutNoEscalationOff(t *testing.T) {
+	each(t, func(w *world, then func()) {
+		w.fire("a", alert.Critical)
+		for range 5 {
+			w.pass(12 * time.Minute)
+			then()
+		}
+		w.ack("a", alert.Ack{By: "ann"})
+		then()
+		w.d.Unacknowledge("a", "ann", w.now)
+		then()
+		for range 6 {
+			w.pass(12 * time.Minute)
+			then()
+		}
+	}, func(w *world) Options {
+		o := escalating(w)
+		o.Root.RepeatInterval = 10 * time.Minute
+		o.Root.Escalate = o.Root.Escalate[1:]
+		return o
+	},
+		"10s ops: a=critical (1 new)",
+		"10m10s ops: a=critical (repeat)",
+		"20m10s ops: a=critical (repeat)",
+		"30m10s ops: a=critical (repeat)",
+		"40m10s ops: a=critical (repeat)",
+		"50m10s ops: a=critical (repeat)",
+		"1h0m10s ops: a=critical (repeat)",
+		"1h10m10s ops: a=critical (repeat)",
+		"1h20m10s ops: a=critical (repeat)",
+		"1h30m10s ops: a=critical (repeat)",
+		"1h40m10s ops: a=critical (repeat)",
+		"1h50m10s ops: a=critical (repeat)",
+		"2h0m0s quiet: a=critical (1 escalated)",
+		"2h0m10s ops: a=critical (repeat)",
+		"2h10m0s quiet: a=critical (repeat)",
+		"2h10m10s ops: a=critical (repeat)",
+	)
+}
+
+func TestWhatIsTakenUpAndLetGoAtOnceIsNotStored(t *testing.T) {
+	w := newWorld(t, simple())
+	w.fire("a", alert.Critical)
+	w.d.Acknowledge("a", alert.Ack{By: "ann"}, w.now)
+	w.d.Unacknowledge("a", "ann", w.now)
+	if c := w.d.Take(); len(c.Acks) != 0 || len(c.DropAcks) != 1 {
+		t.Errorf("acks %v, dropped %v", c.Acks, c.DropAcks)
+	}
+	w.d.Unacknowledge("a", "ann", w.now)
+	w.d.Acknowledge("a", alert.Ack{By: "bob"}, w.now)
+	if c := w.d.Take(); len(c.Acks) != 1 {
+		t.Errorf("acks %v, dropped %v", c.Acks, c.DropAcks)
+	}
+}
+
 func TestAnAlertThatEndsBeforeAStepDoesNotEscalate(t *testing.T) {
 	each(t, func(w *world, then func()) {
 		w.fire("a", alert.Critical)
@@ -306,5 +361,19 @@ func TestAStormIsMergedIntoDigestsAndLosesNothing(t *testing.T) {
 		if n != 2 {
 			t.Errorf("%s is told %d times, its end included", id, n)
 		}
+	}
+}
+
+func TestTheOutlookSaysWhatIsNotSentYet(t *testing.T) {
+	w := newWorld(t, simple())
+	w.fire("a", alert.Warning)
+	w.pass(10 * time.Second)
+	w.ack("a", alert.Ack{By: "ann", Until: w.now.Add(10 * time.Second)})
+	w.fire("b", alert.Warning)
+	w.d.Unacknowledge("a", "ann", w.now)
+	line, ok := w.d.Outlook("a", w.now)
+	if want := "told as warning at 2026-01-15 10:00:10 UTC; snoozed until now, which is not sent yet"; !ok ||
+		line.Lines[0].State != alert.OutlookWaiting || line.Lines[0].Reason != want || !line.Lines[0].Next.Equal(w.now.Add(10*time.Second)) {
+		t.Errorf("%+v", line)
 	}
 }

@@ -44,7 +44,11 @@ func (d *Dispatcher) outlook(g *group, i item, now time.Time) alert.OutlookLine 
 		line.Next, line.What = earlier(h.until, g.record.FlushAt), "it is looked at again"
 		return line
 	}
+	why := d.why(i)
 	switch {
+	case i.told != "" && why != "":
+		line.State, line.Next = alert.OutlookWaiting, g.record.FlushAt
+		line.Reason, line.What = line.Reason+"; "+why+", which is not sent yet", "the group is sent"
 	case i.told != "" && i.e.ack != nil:
 		line.State, line.Reason = alert.OutlookAcknowledged, "acknowledged"+by(i.e.ack.By)+comment(i.e.ack.Comment)
 		line.Next, line.What = time.Time{}, ""

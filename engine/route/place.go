@@ -12,25 +12,34 @@ import (
 // call is one receiver that a route brings in, and by which step of its
 // escalation.
 type call struct {
+	route    *Route
 	receiver string
 	step     int
 }
 
-// calls are the receivers of a route: its own, those of its escalation, and the
-// fallback while all of its own fail.
-func (d *Dispatcher) calls(r *Route) []call {
-	out := make([]call, 0, len(r.Receivers))
-	for _, name := range r.Receivers {
-		out = append(out, call{name, 0})
-	}
-	if d.allFail(r) {
-		for _, name := range r.Fallback {
-			out = append(out, call{name, stepFallback})
+// calls are the receivers of the routes that an alert takes, each once. Several
+// may name one, with continue: those that a route tells itself come first, then
+// the fallbacks of routes whose own all fail, then the steps of escalations.
+func (d *Dispatcher) calls(routes []*Route) []call {
+	var out []call
+	add := func(r *Route, names []string, step int) {
+		for _, name := range names {
+			if !slices.ContainsFunc(out, func(c call) bool { return c.receiver == name }) {
+				out = append(out, call{r, name, step})
+			}
 		}
 	}
-	for i := range r.Escalate {
-		for _, name := range r.Escalate[i].Receivers {
-			out = append(out, call{name, i + 1})
+	for _, r := range routes {
+		add(r, r.Receivers, 0)
+	}
+	for _, r := range routes {
+		if d.allFail(r) {
+			add(r, r.Fallback, stepFallback)
+		}
+	}
+	for _, r := range routes {
+		for i := range r.Escalate {
+			add(r, r.Escalate[i].Receivers, i+1)
 		}
 	}
 	return out
@@ -48,29 +57,20 @@ func (d *Dispatcher) allFail(r *Route) bool {
 // that none of its groups reaches any more is told of the end by the old one.
 func (d *Dispatcher) place(e *entry, labels alert.Labels, raised bool, now time.Time) {
 	known := d.known(e)
-	var stays []*member
-	var reached []string
-	for _, r := range d.options.Root.Take(labels) {
-		calls := d.calls(r)
-		if !slices.ContainsFunc(calls, func(c call) bool { return !slices.Contains(reached, c.receiver) }) {
-			continue
+	calls := d.calls(d.options.Root.Take(labels))
+	stays := make([]*member, 0, len(calls))
+	var g *group
+	for _, c := range calls {
+		if g == nil || g.route != c.route {
+			g = d.group(c.route, labels, now)
 		}
-		g := d.group(r, labels, now)
 		if raised { // a severity that moves up is sent at once
 			d.agenda.set(g, now)
 			d.out.groups[g] = true
 		}
-		for _, c := range calls {
-			// With continue, several routes may name a receiver: the first that
-			// does tells it.
-			if slices.Contains(reached, c.receiver) {
-				continue
-			}
-			reached = append(reached, c.receiver)
-			stays = append(stays, d.join(g, c, known, e, now))
-		}
+		stays = append(stays, d.join(g, c, known, e, now))
 	}
-	d.leave(e, stays, reached)
+	d.leave(e, stays, calls)
 	d.endBefore(e, now)
 }
 
@@ -118,6 +118,9 @@ func (d *Dispatcher) join(g *group, c call, known []member, e *entry, now time.T
 				m.told, m.severity, m.at, m.again = k.told, k.severity, k.at, k.again
 			}
 		}
+		if c.step > 0 && m.told == "" && !e.since.IsZero() {
+			m.at = e.since
+		}
 		e.put(g, m)
 	}
 	m.leaving, m.step = false, c.step
@@ -148,10 +151,26 @@ func (d *Dispatcher) join(g *group, c call, known []member, e *entry, now time.T
 // stepDue is when a step of the escalation is due: so long after the route's own
 // receivers were told, or after somebody's acknowledgement ended. Zero for never.
 func (d *Dispatcher) stepDue(g *group, m *member, e *entry) time.Time {
-	if g.route == nil || m.step <= 0 || m.step > len(g.route.Escalate) || e.toldAt.IsZero() {
+	if g.route == nil || m.step <= 0 || m.step > len(g.route.Escalate) || e.since.IsZero() {
 		return time.Time{}
 	}
-	return later(e.toldAt, e.reopenedAt).Add(g.route.Escalate[m.step-1].After)
+	return e.since.Add(g.route.Escalate[m.step-1].After)
+}
+
+// escalateFrom begins to count the delays of the alert's steps, in all of its
+// groups.
+func (d *Dispatcher) escalateFrom(e *entry, at time.Time) {
+	e.since = at
+	for i := range e.places {
+		g := e.places[i].group
+		for _, m := range e.places[i].told {
+			if m.step > 0 && m.told == "" && e.active {
+				m.at = at
+				d.out.put(e.row(g, m))
+				d.bring(g, d.stepDue(g, m, e))
+			}
+		}
+	}
 }
 
 // bring moves the group's next look forward to a moment.
@@ -187,12 +206,12 @@ func (d *Dispatcher) hastenAll(e *entry, now time.Time) {
 
 // leave takes the alert out of the groups that it does not belong to any more,
 // but for the receivers that were told it fires and that no group tells now.
-func (d *Dispatcher) leave(e *entry, stays []*member, reached []string) {
+func (d *Dispatcher) leave(e *entry, stays []*member, calls []call) {
 	for _, p := range slices.Clone(e.places) {
 		for _, m := range slices.Clone(p.told) {
 			switch {
 			case slices.Contains(stays, m):
-			case m.toldFiring() && !slices.Contains(reached, m.receiver):
+			case m.toldFiring() && !slices.ContainsFunc(calls, func(c call) bool { return c.receiver == m.receiver }):
 				m.leaving = true
 			default:
 				d.out.drop(e.key(p.group, m))

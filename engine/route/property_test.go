@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/store"
 )
 
@@ -42,12 +43,23 @@ type model struct {
 
 	silences map[string]alert.Silence
 	acks     map[string]alert.Ack
+	failing  map[string]bool
+	edited   bool // between two starts
+	windows  []Maintenance
+	first    map[string]time.Time // when anybody was first told of an alert
+}
+
+// setting is a configuration that an operator may switch to.
+type setting struct {
+	Spec
+	maintenance bool // every day, 13:00 to 13:20, of what is called b
+	capped      bool // two notifications in four minutes
+	without     string
 }
 
 const repeatEvery = time.Hour
 
-// trees are the configurations that an operator may switch between.
-func trees() []Spec {
+func settings() []setting {
 	deep := simple()
 	deep.GroupBy = []string{"category"}
 	deep.Routes = []Spec{
@@ -61,25 +73,78 @@ func trees() []Spec {
 	severity.GroupBy = []string{"severity"}
 	split := simple()
 	split.Routes = []Spec{{Match: []string{"severity = critical"}, Receivers: []string{"ops", "hooks"}}}
-	return []Spec{simple(), deep, quiet, severity, split}
+	ladder := simple()
+	ladder.Fallback = []string{"spare"}
+	ladder.Escalate = []StepSpec{{After: 20 * time.Minute, Receivers: []string{"boss"}}, {After: 90 * time.Minute, Receivers: []string{"hooks"}}}
+	ladder.Routes = []Spec{
+		{Match: []string{"alertname = a"}, Continue: true, GroupBy: []string{"..."}},
+		{Match: []string{`alertname =~ "a|b"`}, Receivers: []string{"hooks"}, Escalate: []StepSpec{{After: 5 * time.Minute, Receivers: []string{"boss", "ops"}}}},
+	}
+	muted := simple()
+	muted.Routes = []Spec{
+		{Match: []string{"alertname = a"}, Receivers: []string{"ops", "boss"}, MuteTimeIntervals: []string{"break"}},
+		{Match: []string{"alertname = b"}, Receivers: []string{"hooks"}, ActiveTimeIntervals: []string{"shift"}, Fallback: []string{"spare"}},
+	}
+	named := simple()
+	named.GroupBy = []string{"alertname", "severity"}
+	named.Receivers = []string{"ops", "boss"}
+	return []setting{
+		{Spec: simple()},
+		{Spec: deep},
+		{Spec: quiet},
+		{Spec: severity},
+		{Spec: split},
+		{Spec: ladder},
+		{Spec: muted},
+		{Spec: named},
+		{Spec: deep, capped: true},
+		{Spec: named, capped: true, without: "hooks"},
+		{Spec: ladder, maintenance: true, capped: true},
+		{Spec: simple(), maintenance: true, without: "hooks"},
+		{Spec: named, without: "spare"},
+	}
 }
 
-func (m *model) start(spec Spec) {
-	tree, problems := Compile(spec, []string{"ops", "hooks", "quiet"})
+func (m *model) options(s *setting) Options {
+	intervals, problems := CompileIntervals([]IntervalSpec{
+		{Name: "break", TimeIntervals: []SpanSpec{{Times: times("12:00-12:30", "15:00-15:30")}}},
+		{Name: "shift", TimeIntervals: []SpanSpec{{Times: times("10:30-14:00", "14:20-18:00", "20:00-24:00", "00:00-09:00")}}},
+	})
+	tree, wrong := Compile(s.Spec, []string{"ops", "hooks", "quiet", "boss", "spare"}, intervals...)
 	inhibitions, more := CompileInhibitions([]InhibitSpec{{Source: []string{"alertname = down"}, Target: []string{`alertname =~ "a|c"`}}})
-	if err := append(problems, more...).Err(); err != nil {
-		m.t.Fatal(err)
+	problems = slices.Concat(problems, wrong, more)
+	m.windows = nil
+	if s.maintenance {
+		m.windows, more = CompileMaintenance([]MaintenanceSpec{{
+			Name: "work", Match: []string{"alertname = b"}, TimeIntervals: []WindowSpec{{SpanSpec: SpanSpec{Times: times("13:00-13:20")}}},
+		}}, nil)
+		problems = append(problems, more...)
+	}
+	for i := range problems {
+		if problems[i].Code != problem.NoEffect {
+			m.t.Fatal(problems[i])
+		}
+	}
+	o := Options{Root: tree, Inhibitions: inhibitions, Maintenance: m.windows, NewID: func() string { m.ids++; return fmt.Sprint("msg_", m.ids) }}
+	for _, name := range []string{"ops", "hooks", "quiet", "boss", "spare"} {
+		r := Receiver{Name: name, SkipResolved: name == "quiet"}
+		if s.capped {
+			r.Cap, r.CapPer = 2, 4*time.Minute
+		}
+		if name != s.without {
+			o.Receivers = append(o.Receivers, r)
+		}
 	}
 	m.tree = tree
-	m.d = New(Options{
-		Root: tree, Inhibitions: inhibitions,
-		Receivers: []Receiver{{Name: "ops"}, {Name: "hooks"}, {Name: "quiet", SkipResolved: true}},
-		NewID:     func() string { m.ids++; return fmt.Sprint("msg_", m.ids) },
-	})
+	delete(m.ledgers, s.without) // it is forgotten, and told anew when it comes back
+	for _, receivers := range m.wants {
+		delete(receivers, s.without)
+	}
+	return o
 }
 
 // restart makes a new dispatcher of what the store has.
-func (m *model) restart(spec Spec) {
+func (m *model) restart(to *setting) {
 	snapshot := store.Snapshot{
 		Groups: slices.Collect(maps.Values(m.groups)), Members: slices.Collect(maps.Values(m.members)),
 		Silences: slices.Collect(maps.Values(m.silences)), Acks: slices.Collect(maps.Values(m.acks)),
@@ -93,8 +158,17 @@ func (m *model) restart(spec Spec) {
 			snapshot.Alerts = append(snapshot.Alerts, m.alerts[id])
 		}
 	}
-	m.start(spec)
+	m.d, m.failing = New(m.options(to)), map[string]bool{}
 	m.d.Restore(snapshot, nil, m.now)
+	m.take(m.d.Take())
+	for _, id := range m.active {
+		m.route(id)
+	}
+}
+
+// exchange goes on by another setting without a restart.
+func (m *model) exchange(to *setting) {
+	m.d.Exchange(m.options(to), m.now)
 	m.take(m.d.Take())
 	for _, id := range m.active {
 		m.route(id)
@@ -253,7 +327,10 @@ func (m *model) judge(n *alert.Notification) {
 		}
 		if a.Active() {
 			last = later(last, l.at)
-			m.judgeFiring(n.Receiver, a, l)
+			m.judgeFiring(n, a, l)
+			if m.first[a.ID].IsZero() {
+				m.first[a.ID] = m.now
+			}
 		}
 		l.told, l.woken, l.severity, l.at = true, false, a.Severity, m.now
 		if a.Active() {
@@ -270,12 +347,25 @@ func (m *model) judge(n *alert.Notification) {
 	}
 }
 
-func (m *model) judgeFiring(receiver string, a *alert.Alert, l *ledger) {
+func (m *model) judgeFiring(n *alert.Notification, a *alert.Alert, l *ledger) {
+	receiver := n.Receiver
 	if m.active[a.Rule] != a.ID {
 		m.t.Fatalf("%s is told that %s fires, which ended", receiver, a.ID)
 	}
 	if !m.wants[a.ID][receiver] {
-		m.t.Fatalf("%s is told that %s fires, and is not on its route", receiver, a.ID)
+		m.judgeOther(receiver, a, l)
+	}
+	if g, ok := m.groups[n.GroupKey]; ok {
+		routes := map[string]*Route{}
+		m.tree.byPath(routes)
+		if why, muted := routes[g.Route].Muted(m.now); muted {
+			m.t.Fatalf("%s is told of %s, which is %s", receiver, a.ID, why)
+		}
+	}
+	for i := range m.windows {
+		if m.windows[i].Active(m.now) && m.windows[i].Match.Matches(a.AllLabels()) {
+			m.t.Fatalf("%s is told of %s, which maintenance excuses", receiver, a.ID)
+		}
 	}
 	if !l.told && (a.Rule == "a" || a.Rule == "c") && m.active["down"] != "" {
 		m.t.Fatalf("%s is told of %s, which is inhibited", receiver, a.ID)
@@ -286,6 +376,31 @@ func (m *model) judgeFiring(receiver string, a *alert.Alert, l *ledger) {
 			m.t.Fatalf("%s is told of %s before the end of %s", receiver, a.ID, id)
 		}
 	}
+}
+
+// judgeOther sees that a receiver that is not the route's own is one of its
+// fallback or of a step that is due.
+func (m *model) judgeOther(receiver string, a *alert.Alert, l *ledger) {
+	for _, r := range m.tree.Take(a.AllLabels()) {
+		failing := !slices.ContainsFunc(r.Receivers, func(name string) bool { return !m.failing[name] })
+		if failing && slices.Contains(r.Fallback, receiver) {
+			return
+		}
+		for _, step := range r.Escalate {
+			if !slices.Contains(step.Receivers, receiver) {
+				continue
+			}
+			_, acked := m.acks[a.ID]
+			from := m.first[a.ID]
+			if m.edited { // a start takes an untold receiver that became a step's for one that counts already
+				from = a.StartsAt
+			}
+			if due := from.Add(step.After); l.told || !acked && !m.first[a.ID].IsZero() && !m.now.Before(due) {
+				return
+			}
+		}
+	}
+	m.t.Fatalf("%s is told that %s fires, and is not to be", receiver, a.ID)
 }
 
 // judgeHeld sees that nothing is told of what people hold back.
@@ -317,6 +432,8 @@ func (m *model) ledger(receiver, id string) *ledger {
 // end resolves everything, lets time pass and counts what is left.
 func (m *model) end() {
 	m.pass(time.Hour) // silences and snoozes end
+	m.pass(4 * time.Hour)
+	m.allTold()
 	for _, name := range slices.Sorted(maps.Keys(m.active)) {
 		m.resolve(name)
 	}
@@ -343,16 +460,63 @@ func (m *model) end() {
 	}
 }
 
+// allTold sees that everybody knows of what fires and nothing holds back.
+func (m *model) allTold() {
+	for m.calendarHolds() {
+		m.pass(time.Minute)
+	}
+	m.pass(5 * time.Minute) // a group_interval, or until the next digest
+	if m.calendarHolds() {
+		return
+	}
+	for _, id := range m.active {
+		a := m.alerts[id]
+		if (a.Rule == "a" || a.Rule == "c") && m.active["down"] != "" {
+			continue
+		}
+		for name := range m.wants[id] {
+			if !m.ledger(name, id).firing {
+				m.t.Fatalf("%s does not know of %s, which fires", name, id)
+			}
+		}
+		if _, acked := m.acks[id]; acked {
+			continue
+		}
+		for _, r := range m.tree.Take(a.AllLabels()) {
+			for _, step := range r.Escalate {
+				for _, name := range step.Receivers {
+					if m.now.Sub(m.first[id]) > 4*time.Hour && m.d.receivers[name] != nil && !m.ledger(name, id).firing {
+						m.t.Fatalf("%s, a step of the escalation, does not know of %s", name, id)
+					}
+				}
+			}
+		}
+	}
+}
+
+// calendarHolds says whether an interval or maintenance holds anything back.
+func (m *model) calendarHolds() bool {
+	routes := map[string]*Route{}
+	m.tree.byPath(routes)
+	for _, r := range routes {
+		if _, muted := r.Muted(m.now); muted {
+			return true
+		}
+	}
+	return slices.ContainsFunc(m.windows, func(w Maintenance) bool { return w.Active(m.now) })
+}
+
 func TestNothingIsLostAndNothingIsToldTwice(t *testing.T) {
-	all := trees()
+	all := settings()
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
 			t: t, now: epoch, active: map[string]string{}, alerts: map[string]alert.Alert{}, wants: map[string]map[string]bool{},
 			ledgers: map[string]map[string]*ledger{}, groups: map[string]store.Group{}, members: map[store.MemberKey]store.Member{},
-			silences: map[string]alert.Silence{}, acks: map[string]alert.Ack{},
+			silences: map[string]alert.Silence{}, acks: map[string]alert.Ack{}, failing: map[string]bool{}, first: map[string]time.Time{},
 		}
-		present := rapid.SampledFrom(all).Draw(t, "tree")
-		m.start(present)
+		pick := func() *setting { return &all[rapid.IntRange(0, len(all)-1).Draw(t, "setting")] }
+		present := pick()
+		m.d = New(m.options(present))
 		names := rapid.SampledFrom([]string{"a", "b", "c", "down"})
 		severities := rapid.SampledFrom([]alert.Severity{alert.Info, alert.Warning, alert.Critical})
 		t.Repeat(map[string]func(*rapid.T){
@@ -410,15 +574,21 @@ func TestNothingIsLostAndNothingIsToldTwice(t *testing.T) {
 				m.take(m.d.Take())
 			},
 			"fail": func(t *rapid.T) {
-				m.d.SetFailing("ops", rapid.SampledFrom([]string{"", "gone"}).Draw(t, "why"), m.now)
+				name, why := rapid.SampledFrom([]string{"ops", "hooks"}).Draw(t, "receiver"), rapid.SampledFrom([]string{"", "gone"}).Draw(t, "why")
+				m.failing[name] = why != ""
+				m.d.SetFailing(name, why, m.now)
 				m.take(m.d.Take())
 			},
 			"seconds": func(t *rapid.T) { m.pass(time.Duration(rapid.IntRange(1, 90).Draw(t, "s")) * time.Second) },
 			"hours":   func(t *rapid.T) { m.pass(time.Duration(rapid.IntRange(20, 200).Draw(t, "min")) * time.Minute) },
 			"restart": func(*rapid.T) { m.restart(present) },
 			"edit": func(t *rapid.T) {
-				present = rapid.SampledFrom(all).Draw(t, "tree")
+				present, m.edited = pick(), true
 				m.restart(present)
+			},
+			"reload": func(t *rapid.T) {
+				present = pick()
+				m.exchange(present)
 			},
 		})
 		m.end()

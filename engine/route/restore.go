@@ -41,7 +41,7 @@ func (d *Dispatcher) Restore(s store.Snapshot, body func(*alert.Alert) Body, now
 		if e := d.alerts[s.Acks[i].AlertID]; e != nil && e.active {
 			e.ack = &s.Acks[i]
 		} else {
-			d.out.dropAcks = append(d.out.dropAcks, s.Acks[i].AlertID)
+			d.out.dropAck(s.Acks[i].AlertID)
 		}
 	}
 	d.rebuild(now)
@@ -68,49 +68,71 @@ func (d *Dispatcher) Exchange(o Options, now time.Time) {
 			}
 		}
 	}
-	for _, g := range d.groups {
-		g.route = nil
-	}
 	d.rebuild(now)
 }
 
 // rebuild indexes and routes all that there is.
 func (d *Dispatcher) rebuild(now time.Time) {
 	d.version++
-	d.byLabel = newLabelIndex()
+	d.byLabel, d.ended, d.fires = newLabelIndex(), map[alert.Fingerprint]map[*entry]bool{}, map[alert.Fingerprint]*entry{}
 	for _, id := range sortedKeys(d.alerts) {
 		e := d.alerts[id]
 		switch {
 		case e.active:
+			e.twin = nil
 			d.index(e, e.body.Labels())
 		default:
 			d.end(e)
 		}
 	}
+	routes := map[string]*Route{}
+	d.options.Root.byPath(routes)
+	for _, g := range d.groups {
+		g.route = routes[g.record.Route]
+	}
 	for _, id := range sortedKeys(d.alerts) {
 		if e := d.alerts[id]; e.active {
+			e.remember()
 			d.place(e, e.body.Labels(), false, now)
 		}
 	}
 	for _, key := range sortedKeys(d.groups) {
 		g := d.groups[key]
-		if g.route == nil {
-			g.route = d.options.Root.find(g.record.Route)
-		}
 		for _, e := range g.entries {
 			for _, m := range e.in(g).told {
-				m.step = stepOf(g.route, m)
 				g.held = g.held || m.told == ""
 			}
 		}
 		// Its route's times may have been edited.
-		if g.hasEnded() {
+		if g.waits() {
 			d.hasten(g, now)
 		}
-		if look := d.nextLook(g, time.Time{}); !look.IsZero() && look.Before(g.record.FlushAt) {
-			d.bring(g, look)
-		}
+		d.bring(g, d.nextLook(g, time.Time{}, now))
 		d.retire(g)
+	}
+}
+
+// remember finds what the alert's escalation counts from: what a step that is
+// not told has kept; else the first that is known of its receivers being told,
+// which a repeat may have put off.
+func (e *entry) remember() {
+	if !e.since.IsZero() {
+		return
+	}
+	var told, kept time.Time
+	for i := range e.places {
+		g := e.places[i].group
+		for _, m := range e.places[i].told {
+			switch {
+			case m.toldFiring():
+				told = earlier(told, m.at)
+			case stepOf(g.route, m) > 0:
+				kept = earlier(kept, m.at)
+			}
+		}
+	}
+	if e.since = told; !told.IsZero() && !kept.IsZero() {
+		e.since = kept
 	}
 }
 
@@ -130,11 +152,17 @@ func stepOf(r *Route, m *member) int {
 	return 0
 }
 
-// hasEnded says whether an alert of the group does not fire any more.
-func (g *group) hasEnded() bool {
+// waits says whether there is something in the group that its receivers may not
+// have been told of.
+func (g *group) waits() bool {
 	for _, e := range g.entries {
 		if !e.active {
 			return true
+		}
+		for _, m := range e.in(g).told {
+			if m.told == "" && m.step <= 0 {
+				return true
+			}
 		}
 	}
 	return false
@@ -147,23 +175,15 @@ func (d *Dispatcher) adopt(m *store.Member) {
 		d.out.drop(m.MemberKey)
 		return
 	}
-	if m.ToldFiring() {
-		e.toldAt = earlier(e.toldAt, m.At)
-	}
 	e.put(g, &member{receiver: m.Receiver, told: m.Told, severity: m.Severity, at: m.At})
 }
 
-// find returns the route with that path, nil when there is none.
-func (r *Route) find(path string) *Route {
-	if r.Path == path {
-		return r
-	}
+// byPath enters the route and all below it by their paths.
+func (r *Route) byPath(into map[string]*Route) {
+	into[r.Path] = r
 	for _, child := range r.Routes {
-		if found := child.find(path); found != nil {
-			return found
-		}
+		child.byPath(into)
 	}
-	return nil
 }
 
 // Snapshot returns everything that the dispatcher knows, for Restore.

@@ -17,10 +17,18 @@ type silences struct {
 	// Those without such a matcher are in rest.
 	byLabel map[alert.Label]map[string]*alert.Silence
 	rest    map[string]*alert.Silence
+	anchors map[string]alert.Label // by id, of those in byLabel
+	// warnAt is when one is next to be warned of, zero for never, as far as
+	// warnKnown says.
+	warnAt    time.Time
+	warnKnown bool
 }
 
 func newSilences() silences {
-	return silences{byID: map[string]*alert.Silence{}, byLabel: map[alert.Label]map[string]*alert.Silence{}, rest: map[string]*alert.Silence{}}
+	return silences{
+		byID: map[string]*alert.Silence{}, byLabel: map[alert.Label]map[string]*alert.Silence{},
+		rest: map[string]*alert.Silence{}, anchors: map[string]alert.Label{},
+	}
 }
 
 // put enters a silence, or changes the one with its id. It is not changed
@@ -29,7 +37,7 @@ func (s *silences) put(in *alert.Silence) {
 	kept := *in
 	s.drop(kept.ID)
 	s.byID[kept.ID] = &kept
-	label, ok := anchor(kept.Matchers)
+	label, ok := s.anchor(kept.Matchers)
 	if !ok {
 		s.rest[kept.ID] = &kept
 		return
@@ -38,16 +46,15 @@ func (s *silences) put(in *alert.Silence) {
 		s.byLabel[label] = map[string]*alert.Silence{}
 	}
 	s.byLabel[label][kept.ID] = &kept
+	s.anchors[kept.ID] = label
 }
 
 func (s *silences) drop(id string) {
-	old := s.byID[id]
-	if old == nil {
-		return
-	}
+	s.warnKnown = false
 	delete(s.byID, id)
 	delete(s.rest, id)
-	if label, ok := anchor(old.Matchers); ok {
+	if label, ok := s.anchors[id]; ok {
+		delete(s.anchors, id)
 		delete(s.byLabel[label], id)
 		if len(s.byLabel[label]) == 0 {
 			delete(s.byLabel, label)
@@ -55,14 +62,23 @@ func (s *silences) drop(id string) {
 	}
 }
 
-// anchor is the label that an alert must have to be matched.
-func anchor(ms alert.Matchers) (alert.Label, bool) {
+// anchor chooses, of the labels that an alert must have to be matched, the one
+// that the fewest silences are looked up by: a thousand of one rule and as many
+// instances go by the instance.
+func (s *silences) anchor(ms alert.Matchers) (best alert.Label, ok bool) {
 	for i := range ms {
-		if ms[i].Op == alert.MatchEqual && ms[i].Value != "" {
-			return alert.Label{Name: ms[i].Name, Value: ms[i].Value}, true
+		label, must := required(&ms[i])
+		if must && (!ok || len(s.byLabel[label]) < len(s.byLabel[best])) {
+			best, ok = label, true
 		}
 	}
-	return alert.Label{}, false
+	return best, ok
+}
+
+// required is the label that an alert must have for the matcher to hold; false
+// where that is not one only.
+func required(m *alert.Matcher) (alert.Label, bool) {
+	return alert.Label{Name: m.Name, Value: m.Value}, m.Op == alert.MatchEqual && m.Value != ""
 }
 
 // any says whether there may be an active one.
@@ -116,16 +132,29 @@ func (s *silences) list() []alert.Silence {
 
 // nextWarning is when one is next to be warned of; zero for never.
 func (s *silences) nextWarning(before time.Duration) time.Time {
-	var at time.Time
-	if before <= 0 {
-		return at
+	switch {
+	case before <= 0:
+		return time.Time{}
+	case s.warnKnown:
+		return s.warnAt
 	}
+	s.warnAt, s.warnKnown = time.Time{}, true
 	for _, sil := range s.byID {
 		if !sil.WarnedFor.Equal(sil.EndsAt) {
-			at = earlier(at, warnAt(sil, before))
+			s.warnAt = earlier(s.warnAt, warnAt(sil, before))
 		}
 	}
-	return at
+	return s.warnAt
+}
+
+// toWarnOf returns those that are to be warned of by now, by their end.
+func (s *silences) toWarnOf(before time.Duration, now time.Time) []alert.Silence {
+	if at := s.nextWarning(before); at.IsZero() || at.After(now) {
+		return nil
+	}
+	return slices.DeleteFunc(s.list(), func(sil alert.Silence) bool {
+		return sil.WarnedFor.Equal(sil.EndsAt) || warnAt(&sil, before).After(now)
+	})
 }
 
 // warnAt is when a silence is warned of: so long before its end, but not before
@@ -157,9 +186,9 @@ func (d *Dispatcher) PutSilence(s alert.Silence, now time.Time) {
 
 // DropSilences forgets those that ended before a moment.
 func (d *Dispatcher) DropSilences(before time.Time) {
-	for _, s := range d.silences.list() {
+	for id, s := range d.silences.byID {
 		if s.EndsAt.Before(before) {
-			d.silences.drop(s.ID)
+			d.silences.drop(id)
 		}
 	}
 }
@@ -176,13 +205,7 @@ func (d *Dispatcher) release(now time.Time) {
 
 // warnings tells the receivers of what a silence holds back that it ends soon.
 func (d *Dispatcher) warnings(now time.Time) {
-	if d.options.SilenceWarning <= 0 {
-		return
-	}
-	for _, s := range d.silences.list() {
-		if s.WarnedFor.Equal(s.EndsAt) || warnAt(&s, d.options.SilenceWarning).After(now) {
-			continue
-		}
+	for _, s := range d.silences.toWarnOf(d.options.SilenceWarning, now) {
 		if s.State(now) == alert.SilenceActive {
 			d.warn(&s, now)
 		}
@@ -192,11 +215,11 @@ func (d *Dispatcher) warnings(now time.Time) {
 	}
 }
 
+// warn leaves out what another silence holds back for longer.
 func (d *Dispatcher) warn(s *alert.Silence, now time.Time) {
 	caught := map[string][]alert.Alert{} // by receiver
-	for _, id := range sortedKeys(d.alerts) {
-		e := d.alerts[id]
-		if !e.active || !s.Matchers.Matches(e.body.Labels()) {
+	for _, e := range d.find(s.Matchers) {
+		if last := d.silences.first(e.body.Labels(), now); last == nil || last.ID != s.ID {
 			continue
 		}
 		a := e.body.Alert()

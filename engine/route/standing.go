@@ -44,28 +44,15 @@ func (e *entry) matches(ms alert.Matchers) bool {
 // no order.
 func (d *Dispatcher) Stances(q *alert.StandingQuery, now time.Time) []Stance {
 	var out []Stance
-	shared := map[*Route][]string{}
-	take := func(e *entry) {
-		if e == nil || !e.active || !e.matches(q.Matchers) {
-			return
-		}
-		if s := d.stance(e, shared, now); selects(q, &s) {
-			out = append(out, s)
-		}
-	}
-	if found, ok := d.candidates(q.Matchers); ok {
-		take(found.one)
-		for _, e := range found.more {
-			take(e)
-		}
-		return out
-	}
 	if len(q.Matchers) == 0 {
 		out = make([]Stance, 0, len(d.alerts))
 	}
-	for _, e := range d.alerts {
-		take(e)
-	}
+	shared := map[*Route][]string{}
+	d.visit(q.Matchers, func(e *entry) {
+		if s := d.stance(e, shared, now); selects(q, &s) {
+			out = append(out, s)
+		}
+	})
 	return out
 }
 
@@ -97,12 +84,12 @@ func (d *Dispatcher) stance(e *entry, shared map[*Route][]string, now time.Time)
 	if d.silences.any(now) || len(d.inhibitors) > 0 || len(d.options.Maintenance) > 0 {
 		labels := e.body.Labels()
 		s.silenced = d.silences.ids(labels, now)
-		if by := d.inhibitedBy(e, labels); by != nil {
+		if by := d.inhibitedBy(labels); by != nil {
 			s.inhibited = []alert.Fingerprint{by.fp}
 		}
-		for i := range d.options.Maintenance {
-			if m := &d.options.Maintenance[i]; m.Active(now) && m.Match.Matches(labels) {
-				s.muted = append(s.muted, m.Name)
+		for _, w := range d.at(now).windows {
+			if w.Match.Matches(labels) {
+				s.muted = append(s.muted, w.Name)
 			}
 		}
 	}

@@ -114,6 +114,9 @@ func (c *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 
 func (c *Notifier) render(n *alert.Notification) ([]byte, error) {
 	var out bytes.Buffer
+	if n.Digest != nil && !c.json {
+		fmt.Fprintf(&out, "%s  %s\n", stamp(n.At), plain(notifiers.Title(n)))
+	}
 	for i := range n.Alerts {
 		if !c.json {
 			c.writeText(&out, n, &n.Alerts[i])
@@ -125,7 +128,11 @@ func (c *Notifier) render(n *alert.Notification) ([]byte, error) {
 		}
 	}
 	if n.Truncated > 0 && !c.json {
-		fmt.Fprintf(&out, "%s  and %d more\n", stamp(n.At), n.Truncated)
+		fmt.Fprintf(&out, "%s  and %d more", stamp(n.At), n.Truncated)
+		if n.ExternalURL != "" {
+			fmt.Fprintf(&out, ": %s/api/v1/alerts", plain(n.ExternalURL))
+		}
+		out.WriteByte('\n')
 	}
 	return out.Bytes(), nil
 }

@@ -36,7 +36,10 @@ func written(t *testing.T, cfg Config, ns ...alert.Notification) []byte {
 func TestOutputReadsAsTheGoldenFilesShow(t *testing.T) {
 	truncated := notifiertest.Sample(alert.Firing, 4)
 	truncated.Truncated = 37
-	story := []alert.Notification{truncated, notifiertest.Sample(alert.Resolved, 2), notifiertest.Hostile()}
+	storm := notifiertest.Sample(alert.Firing, 2)
+	storm.Digest = &alert.Digest{Groups: 47, Alerts: 1031}
+	storm.Truncated = 1029
+	story := []alert.Notification{truncated, storm, notifiertest.Sample(alert.Resolved, 2), notifiertest.Hostile()}
 	notifiertest.Golden(t, "text.txt", written(t, Default(), story...))
 	notifiertest.Golden(t, "color.txt", written(t, Config{Color: ColorAlways}, story...))
 	notifiertest.Golden(t, "json.txt", written(t, Config{Format: FormatJSON}, story...))

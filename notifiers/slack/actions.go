@@ -39,8 +39,10 @@ func buttonsOf(n *alert.Notification) []slack.Block {
 	target := notifiers.TargetOf(n, maxValueAlerts)
 	value, err := json.Marshal(target)
 	if err == nil && !target.Empty() && length(string(value)) <= maxValue {
+		if !allTaken(n) {
+			buttons = append(buttons, slack.NewButtonBlockElement(actionAck, string(value), label("Acknowledge")).WithStyle(slack.StylePrimary))
+		}
 		buttons = append(buttons,
-			slack.NewButtonBlockElement(actionAck, string(value), label("Acknowledge")).WithStyle(slack.StylePrimary),
 			slack.NewButtonBlockElement(actionSilence, string(value), label("Silence 1h")))
 	}
 	if u := runbook(n); u != "" {
@@ -53,6 +55,17 @@ func buttonsOf(n *alert.Notification) []slack.Block {
 		return nil
 	}
 	return []slack.Block{slack.NewActionBlock(blockActions, buttons...)}
+}
+
+// allTaken says whether somebody has taken up all that fires.
+func allTaken(n *alert.Notification) bool {
+	taken := 0
+	for i := range n.Acks {
+		if !n.Acks[i].Snooze() {
+			taken++
+		}
+	}
+	return taken > 0 && taken >= len(n.Firing())+n.StillFiring+n.Truncated
 }
 
 // linksOf is the same as links, each of which asks before it does anything. The

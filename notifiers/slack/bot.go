@@ -49,6 +49,9 @@ func (b *bot) tell(ctx context.Context, n *alert.Notification, others []alert.Al
 			return receipt, err
 		}
 	}
+	if n.Quiet { // without a message to change there is nobody to tell
+		return notifiers.Receipt{Answer: "there is no message of this group to change"}, nil
+	}
 	return b.post(ctx, n, others)
 }
 
@@ -133,10 +136,10 @@ func (b *bot) reply(ctx context.Context, n *alert.Notification, channel, ts stri
 // broadcast says whether the news are shown in the channel beside the thread:
 // a change of a message disturbs nobody, and some news should.
 func (b *bot) broadcast(n *alert.Notification) bool {
-	switch b.cfg.Broadcast {
-	case BroadcastNone:
+	switch {
+	case n.Quiet, b.cfg.Broadcast == BroadcastNone:
 		return false
-	case BroadcastFiring:
+	case b.cfg.Broadcast == BroadcastFiring:
 		return n.Fires()
 	}
 	return n.Fires() && n.Severity() == alert.Critical

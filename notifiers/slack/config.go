@@ -45,6 +45,9 @@ func (c *Config) Client(timeout time.Duration) (*http.Client, error) {
 	return c.HTTPClient(c.Options, timeout)
 }
 
+// TellsAcks says whether messages are changed to show who has taken an alert up.
+func (c *Config) TellsAcks() bool { return !c.Token.Empty() }
+
 // What Broadcast may be.
 const (
 	BroadcastCritical = "critical" // where a critical alert fires

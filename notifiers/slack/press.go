@@ -124,7 +124,8 @@ type response struct {
 }
 
 // answer tells what came of a press: a failure to the one who pressed only,
-// else to everybody, on the message and in its thread.
+// else to everybody, on the message and in its thread. That an alert was taken up
+// the thread learns as of every acknowledgement, wherever it was made.
 func (b *bot) answer(ctx context.Context, in *interaction, did notifiers.Action, o notifiers.Outcome) error {
 	text := escape(o.Text, maxField)
 	if o.Failed {
@@ -133,6 +134,9 @@ func (b *bot) answer(ctx context.Context, in *interaction, did notifiers.Action,
 	noted := in.Message.noting(did, "👤 "+text)
 	noted.ReplaceOriginal = true
 	err := b.respond(ctx, in, noted)
+	if did == notifiers.ActAcknowledge {
+		return err
+	}
 	_, _, threadErr := b.call(ctx, "chat.postMessage", message{
 		Channel: in.Channel.ID, ThreadTS: in.Container.MessageTS, Parse: "none",
 		Text: "👤 " + text, Blocks: []slack.Block{slack.NewSectionBlock(markdown("👤 "+text), nil, nil)},

@@ -70,8 +70,16 @@ func TestWhatCameOfAPressIsTold(t *testing.T) {
 	if raw := string(m.Raw); !strings.Contains(raw, "ada acknowledged") || strings.Contains(raw, "<!channel>") || m.Header() == "" || len(m.Attachments) == 0 {
 		t.Errorf("message %s", m.Raw)
 	}
-	if len(m.Thread) != 1 || !strings.Contains(m.Thread[0].Text, "ada acknowledged &lt;!channel&gt;") {
-		t.Errorf("thread %+v", m.Thread)
+	if len(m.Thread) != 0 {
+		t.Errorf("thread %+v: it learns of it as of every acknowledgement", m.Thread)
+	}
+	silenced := pressed(t, fake, s, fresh(notifiertest.Sample(alert.Firing, 1)), "Silence 1h")
+	if err := silenced.Answer(t.Context(), notifiers.Outcome{Text: "ada silenced <!channel>"}); err != nil {
+		t.Fatal(err)
+	}
+	all := fake.Messages("#ops")
+	if last := all[len(all)-1]; len(last.Thread) != 1 || !strings.Contains(last.Thread[0].Text, "ada silenced &lt;!channel&gt;") {
+		t.Errorf("thread %+v", last.Thread)
 	}
 	if err := p.Answer(t.Context(), notifiers.Outcome{Text: "nothing of it fires any more", Failed: true}); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,8 @@ const (
 	maxBlocks     = 12_000
 	maxFallback   = 600
 	maxMessage    = 600
-	maxNote       = 300 // an annotation
+	maxNote       = 300 // an annotation, or a comment
+	maxName       = 80  // of a person
 	maxNotes      = 3
 	maxLabelValue = 120
 	maxLabels     = 800 // all labels of an alert
@@ -68,7 +69,7 @@ func compose(n *alert.Notification, actions []slack.Block, others ...alert.Alert
 
 // stillFiring names what was told before and fires still, a line an alert.
 func stillFiring(n *alert.Notification, others []alert.Alert) slack.Attachment {
-	known := alert.Notification{Alerts: slices.Clone(others), ExternalURL: n.ExternalURL, At: n.At}
+	known := alert.Notification{Alerts: slices.Clone(others), Acks: n.Acks, ExternalURL: n.ExternalURL, At: n.At}
 	slices.SortStableFunc(known.Alerts, func(a, b alert.Alert) int { return int(b.Severity) - int(a.Severity) })
 	lines, shown := newsLines(&known, maxStill)
 	if left := len(others) - shown; left > 0 {
@@ -170,6 +171,9 @@ func fallback(n *alert.Notification) string {
 // alertBlocks renders one alert: what and how much, then labels and links.
 func alertBlocks(n *alert.Notification, a *alert.Alert) []slack.Block {
 	text := alertIcon(a) + " " + escape(notifiers.Message(a), maxMessage)
+	if taken := ackLine(n, a); taken != "" {
+		text += "\n" + taken
+	}
 	links, notes := annotations(a)
 	for _, note := range notes {
 		text += "\n" + note
@@ -189,6 +193,28 @@ func alertBlocks(n *alert.Notification, a *alert.Alert) []slack.Block {
 		blocks = append(blocks, slack.NewContextBlock("", small...))
 	}
 	return blocks
+}
+
+// ackLine says who has taken the alert up; empty for nobody.
+func ackLine(n *alert.Notification, a *alert.Alert) string {
+	for i := range n.Acks {
+		ack := &n.Acks[i]
+		if ack.AlertID != a.ID || !a.Active() {
+			continue
+		}
+		line := "👤 acknowledged"
+		if ack.Snooze() {
+			line = "💤 snoozed until " + date(ack.Until)
+		}
+		if ack.By != "" {
+			line += " by " + escape(ack.By, maxName)
+		}
+		if ack.Comment != "" {
+			line += ": " + escape(ack.Comment, maxNote)
+		}
+		return line
+	}
+	return ""
 }
 
 func fields(n *alert.Notification, a *alert.Alert) []*slack.TextBlockObject {

@@ -81,6 +81,9 @@ func newsLine(n *alert.Notification, a *alert.Alert) string {
 	if peak := notifiers.Peak(a); peak != "" {
 		s.WriteString(", at its worst " + escape(peak, 50))
 	}
+	if taken := ackLine(n, a); taken != "" {
+		s.WriteString(" · " + taken)
+	}
 	if u := link(notifiers.AlertURL(n, a), "alert"); u != "" {
 		s.WriteString(" · " + u)
 	}
@@ -112,6 +115,9 @@ func plainText(n *alert.Notification) string {
 	}
 	if left := total(n) - shown; left > 0 {
 		s += fmt.Sprintf("\nand %d more", left)
+		if n.ExternalURL != "" {
+			s += ": " + escape(n.ExternalURL, maxField) + "/api/v1/alerts"
+		}
 	}
 	if n.StillFiring > 0 {
 		s += fmt.Sprintf("\n%d more still firing", n.StillFiring)

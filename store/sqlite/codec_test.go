@@ -118,6 +118,8 @@ func fill(v reflect.Value, n int) {
 		v.SetUint(uint64(1 + n%3)) //nolint:gosec // small
 	case reflect.Float64:
 		v.SetFloat(float64(n))
+	case reflect.Bool:
+		v.SetBool(true)
 	default:
 		panic(v.Type().String())
 	}

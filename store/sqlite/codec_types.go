@@ -154,9 +154,20 @@ func codeNotification(c coder, n *alert.Notification) {
 	c.moment(&n.Opened)
 	optional(c, &n.Digest, codeDigest)
 	textOf(c, &n.Kind)
+	list(c, &n.Acks, codeAck)
+	flag(c, &n.Quiet)
 	intOf(c, &n.Truncated)
 	c.text(&n.ExternalURL)
 	c.moment(&n.At)
+}
+
+func flag(c coder, b *bool) {
+	var set uint8
+	if *b {
+		set = 1
+	}
+	c.octet(&set)
+	*b = set != 0
 }
 
 func codeDigest(c coder, d *alert.Digest) {

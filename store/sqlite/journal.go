@@ -99,7 +99,10 @@ func (s *Store) redeliver(ctx context.Context, id string, now time.Time) (alert.
 	}); err != nil {
 		return d, err
 	}
-	return s.delivery(ctx, id)
+	// It is not read again: should that fail, nobody would send what is pending
+	// from here on.
+	d.State, d.Attempts, d.NextAt, d.SettledAt, d.LastError = alert.DeliveryPending, 0, now.UTC(), time.Time{}, ""
+	return d, nil
 }
 
 // journalRow is one row on its way into the journal.

@@ -240,7 +240,7 @@ func varint(b []byte) (v uint64, n int) {
 // record decodes a record into int64, float64, string, []byte and nil.
 func record(payload []byte) ([]any, error) {
 	head, n := varint(payload)
-	if n == 0 || head > uint64(len(payload)) {
+	if n == 0 || head < uint64(n) || head > uint64(len(payload)) { //nolint:gosec // n is at most 9
 		return nil, errPage
 	}
 	types, body := payload[n:head], payload[head:]

@@ -21,6 +21,8 @@ type writer struct {
 	alerts map[string]int64
 	groups map[string]bool
 
+	relaxed bool // synchronous may not be FULL
+
 	room       room
 	journalSeq int64 // the newest row of the journal
 	grown      int64 // bytes that the transaction adds to it
@@ -116,6 +118,10 @@ func (w *writer) transaction(group []*request, inBackground bool) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, w.synchronous("FULL")) }()
+	} else if w.relaxed { // it could not be set back
+		if err := w.synchronous("FULL"); err != nil {
+			return err
+		}
 	}
 	if err := w.run1(w.stmts.begin); err != nil {
 		return err
@@ -162,6 +168,7 @@ func (w *writer) committed(rows int) {
 // a prepared statement: this pragma takes effect when it is compiled.
 func (w *writer) synchronous(mode string) error {
 	_, err := w.conn.ExecContext(context.Background(), "PRAGMA synchronous = "+mode)
+	w.relaxed = err != nil || mode != "FULL"
 	return err
 }
 

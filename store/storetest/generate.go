@@ -137,6 +137,10 @@ func genDelivery(id string, about []alert.Alert) *rapid.Generator[alert.Delivery
 			LastError: genText().Draw(t, "last_error"), Reference: genText().Draw(t, "reference"),
 			Log: rapid.SliceOfN(genAttempt(), 0, 3).Draw(t, "log"),
 		}
+		d.Notification.Quiet = rapid.Bool().Draw(t, "quiet")
+		if rapid.Bool().Draw(t, "acks") {
+			d.Notification.Acks = []alert.Ack{{AlertID: id, By: genText().Draw(t, "by"), Comment: genText().Draw(t, "comment"), At: genTime().Draw(t, "acked"), Until: genTime().Draw(t, "until")}}
+		}
 		if rapid.Bool().Draw(t, "digest") {
 			d.Notification.Digest = &alert.Digest{Groups: rapid.Int().Draw(t, "groups"), Alerts: rapid.Int().Draw(t, "alerts")}
 		}
