@@ -11,6 +11,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/templating"
 	"github.com/tocsin-dev/tocsin/internal/units"
 )
 
@@ -115,7 +116,7 @@ func (r *Rule) Describe(a *alert.Alert) {
 }
 
 func run(t *template.Template, data *MessageData, otherwise string) string {
-	var b limited
+	b := templating.Limited{Limit: maxMessageBytes}
 	if err := t.Execute(&b, *data); err != nil {
 		return strings.TrimSpace(fmt.Sprintf("%s (template %s failed: %v)", otherwise, t.Name(), err))
 	}

@@ -2,13 +2,13 @@ package rule
 
 import (
 	"errors"
-	"fmt"
-	"regexp"
+	"reflect"
 	"strings"
 	"text/template"
 	"text/template/parse"
 
 	"github.com/tocsin-dev/tocsin/internal/problem"
+	"github.com/tocsin-dev/tocsin/internal/templating"
 )
 
 // Bounds of a template: a mistake in one must not stop the daemon.
@@ -24,18 +24,17 @@ func parseTemplate(path, text string, problems *problem.List) *template.Template
 		problems.Add(path, "a template is at most %d bytes long", maxTemplateBytes)
 		return nil
 	}
-	t, err := template.New(path).Funcs(boundedFunctions()).Funcs(Functions()).Option("missingkey=zero").Parse(text)
+	t, err := template.New(path).Funcs(templating.Bounded(maxMessageBytes)).Funcs(Functions()).Option("missingkey=zero").Parse(text)
 	if err == nil {
 		err = tame(t)
 	}
 	if err == nil {
 		sample := MessageData{Labels: map[string]string{}, Value: Quantity{1, "%"}, Threshold: Quantity{2, "%"}}
-		err = t.Execute(&limited{}, sample)
+		err = t.Execute(&templating.Limited{Limit: maxMessageBytes}, sample)
 	}
 	if err != nil {
-		p := templateProblem(path, text, err)
-		p.Code = problem.BadTemplate
-		*problems = append(*problems, p)
+		names := templating.Names{Types: []reflect.Type{reflect.TypeFor[MessageData]()}, Functions: Functions()}
+		*problems = append(*problems, templating.Problem(path, text, err, names))
 		return nil
 	}
 	return t
@@ -89,45 +88,3 @@ func tameBranch(n *parse.BranchNode, inLoop bool) error {
 	}
 	return tameNodes(n.ElseList, inLoop)
 }
-
-// limited collects what a template writes, up to a bound.
-type limited struct{ strings.Builder }
-
-var errTooLong = fmt.Errorf("the text is longer than %d bytes", maxMessageBytes)
-
-func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > maxMessageBytes {
-		return 0, errTooLong
-	}
-	return l.Builder.Write(p)
-}
-
-// WriteString keeps io.WriteString within the bound.
-func (l *limited) WriteString(s string) (int, error) { return l.Write([]byte(s)) }
-
-// boundedFunctions stand in for those of text/template whose results grow: a
-// few of them in a row would fill the memory.
-func boundedFunctions() template.FuncMap {
-	bounded := func(write func(...any) string) func(...any) (string, error) {
-		return func(args ...any) (string, error) {
-			out := write(args...)
-			if len(out) > maxMessageBytes {
-				return "", errTooLong
-			}
-			return out, nil
-		}
-	}
-	return template.FuncMap{
-		"print": bounded(fmt.Sprint), "println": bounded(fmt.Sprintln),
-		"html": bounded(template.HTMLEscaper), "js": bounded(template.JSEscaper), "urlquery": bounded(template.URLQueryEscaper),
-		"printf": func(format string, args ...any) (string, error) {
-			if wideVerb.MatchString(format) {
-				return "", fmt.Errorf("printf %q: a width has three digits at most", format)
-			}
-			return bounded(func(args ...any) string { return fmt.Sprintf(format, args...) })(args...)
-		},
-	}
-}
-
-// wideVerb finds a width or precision that is long, or an argument.
-var wideVerb = regexp.MustCompile(`%[^a-zA-Z%]*(\*|[0-9]{4})`)
