@@ -29,6 +29,21 @@ type Receipt struct {
 	// Answer is the beginning of what was answered, without secrets; may be
 	// empty.
 	Answer string
+	// Note is what else the record should say of the message, as that a template
+	// failed; most often empty.
+	Note string
+}
+
+// Preview is what a receiver would send.
+type Preview struct {
+	ContentType string
+	Body        []byte // without the receiver's secrets
+	Note        string // as in Receipt
+}
+
+// Previewer is a Notifier that can show what it would send, and sends nothing.
+type Previewer interface {
+	Preview(n alert.Notification) (Preview, error)
 }
 
 // StatusOf returns the HTTP status that an error tells of; 0 for none.

@@ -32,12 +32,8 @@ type executor interface {
 	Execute(w io.Writer, data any) error
 }
 
-// NewText parses a template; the error is for programmers, Check's for
-// operators.
-func NewText(source string) (Text, error) {
-	t := Text{source: source}
-	return t, t.parse()
-}
+// TextFrom returns a template that Check has not seen yet.
+func TextFrom(source string) Text { return Text{source: source} }
 
 // HTML is a Text that writes HTML: what it is given is escaped by its place, as
 // html/template does.
@@ -68,7 +64,7 @@ func (t Text) String() string { return t.source }
 func (t *Text) parse() (err error) {
 	if t.html {
 		t.parsed, err = htmltemplate.New("template").Option("missingkey=zero").
-			Funcs(htmltemplate.FuncMap(boundedFunctions())).Funcs(htmltemplate.FuncMap(Functions())).Parse(t.source)
+			Funcs(boundedFunctions()).Funcs(Functions()).Parse(t.source)
 		return err
 	}
 	t.parsed, err = template.New("template").Option("missingkey=zero").Funcs(boundedFunctions()).Funcs(Functions()).Parse(t.source)

@@ -169,7 +169,7 @@ func playUntilEnd(path, url string, t *trap) error {
 	}
 	trapped := trappedStore{opened, t}
 	cfg := webhook.Default()
-	cfg.URL, cfg.Body = secret.NewURL(url), "{{ json . }}"
+	cfg.URL, cfg.Body = secret.NewURL(url), notifiers.TextFrom("{{ json . }}")
 	hook, err := webhook.New(cfg, nil)
 	if err != nil {
 		return err

@@ -47,10 +47,10 @@ type Config struct {
 	// template; empty is alertmanager, or template when there is a Body.
 	Format string `yaml:"format"`
 	Method string `yaml:"method"` // POST or PUT
-	// Body is a text/template over alert.Notification, with the functions
-	// json, quantity, duration, upper, lower, join and title.
-	Body        string `yaml:"body"`
-	ContentType string `yaml:"content_type"` // empty is what the format has, most often application/json
+	// Body is a template over notifiers.Data. One that fails gives way to format
+	// alertmanager.
+	Body        notifiers.Text `yaml:"body"`
+	ContentType string         `yaml:"content_type"` // empty is what the format has, most often application/json
 
 	// Secret signs by the Standard Webhooks specification, in every format:
 	// whsec_ and base64, base64 of 24 bytes or more, or any other text as it is.
@@ -81,7 +81,7 @@ func (c *Config) format() string {
 	switch {
 	case c.Format != "":
 		return c.Format
-	case c.Body != "":
+	case !c.Body.Empty():
 		return FormatTemplate
 	}
 	return FormatAlertmanager
@@ -110,13 +110,11 @@ func (c *Config) Validate() problem.List {
 	}
 	switch c.format() {
 	case FormatAlertmanager, FormatStandard, FormatCloudEvents, FormatCloudEventsBinary:
-		if c.Body != "" {
+		if !c.Body.Empty() {
 			ps.AddHint("body", "take format away, or write format: template", "format %s has a body of its own", c.Format)
 		}
 	case FormatTemplate:
-		if _, err := parseBody(c); err != nil {
-			ps.Add("body", "%s", err)
-		}
+		ps = append(ps, c.checkBody()...)
 	default:
 		ps.AddHint("format", problem.DidYouMean(c.Format, formats()),
 			"unknown format %q; want %s", c.Format, strings.Join(formats(), ", "))

@@ -9,24 +9,37 @@ import (
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
-// render makes the body of one message, and the headers that belong to it: the
-// same notification gives the same bytes.
-func (w *Notifier) render(n alert.Notification) (body []byte, header http.Header, err error) {
+// rendered is one message before it is signed.
+type rendered struct {
+	contentType string
+	body        []byte
+	header      http.Header // that belong to the body; nil for none
+	note        string      // for the receipt
+}
+
+// render makes one message: the same notification gives the same bytes.
+func (w *Notifier) render(n alert.Notification) (m rendered, err error) {
+	m.contentType = w.cfg.contentType()
 	switch w.cfg.format() {
 	case FormatTemplate:
-		body, err = execute(w.body, &n)
+		texts := notifiers.TextsOf(&n)
+		m.body = []byte(texts.Text("body", &w.cfg.Body, func() string {
+			m.contentType = jsonType
+			return string(appendAlertmanager(nil, &n))
+		}))
+		m.note = texts.Failed()
 	case FormatStandard:
-		body, err = json.Marshal(standardPayload(n))
+		m.body, err = json.Marshal(standardPayload(n))
 	case FormatCloudEvents:
-		body, err = json.Marshal(cloudEventOf(&n))
+		m.body, err = json.Marshal(cloudEventOf(&n))
 	case FormatCloudEventsBinary:
 		e := cloudEventOf(&n)
-		body, err = json.Marshal(e.Data)
-		header = e.header()
+		m.body, err = json.Marshal(e.Data)
+		m.header = e.header()
 	default:
-		body = appendAlertmanager(nil, &n)
+		m.body = appendAlertmanager(nil, &n)
 	}
-	return body, header, err
+	return m, err
 }
 
 // event is the payload that the Standard Webhooks specification recommends.

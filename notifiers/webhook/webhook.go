@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"text/template"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -26,7 +25,6 @@ import (
 // Notifier posts to one URL. It is safe for concurrent use.
 type Notifier struct {
 	cfg     Config
-	body    *template.Template          // nil unless the format is template
 	signers []*standardwebhooks.Webhook // the present secret's first
 	client  *http.Client
 	agent   string
@@ -39,7 +37,7 @@ func New(cfg Config, client *http.Client) (*Notifier, error) {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
 	w := &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent()}
-	for _, s := range [...]func() error{w.makeClient, w.makeBody, w.makeSigners} {
+	for _, s := range [...]func() error{w.makeClient, w.makeSigners} {
 		if err := s(); err != nil {
 			return nil, fmt.Errorf("webhook: %w", err)
 		}
@@ -50,13 +48,6 @@ func New(cfg Config, client *http.Client) (*Notifier, error) {
 func (w *Notifier) makeClient() (err error) {
 	if w.client == nil {
 		w.client, err = w.cfg.Client(0) // the context of each call has the deadline
-	}
-	return err
-}
-
-func (w *Notifier) makeBody() (err error) {
-	if w.cfg.format() == FormatTemplate {
-		w.body, err = parseBody(&w.cfg)
 	}
 	return err
 }
@@ -72,32 +63,38 @@ func (w *Notifier) makeSigners() error {
 	return nil
 }
 
-// Notify sends n as one message. A template that fails on it is Permanent:
-// the same notification would fail again.
+// Notify sends n as one message.
 func (w *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.Receipt, error) {
-	body, own, err := w.render(limit(n, w.cfg.MaxAlerts))
+	m, err := w.render(limit(n, w.cfg.MaxAlerts))
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("webhook: body: %w", err))
 	}
-	header, err := w.sign(n.ID, time.Now(), body)
+	header, err := w.sign(n.ID, time.Now(), m.body)
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("webhook: %w", err))
 	}
-	maps.Copy(header, own)
+	maps.Copy(header, m.header)
 	receipt, err := notifiers.Post(ctx, w.client, notifiers.Request{
 		Method:      w.cfg.Method,
 		URL:         w.cfg.URL,
-		ContentType: w.cfg.contentType(),
-		Body:        body,
+		ContentType: m.contentType,
+		Body:        m.body,
 		Options:     w.cfg.Options,
 		Header:      header,
 		Secrets:     w.cfg.signing(),
 		UserAgent:   w.agent,
 	})
+	receipt.Note = m.note
 	if err != nil {
 		return receipt, fmt.Errorf("webhook: %w", err)
 	}
 	return receipt, nil
+}
+
+// Preview returns the body that Notify would send.
+func (w *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
+	m, err := w.render(limit(n, w.cfg.MaxAlerts))
+	return notifiers.Preview{ContentType: m.contentType, Body: m.body, Note: m.note}, err
 }
 
 // limit returns n with at most limit alerts, the rest counted; 0 is all.

@@ -32,7 +32,7 @@ func TestConformance(t *testing.T) {
 			BearerToken: secret.New("bearer-s3cr3t"),
 		}},
 		"template": {
-			Body:        `{{ .Status | upper }} {{ range .Alerts }}{{ .Severity }}: {{ .Message }}{{ "\n" }}{{ end }}`,
+			Body:        notifiers.TextFrom(`{{ .Status | upper }} {{ range .Alerts }}{{ .Severity }}: {{ .Message }}{{ "\n" }}{{ end }}`),
 			ContentType: "text/plain; charset=utf-8",
 			Options: httpx.Options{
 				BasicAuth: httpx.BasicAuth{Username: "ops", Password: secret.New("basic-s3cr3t")},
@@ -197,6 +197,24 @@ func TestUnknownValuesHaveNoAnnotation(t *testing.T) {
 	}
 }
 
+// A template that fails on what its samples did not show must not keep anybody
+// from being told.
+func TestATemplateThatFailsGivesWayToTheDefaultAndSaysSo(t *testing.T) {
+	r := notifiertest.NewReceiver(t)
+	n := notifiertest.Sample(alert.Firing, 3)
+	w := newNotifier(t, Config{
+		URL: secret.NewURL(r.URL), Body: notifiers.TextFrom(`{{ if gt (len .Alerts) 2 }}{{ index .Alerts 9 }}{{ end }}`), ContentType: "text/plain",
+	})
+	receipt, err := w.Notify(t.Context(), n)
+	if err != nil || !strings.HasPrefix(receipt.Note, "the template body failed and the default was sent: ") {
+		t.Errorf("note %q, error %v", receipt.Note, err)
+	}
+	m := r.Messages()[0]
+	if got := string(m.Body); got != string(appendAlertmanager(nil, &n)) || m.Header.Get("Content-Type") != jsonType {
+		t.Errorf("%s: %s", m.Header.Get("Content-Type"), got)
+	}
+}
+
 func TestSignaturesVerifyWithTheLibraryOfTheSpecification(t *testing.T) {
 	old, err := standardwebhooks.NewWebhookRaw([]byte(previous))
 	if err != nil {
@@ -220,7 +238,7 @@ func TestSignaturesVerifyWithTheLibraryOfTheSpecification(t *testing.T) {
 		"a list of one":    {Config{Secrets: []secret.String{secret.New(present)}}, true, false},
 		"cloudevents":      {Config{Format: FormatCloudEvents, Secret: both.Secret}, true, false},
 		"standard format":  {Config{Format: FormatStandard, Secret: both.Secret}, true, false},
-		"template":         {Config{Body: "{{ .ID }}", ContentType: "text/plain", Secret: both.Secret}, true, false},
+		"template":         {Config{Body: notifiers.TextFrom("{{ .ID }}"), ContentType: "text/plain", Secret: both.Secret}, true, false},
 		"no secret at all": {Config{}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -268,9 +286,9 @@ func TestMaxAlertsCountsWhatItLeavesOut(t *testing.T) {
 }
 
 func TestTemplateBody(t *testing.T) {
-	m := deliver(t, Config{Body: `{"text": {{ printf "%s %d" .Status (len .Alerts) | json }},
+	m := deliver(t, Config{Body: notifiers.TextFrom(`{"text": {{ printf "%s %d" .Status (len .Alerts) | json }},
 "first": {{ with index .Alerts 0 }}{{ .Message | json }}, "value": "{{ quantity .Value .Unit }}",
-"strategy": {{ .Labels.Get "strategy" | json }}, "severity": "{{ upper .Severity }}"{{ end }}}`},
+"strategy": {{ .Labels.Get "strategy" | json }}, "severity": "{{ upper .Severity }}"{{ end }}}`)},
 		notifiertest.Sample(alert.Firing, 1))
 	want := `{"text": "firing 1",
 "first": "Cache hit rate below 70% for USER_RUNS strategy", "value": "62.1%",
@@ -296,16 +314,18 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		{"no url", func(c *Config) { c.URL = secret.URL{} }, "url: missing"},
 		{"other scheme", func(c *Config) { c.URL = secret.NewURL("file:///s3cr3t") }, "url: does not begin with http"},
 		{"format", func(c *Config) { c.Format = "standrad" }, `format: unknown format "standrad"; want alertmanager, standard, cloudevents, cloudevents-binary, template; did you mean "standard"?`},
-		{"body beside format", func(c *Config) { c.Format, c.Body = "standard", "x" }, "body: format standard has a body of its own"},
+		{"body beside format", func(c *Config) { c.Format, c.Body = "standard", notifiers.TextFrom("x") }, "body: format standard has a body of its own"},
 		{"no body", func(c *Config) { c.Format = "template" }, "body: missing"},
-		{"syntax", func(c *Config) { c.Body = "{{ .Alerts" }, "body: template: body:1: unclosed action"},
-		{"no such field", func(c *Config) { c.Body = `{"a": {{ .Sevrity | json }}}` }, "body: template: body:1:9: executing"},
-		{"no such function", func(c *Config) { c.Body = "{{ toJson . }}" }, `function "toJson" not defined`},
-		{"broken by quotes", func(c *Config) { c.Body = `{"text": "{{ (index .Alerts 0).Message }}"}` }, "body: a sample message is not JSON"},
-		{"quotes are fine in text", func(c *Config) { c.Body, c.ContentType = "{{ (index .Alerts 0).Message }}", "text/plain" }, ""},
+		{"syntax", func(c *Config) { c.Body = notifiers.TextFrom("{{ .Alerts") }, "body: bad template: {{ is not closed"},
+		{"no such field", func(c *Config) { c.Body = notifiers.TextFrom(`{"a": {{ .Sevrity | json }}}`) }, `body: bad template: there is no .Sevrity; did you mean ".Severity"?`},
+		{"no such function", func(c *Config) { c.Body = notifiers.TextFrom("{{ toYaml . }}") }, `there is no function "toYaml"`},
+		{"broken by quotes", func(c *Config) { c.Body = notifiers.TextFrom(`{"text": "{{ (index .Alerts 0).Message }}"}`) }, "body: a sample message is not JSON"},
+		{"quotes are fine in text", func(c *Config) {
+			c.Body, c.ContentType = notifiers.TextFrom("{{ (index .Alerts 0).Message }}"), "text/plain"
+		}, ""},
 		{"flood", func(c *Config) {
-			c.Body, c.ContentType = `{{ range 100000000 }}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{{ end }}`, "text/plain"
-		}, "body: the template writes more than 32 MB"},
+			c.Body, c.ContentType = notifiers.TextFrom(`{{ range 100000000 }}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{{ end }}`), "text/plain"
+		}, "body: bad template: the text is longer than"},
 		{"method", func(c *Config) { c.Method = "GET" }, `method: "GET" is not POST or PUT`},
 		{"content type", func(c *Config) { c.ContentType = "json please" }, "content_type: "},
 		{"secret", func(c *Config) { c.Secret = secret.New("whsec_s3cr3t!") }, "secret: what follows whsec_ is not base64"},
