@@ -112,6 +112,12 @@ func (c *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 	return notifiers.Receipt{}, nil
 }
 
+// Preview returns what Notify would write.
+func (c *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
+	out, err := c.render(&n)
+	return notifiers.Preview{ContentType: "text/plain", Body: out}, err
+}
+
 func (c *Notifier) render(n *alert.Notification) ([]byte, error) {
 	var out bytes.Buffer
 	if n.Digest != nil && !c.json {

@@ -58,6 +58,13 @@ func (s *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 	return s.postWebhook(ctx, &n)
 }
 
+// Preview returns the message that Notify would post, whether by webhook or by
+// bot; what a bot adds to it, as the channel and the thread, is not in it.
+func (s *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
+	body, err := json.Marshal(webhookMessage(compose(&n, linksOf(&n, s.links))))
+	return notifiers.Preview{ContentType: "application/json", Body: body}, err
+}
+
 func (s *Notifier) postWebhook(ctx context.Context, n *alert.Notification) (notifiers.Receipt, error) {
 	msg := webhookMessage(compose(n, linksOf(n, s.links)))
 	msg.Channel, msg.Username, msg.IconEmoji = s.cfg.Channel, s.cfg.Username, s.cfg.IconEmoji
