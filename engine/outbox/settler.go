@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -194,7 +195,7 @@ func (s *settler) write(batch []store.Settlement, marks []store.Mark) error {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()
 	if len(batch) > 0 {
-		if err := s.store.Settle(ctx, batch); err != nil {
+		if err := s.settle(ctx, batch); err != nil {
 			return err
 		}
 	}
@@ -202,4 +203,32 @@ func (s *settler) write(batch []store.Settlement, marks []store.Mark) error {
 		return nil
 	}
 	return s.store.Commit(ctx, store.Change{Marks: marks})
+}
+
+// settle parts a batch that the store can never take until the outcome is found
+// that it cannot: one must not hold up all others. That one goes without its
+// history first, for that something was sent counts more than what is told of
+// it; where that does not help it is left out, and its notification is sent
+// again by the next process. A store that only refuses for now is not asked
+// about the parts. What it has taken of a batch it is given again when the rest
+// is: settling twice is no error.
+func (s *settler) settle(ctx context.Context, batch []store.Settlement) error {
+	err := s.store.Settle(ctx, batch)
+	switch {
+	case err == nil || !errors.Is(err, store.ErrInvalid):
+		return err
+	case len(batch) > 1:
+		half := len(batch) / 2
+		if err := s.settle(ctx, batch[:half]); err != nil {
+			return err
+		}
+		return s.settle(ctx, batch[half:])
+	case len(batch[0].Events) > 0:
+		bare := batch[0]
+		bare.Events = nil
+		s.log.Error("the history of a notification can never be stored", "delivery", bare.ID, "error", err)
+		return s.settle(ctx, []store.Settlement{bare})
+	}
+	s.log.Error("the outcome of a notification can never be stored", "delivery", batch[0].ID, "error", err)
+	return nil
 }
