@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/store"
@@ -20,6 +21,8 @@ const (
 	// maxSettle bounds one write, so that a storm does not hold up the commits of
 	// others for long.
 	maxSettle = 1000
+	// maxSettleEntries is of the history in it.
+	maxSettleEntries = 50_000
 )
 
 // settler writes the outcomes of all lanes: whatever waits when the write
@@ -28,14 +31,20 @@ const (
 // or a late "failed" would bury a "sent". It does not rest before the store has
 // them: a delivery that was sent and is not settled would be sent again by the
 // next process. The lanes go on meanwhile, for a store that is full must not
-// silence them.
+// silence them, until so many outcomes wait that a kill would have too much sent
+// twice: then they hold, and what is not sent stays theirs.
 type settler struct {
-	store Store
-	log   *slog.Logger
-	wake  chan struct{} // 1 deep
+	store  Store
+	policy *Policy
+	log    *slog.Logger
+	onRoom func()        // is called without a lock when holds ends
+	wake   chan struct{} // 1 deep
+	// holds says that nothing may be sent.
+	holds atomic.Bool
 
 	mu      sync.Mutex
 	waiting []store.Settlement
+	load    load // of waiting and parked
 	marks   []store.Mark
 	// parked are outcomes of deliveries that the store does not have yet, by what
 	// is closed when it does.
@@ -47,9 +56,17 @@ type settler struct {
 	ended chan struct{} // closed when nothing is added any more
 }
 
-func newSettler(s Store, log *slog.Logger) *settler {
+// load is what is kept in memory for the store.
+type load struct{ outcomes, entries int }
+
+func (l *load) add(o *store.Settlement, sign int) {
+	l.outcomes += sign
+	l.entries += sign * len(o.Events)
+}
+
+func newSettler(s Store, p *Policy, log *slog.Logger, onRoom func()) *settler {
 	return &settler{
-		store: s, log: log, wake: make(chan struct{}, 1), parked: map[<-chan struct{}][]store.Settlement{},
+		store: s, policy: p, log: log, onRoom: onRoom, wake: make(chan struct{}, 1), parked: map[<-chan struct{}][]store.Settlement{},
 		ended: make(chan struct{}),
 	}
 }
@@ -59,6 +76,10 @@ func newSettler(s Store, log *slog.Logger) *settler {
 func (s *settler) add(o store.Settlement, stored <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.load.add(&o, 1)
+	if s.full() && !s.holds.Swap(true) {
+		s.log.Error("nothing is sent until the store takes the outcomes of what was sent", "waiting", s.load.outcomes, "history", s.load.entries)
+	}
 	if stored != nil {
 		waits := s.parked[stored]
 		if len(waits) == 0 {
@@ -76,6 +97,11 @@ func (s *settler) add(o store.Settlement, stored <-chan struct{}) {
 	}
 	s.waiting = append(s.waiting, o)
 	s.nudge()
+}
+
+// full says whether no more should be sent. mu is held.
+func (s *settler) full() bool {
+	return s.load.outcomes >= s.policy.Unsettled || s.load.entries >= s.policy.UnsettledEntries
 }
 
 // unpark lets outcomes go on once their deliveries are stored. At a stop they
@@ -161,7 +187,7 @@ func (s *settler) note(err error) {
 func (s *settler) last() {
 	if err := s.flush(); err != nil {
 		s.mu.Lock()
-		lost := len(s.waiting)
+		lost := s.load.outcomes
 		s.mu.Unlock()
 		s.log.Error("outcomes of notifications were not stored before the stop", "error", err, "lost", lost)
 	}
@@ -176,17 +202,49 @@ func (s *settler) flush() error {
 		if len(batch)+len(marks) == 0 {
 			return nil
 		}
-		batch = batch[:min(len(batch), maxSettle)]
+		batch = first(batch)
 		if err := s.write(batch, marks); err != nil {
 			return err
 		}
-		s.mu.Lock()
-		s.marks = s.marks[len(marks):]
-		if s.waiting = s.waiting[len(batch):]; len(s.waiting) == 0 {
-			s.waiting = nil // let go of the storm's array
+		if s.drop(len(batch), len(marks)) {
+			s.log.Info("the store takes outcomes again; notifications are sent again")
+			s.onRoom()
 		}
-		s.mu.Unlock()
 	}
+}
+
+// first is what one write takes: an outcome at least.
+func first(waiting []store.Settlement) []store.Settlement {
+	entries := 0
+	for i := range waiting {
+		if entries += len(waiting[i].Events); i == maxSettle || entries > maxSettleEntries && i > 0 {
+			return waiting[:i]
+		}
+	}
+	return waiting
+}
+
+// drop lets go of what the store has taken, and says whether that ended the
+// hold.
+func (s *settler) drop(outcomes, marks int) (room bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range outcomes {
+		s.load.add(&s.waiting[i], -1)
+		s.waiting[i] = store.Settlement{} // its history may go
+	}
+	s.marks = s.marks[marks:]
+	if s.waiting = s.waiting[outcomes:]; len(s.waiting) == 0 {
+		s.waiting = nil // let go of the storm's array
+	}
+	return !s.full() && s.holds.Swap(false)
+}
+
+// unsettled is what waits for the store.
+func (s *settler) unsettled() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.load.outcomes
 }
 
 // write offers the store a batch. The write is not cut off by a stop: it is

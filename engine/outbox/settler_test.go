@@ -2,10 +2,14 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -35,7 +39,7 @@ func (p *picky) Settle(ctx context.Context, batch []store.Settlement) error {
 
 func TestAnOutcomeThatCanNeverBeStoredIsPartedFromTheOthers(t *testing.T) {
 	p := &picky{never: "poison", noHistory: "bare"}
-	s := newSettler(p, slog.New(slog.DiscardHandler))
+	s := newSettler(p, &Policy{Unsettled: 1 << 20, UnsettledEntries: 1 << 20}, slog.New(slog.DiscardHandler), func() {})
 	for i := range 2 * maxSettle {
 		o := store.Settlement{ID: fmt.Sprint("d", i), State: alert.DeliverySent, Events: []alert.Event{{AlertID: "a"}}}
 		switch i {
@@ -77,11 +81,69 @@ func TestAnOutcomeThatCanNeverBeStoredIsPartedFromTheOthers(t *testing.T) {
 func TestAStoreThatRefusesForNowIsNotAskedAboutParts(t *testing.T) {
 	p := &picky{never: "poison", noHistory: "bare"}
 	p.refuse = true
-	s := newSettler(p, slog.New(slog.DiscardHandler))
+	s := newSettler(p, &Policy{Unsettled: 1 << 20, UnsettledEntries: 1 << 20}, slog.New(slog.DiscardHandler), func() {})
 	for i := range 10 {
 		s.add(store.Settlement{ID: fmt.Sprint("d", i)}, nil)
 	}
 	if err := s.flush(); err == nil || p.asked != 1 {
 		t.Errorf("asked %d times: %v", p.asked, err)
+	}
+}
+
+func TestNothingIsSentWhileTooManyOutcomesWaitForTheStore(t *testing.T) {
+	tests := map[string]func(*Policy, *alert.Delivery){
+		"outcomes": func(p *Policy, _ *alert.Delivery) { p.Unsettled = 50 },
+		"history": func(p *Policy, d *alert.Delivery) {
+			p.UnsettledEntries = 500
+			d.Notification.Alerts = slices.Repeat(d.Notification.Alerts, 10)
+		},
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { holdAndGoOn(t, change) })
+		})
+	}
+}
+
+func holdAndGoOn(t *testing.T, change func(*Policy, *alert.Delivery)) {
+	l, p, policy := &ledger{refuse: true}, &phone{}, DefaultPolicy()
+	deliveries := make([]alert.Delivery, 500)
+	for i := range deliveries {
+		deliveries[i] = delivery("ops", fmt.Sprint("g", i), 1)
+		change(&policy, &deliveries[i])
+	}
+	o := New(Options{Store: l, Policy: policy, Log: slog.New(slog.DiscardHandler)})
+	o.SetReceivers([]Receiver{{Name: "ops", Notifier: p, Timeout: time.Second}})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- o.Run(ctx) }()
+	unstored := make(chan struct{}) // some deliveries are not stored themselves
+	o.Enqueue(deliveries[:100])
+	o.EnqueueUnstored(deliveries[100:], unstored)
+	time.Sleep(time.Hour)
+	sent := len(p.called())
+	if sent < 50 || sent >= 50+policy.Concurrency {
+		t.Errorf("%d were sent", sent)
+	}
+	if n, holds := o.Unsettled(); n != sent || !holds {
+		t.Errorf("%d wait, holds: %t", n, holds)
+	}
+	if err := o.Alive(time.Now()); err == nil || !strings.Contains(err.Error(), "nothing is sent") {
+		t.Errorf("alive: %v", err)
+	}
+	l.mu.Lock()
+	l.refuse = false
+	l.mu.Unlock()
+	close(unstored)
+	time.Sleep(2 * settleEvery)
+	if n, holds := o.Unsettled(); n != 0 || holds || len(p.called()) != len(deliveries) || len(l.states()) != len(deliveries) {
+		t.Errorf("after: %d sent, %d settled, %d wait, holds: %t", len(p.called()), len(l.states()), n, holds)
+	}
+	if err := o.Alive(time.Now()); err != nil {
+		t.Error(err)
+	}
+	stop()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
