@@ -174,10 +174,24 @@ func (o *Outbox) EnqueueUnstored(deliveries []alert.Delivery, stored <-chan stru
 	}
 }
 
-// Redeliver takes a delivery that the store has made pending again. It has the
-// whole of the receiver's time once more, unless the process ends before that.
-func (o *Outbox) Redeliver(d alert.Delivery) {
-	o.lane(d.Notification.Receiver).push(&row{d: &d, since: time.Now(), again: true})
+// Redeliver has revive make a delivery pending again in the store, and takes
+// what it returns: it has the whole of the receiver's time once more, unless the
+// process ends before that. No outcome of an attempt from before can settle it,
+// for revive is not called while one waits for the store; the error wraps
+// store.ErrPending then. It waits for a write of outcomes that is under way, as
+// long as ctx lasts.
+func (o *Outbox) Redeliver(ctx context.Context, id string, revive func() (alert.Delivery, error)) (alert.Delivery, error) {
+	var d alert.Delivery
+	err := o.settler.fenced(ctx, id, func() (err error) {
+		d, err = revive()
+		return err
+	})
+	if err != nil {
+		return alert.Delivery{}, err
+	}
+	taken := d // the caller reads it while it is sent
+	o.lane(d.Notification.Receiver).push(&row{d: &taken, since: time.Now(), again: true})
+	return d, nil
 }
 
 // Enable lets a receiver be told again that was disabled, and asks one that

@@ -3,7 +3,9 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +43,8 @@ type settler struct {
 	wake   chan struct{} // 1 deep
 	// holds says that nothing may be sent.
 	holds atomic.Bool
+	// writing is full while outcomes are on their way from waiting to the store.
+	writing chan struct{}
 
 	mu      sync.Mutex
 	waiting []store.Settlement
@@ -66,7 +70,7 @@ func (l *load) add(o *store.Settlement, sign int) {
 
 func newSettler(s Store, p *Policy, log *slog.Logger, onRoom func()) *settler {
 	return &settler{
-		store: s, policy: p, log: log, onRoom: onRoom, wake: make(chan struct{}, 1), parked: map[<-chan struct{}][]store.Settlement{},
+		store: s, policy: p, log: log, onRoom: onRoom, wake: make(chan struct{}, 1), writing: make(chan struct{}, 1), parked: map[<-chan struct{}][]store.Settlement{},
 		ended: make(chan struct{}),
 	}
 }
@@ -196,21 +200,64 @@ func (s *settler) last() {
 // flush writes what waits, and what comes meanwhile.
 func (s *settler) flush() error {
 	for {
-		s.mu.Lock()
-		batch, marks := s.waiting, s.marks
-		s.mu.Unlock()
-		if len(batch)+len(marks) == 0 {
-			return nil
-		}
-		batch = first(batch)
-		if err := s.write(batch, marks); err != nil {
+		more, err := s.flushSome()
+		if err != nil || !more {
 			return err
 		}
-		if s.drop(len(batch), len(marks)) {
-			s.log.Info("the store takes outcomes again; notifications are sent again")
-			s.onRoom()
+	}
+}
+
+func (s *settler) flushSome() (more bool, err error) {
+	s.writing <- struct{}{}
+	defer func() { <-s.writing }()
+	s.mu.Lock()
+	batch, marks := s.waiting, s.marks
+	s.mu.Unlock()
+	if len(batch)+len(marks) == 0 {
+		return false, nil
+	}
+	batch = first(batch)
+	if err := s.write(batch, marks); err != nil {
+		return false, err
+	}
+	if s.drop(len(batch), len(marks)) {
+		s.log.Info("the store takes outcomes again; notifications are sent again")
+		s.onRoom()
+	}
+	return true, nil
+}
+
+// fenced calls do while nothing is written, unless an outcome of that delivery
+// is still to be written: a store may have taken it and have said that it did
+// not, and it comes again. After do it would settle what do has begun anew. The
+// error wraps store.ErrPending then, or is that of ctx or of do.
+func (s *settler) fenced(ctx context.Context, id string, do func() error) error {
+	select {
+	case s.writing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.writing }()
+	if s.waits(id) {
+		return fmt.Errorf("the outcome of its last attempt is not stored yet: %w", store.ErrPending)
+	}
+	return do()
+}
+
+// waits says whether an outcome of that delivery waits.
+func (s *settler) waits(id string) bool {
+	of := func(o store.Settlement) bool { return o.ID == id }
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.waiting, of) {
+		return true
+	}
+	for _, parked := range s.parked {
+		if slices.ContainsFunc(parked, of) {
+			return true
 		}
 	}
+	return false
 }
 
 // first is what one write takes: an outcome at least.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/notifiers"
 	"github.com/tocsin-dev/tocsin/store"
 )
 
@@ -146,4 +147,98 @@ func holdAndGoOn(t *testing.T, change func(*Policy, *alert.Delivery)) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+}
+
+// unsure is a store that takes outcomes, and says that it did not.
+type unsure struct {
+	ledger
+	lies bool
+	slow time.Duration
+}
+
+func (u *unsure) Settle(ctx context.Context, batch []store.Settlement) error {
+	err := u.ledger.Settle(ctx, batch)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	time.Sleep(u.slow)
+	if u.lies {
+		return errors.New("disk I/O error")
+	}
+	return err
+}
+
+func TestWhatIsSentAgainIsNotSettledByAnAttemptFromBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &unsure{lies: true}
+		p := &phone{answer: func(_ context.Context, _ alert.Notification, call int) error {
+			if call == 1 {
+				return notifiers.Permanent(errors.New("400"))
+			}
+			return nil
+		}}
+		o := New(Options{Store: l, Policy: DefaultPolicy(), Log: slog.New(slog.DiscardHandler)})
+		o.SetReceivers([]Receiver{{Name: "ops", Notifier: p, Timeout: time.Second}})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- o.Run(ctx) }()
+		d := delivery("ops", "g", 1)
+		o.Enqueue([]alert.Delivery{d})
+		time.Sleep(time.Minute)
+		revived := 0
+		again := func(ctx context.Context) error {
+			_, err := o.Redeliver(ctx, d.Notification.ID, func() (alert.Delivery, error) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				revived = len(l.settled)
+				return delivery("ops", "g", 1), nil
+			})
+			return err
+		}
+		if err := again(t.Context()); !errors.Is(err, store.ErrPending) || revived != 0 {
+			t.Fatalf("while its outcome waits: %v", err)
+		}
+		l.mu.Lock()
+		l.lies = false
+		l.mu.Unlock()
+		time.Sleep(2 * settleEvery)
+		if err := again(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		for i, s := range l.outcomes() {
+			if (s.State == alert.DeliverySent) != (i >= revived) {
+				t.Errorf("outcome %d of %d before: %s", i, revived, s.State)
+			}
+		}
+		if revived == 0 || len(l.outcomes()) != revived+1 {
+			t.Errorf("settled %d, %d of them before", len(l.outcomes()), revived)
+		}
+		stop()
+		<-done
+	})
+}
+
+func TestSendingAgainWaitsForAWriteOnlyAsLongAsWhoAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &unsure{slow: 5 * time.Second}
+		o := New(Options{Store: l, Policy: DefaultPolicy(), Log: slog.New(slog.DiscardHandler)})
+		o.SetReceivers([]Receiver{{Name: "ops", Notifier: &phone{}, Timeout: time.Second}})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- o.Run(ctx) }()
+		o.Enqueue([]alert.Delivery{delivery("ops", "g", 1)})
+		time.Sleep(time.Second)
+		ask, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		_, err := o.Redeliver(ask, "other", func() (alert.Delivery, error) {
+			t.Error("revived beside a write")
+			return alert.Delivery{}, nil
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		stop()
+		<-done
+	})
 }
