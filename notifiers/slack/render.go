@@ -73,7 +73,7 @@ func stillFiring(n *alert.Notification, others []alert.Alert) slack.Attachment {
 	slices.SortStableFunc(known.Alerts, func(a, b alert.Alert) int { return int(b.Severity) - int(a.Severity) })
 	lines, shown := newsLines(&known, maxStill)
 	if left := len(others) - shown; left > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", left))
+		lines = append(lines, andMore(n, left))
 	}
 	text := "*Still firing, told before*\n" + strings.Join(lines, "\n")
 	return slack.Attachment{
@@ -301,11 +301,7 @@ func linkName(annotation string) string {
 func footer(n *alert.Notification, left int) slack.Attachment {
 	var blocks []slack.Block
 	if left > 0 {
-		text := fmt.Sprintf("and %d more", left)
-		if url := link(n.ExternalURL+"/api/v1/alerts", text); url != "" {
-			text = url
-		}
-		blocks = append(blocks, slack.NewSectionBlock(markdown(text), nil, nil))
+		blocks = append(blocks, slack.NewSectionBlock(markdown(andMore(n, left)), nil, nil))
 	}
 	why := escape(n.Reason, maxField)
 	if why != "" {
@@ -316,6 +312,14 @@ func footer(n *alert.Notification, left int) slack.Attachment {
 	}
 	why += "tocsin " + escape(n.ID, 100)
 	return slack.Attachment{Blocks: slack.Blocks{BlockSet: append(blocks, slack.NewContextBlock("", markdown(why)))}}
+}
+
+// andMore says how many alerts are left out, and where to see them.
+func andMore(n *alert.Notification, left int) string {
+	if url := link(notifiers.ListURL(n), fmt.Sprintf("and %d more", left)); url != "" {
+		return url
+	}
+	return escape(notifiers.AndMore(n, left), maxField)
 }
 
 // markdown is verbatim: Slack makes no links and mentions of its own of

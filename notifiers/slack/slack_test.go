@@ -151,6 +151,24 @@ func TestOneMessageWithinTheLimitsWhateverTheNumberOfAlerts(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftOutIsNamedWithoutAnExternalURL(t *testing.T) {
+	n := notifiertest.Sample(alert.Firing, 2)
+	n.Truncated, n.ExternalURL = 37, ""
+	where := `and 37 more: GET /api/v1/alerts?match=team%3D%22web%22`
+	plain := plainText(&n)
+	for name, texts := range map[string][]string{
+		"message": measure(t, render(n)).texts, "plain": {plain}, "thread": {newsOf(&n).blocks[1].(*slack.SectionBlock).Text.Text},
+	} {
+		if !strings.Contains(strings.Join(texts, "\n"), where) {
+			t.Errorf("%s: %q", name, texts)
+		}
+	}
+	n.ExternalURL = "https://tocsin.example.com"
+	if got := newsOf(&n).blocks[1].(*slack.SectionBlock).Text.Text; !strings.Contains(got, "alerts?match=team%3D%22web%22|and 37 more>") {
+		t.Errorf("thread: %s", got)
+	}
+}
+
 func TestTenHostileAlertsStayWithinTheLimitsAndAreCounted(t *testing.T) {
 	n := notifiertest.Hostile()
 	first := n.Alerts[0]

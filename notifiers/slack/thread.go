@@ -25,7 +25,7 @@ func newsOf(n *alert.Notification) content {
 	}
 	lines, shown := newsLines(n, maxNewsText)
 	if left := total(n) - shown; left > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", left))
+		lines = append(lines, andMore(n, left))
 	}
 	small := "tocsin " + escape(n.ID, 100)
 	if n.StillFiring > 0 {
@@ -114,10 +114,7 @@ func plainText(n *alert.Notification) string {
 		shown++
 	}
 	if left := total(n) - shown; left > 0 {
-		s += fmt.Sprintf("\nand %d more", left)
-		if n.ExternalURL != "" {
-			s += ": " + escape(n.ExternalURL, maxField) + "/api/v1/alerts"
-		}
+		s += "\n" + escape(notifiers.AndMore(n, left), maxField)
 	}
 	if n.StillFiring > 0 {
 		s += fmt.Sprintf("\n%d more still firing", n.StillFiring)

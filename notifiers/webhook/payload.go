@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"time"
@@ -85,18 +86,22 @@ func alertmanagerPayload(n alert.Notification) message {
 	return m
 }
 
-// noticeAnnotation is where the format, which knows news of one group only, says
-// that a message is another.
+// noticeAnnotation is where the format, which knows whole news of one group only,
+// says that a message is something else.
 const noticeAnnotation = "tocsin_notice"
 
-// notice says what a message is that is no news of one group; empty for one that
-// is.
+// notice says what a message is that is no news of one group, and where to see
+// what is left out of it; empty for one that is whole.
 func notice(n *alert.Notification) string {
 	switch {
 	case n.Kind != alert.KindAlerts:
 		return string(n.Kind) + ": " + n.Reason
+	case n.Digest != nil && n.Truncated > 0:
+		return fmt.Sprintf("%s; %d of them are left out: %s", notifiers.Title(n), n.Truncated, notifiers.Listed(n))
 	case n.Digest != nil:
 		return notifiers.Title(n)
+	case n.Truncated > 0:
+		return fmt.Sprintf("%s left out: %s", notifiers.Counted(n.Truncated, "alert"), notifiers.Listed(n))
 	}
 	return ""
 }
@@ -180,6 +185,7 @@ type eventData struct {
 	StillFiring int           `json:"still_firing"`
 	Digest      *alert.Digest `json:"digest"` // null unless it tells of many groups at once
 	ExternalURL string        `json:"external_url"`
+	ListURL     string        `json:"list_url"` // where what is left out is listed, too; empty without an external URL
 }
 
 // eventAlert is one alert as receivers see it. A time that has not come is
@@ -236,7 +242,7 @@ func dataOf(n *alert.Notification) eventData {
 	data := eventData{
 		ID: n.ID, Kind: string(n.Kind), Title: notifiers.Title(n), Receiver: n.Receiver, GroupKey: n.GroupKey, GroupLabels: n.GroupLabels, Seq: n.Seq,
 		Status: n.Status, Reason: n.Reason, Alerts: make([]eventAlert, len(n.Alerts)), Truncated: n.Truncated, StillFiring: n.StillFiring,
-		Digest: n.Digest, ExternalURL: n.ExternalURL,
+		Digest: n.Digest, ExternalURL: n.ExternalURL, ListURL: notifiers.ListURL(n),
 	}
 	if n.Kind == alert.KindAlerts {
 		data.Kind = "alerts"

@@ -251,9 +251,17 @@ func TestMaxAlertsCountsWhatItLeavesOut(t *testing.T) {
 		if len(got.Alerts) != row.alerts || got.TruncatedAlerts != row.truncated {
 			t.Errorf("max_alerts %d: %d alerts, %d truncated", row.limit, len(got.Alerts), got.TruncatedAlerts)
 		}
+		want := fmt.Sprintf("%d alerts left out: https://tocsin.example.com/api/v1/alerts?match=team%%3D%%22web%%22", row.truncated)
+		if notice := got.CommonAnnotations[noticeAnnotation]; notice != want {
+			t.Errorf("max_alerts %d: notice %q", row.limit, notice)
+		}
 	}
 	if len(n.Alerts) != 50 {
 		t.Error("the caller's notification was changed")
+	}
+	template := deliver(t, Config{MaxAlerts: 10, Body: `{"text": "{{ .Truncated }} left out: {{ list_url . }}"}`}, n).Body
+	if got := string(template); got != `{"text": "47 left out: https://tocsin.example.com/api/v1/alerts?match=team%3D%22web%22"}` {
+		t.Errorf("template: %s", got)
 	}
 }
 
