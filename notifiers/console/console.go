@@ -20,7 +20,6 @@ import (
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/schema"
-	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -151,7 +150,7 @@ func (c *Notifier) writeText(out *bytes.Buffer, n *alert.Notification, a *alert.
 		if measured := notifiers.Measured(a); measured != "" {
 			parts = append(parts, plain(measured))
 		}
-		parts = append(parts, "for "+units.Duration(notifiers.Lasted(a, n.At)))
+		parts = append(parts, "for "+notifiers.LastedText(a, n.At))
 	}
 	if peak := notifiers.Peak(a); peak != "" {
 		parts = append(parts, "peak "+peak)

@@ -12,7 +12,6 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -63,7 +62,7 @@ func compose(n *alert.Notification, actions []slack.Block, others ...alert.Alert
 	return content{
 		text:        fallback(n),
 		blocks:      append([]slack.Block{header}, actions...),
-		attachments: append(attachments, footer(n, total(n)-shown)),
+		attachments: append(attachments, footer(n, total(n)-shown, max(0, n.StillFiring-len(others)))),
 	}
 }
 
@@ -240,7 +239,7 @@ func severity(a *alert.Alert) string {
 }
 
 func since(n *alert.Notification, a *alert.Alert) *slack.TextBlockObject {
-	name, lasted := "Since", units.Duration(notifiers.Lasted(a, n.At))
+	name, lasted := "Since", notifiers.LastedText(a, n.At)
 	if !a.Active() {
 		name, lasted = "Fired", "for "+lasted
 	}
@@ -296,9 +295,9 @@ func linkName(annotation string) string {
 	return string(unicode.ToUpper(first)) + name[size:]
 }
 
-// footer says what was left out, why the message came, and its id: a retry
-// has the same one.
-func footer(n *alert.Notification, left int) slack.Attachment {
+// footer says what was left out, why the message came, how many fire beside those
+// that it names, and its id: a retry has the same one.
+func footer(n *alert.Notification, left, still int) slack.Attachment {
 	var blocks []slack.Block
 	if left > 0 {
 		blocks = append(blocks, slack.NewSectionBlock(markdown(andMore(n, left)), nil, nil))
@@ -307,8 +306,8 @@ func footer(n *alert.Notification, left int) slack.Attachment {
 	if why != "" {
 		why += " · "
 	}
-	if n.StillFiring > 0 {
-		why += fmt.Sprintf("%d more still firing in this group · ", n.StillFiring)
+	if still > 0 {
+		why += fmt.Sprintf("%d more still firing in this group · ", still)
 	}
 	why += "tocsin " + escape(n.ID, 100)
 	return slack.Attachment{Blocks: slack.Blocks{BlockSet: append(blocks, slack.NewContextBlock("", markdown(why)))}}

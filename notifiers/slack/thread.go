@@ -7,7 +7,6 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -64,7 +63,7 @@ func newsLine(n *alert.Notification, a *alert.Alert) string {
 	var s strings.Builder
 	switch began := notifiers.Began(a); {
 	case !a.Active():
-		fmt.Fprintf(&s, "✅ resolved after %s", units.Duration(notifiers.Lasted(a, n.At)))
+		fmt.Fprintf(&s, "✅ resolved after %s", notifiers.LastedText(a, n.At))
 	case a.Flapping():
 		fmt.Fprintf(&s, "%s flapping, %s", alertIcon(a), a.Severity)
 	case raised(a):
