@@ -214,7 +214,9 @@ func TestWhatIsSentAgainIsNotSettledByAnAttemptFromBefore(t *testing.T) {
 			t.Errorf("settled %d, %d of them before", len(l.outcomes()), revived)
 		}
 		stop()
-		<-done
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	})
 }
 
@@ -239,6 +241,8 @@ func TestSendingAgainWaitsForAWriteOnlyAsLongAsWhoAsked(t *testing.T) {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
 		stop()
-		<-done
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	})
 }
