@@ -201,7 +201,7 @@ func deliveryError(err error) error {
 	case errors.Is(err, store.ErrNotFound):
 		return notFound("no such delivery; GET /api/v1/deliveries lists them")
 	case errors.Is(err, store.ErrPending):
-		return &Error{Status: http.StatusConflict, Code: "pending", Message: "the delivery is on its way already"}
+		return &Error{Status: http.StatusConflict, Code: "pending", Message: "the delivery is on its way already, or what became of it is not stored yet"}
 	}
 	return err
 }
