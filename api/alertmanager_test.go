@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/api"
 )
@@ -300,13 +298,6 @@ func TestReceiversAndStatus(t *testing.T) {
 	wantAnswer(t, get(t, h, "/api/v2/receivers?receiver_matchers=name%3Dops"), 200, `[{"labels":{"name":"ops"},"name":"ops"}]`)
 	wantAnswer(t, get(t, h, "/api/v2/status"), 200, `{"cluster":{"peers":[],"status":"disabled"},"config":{"original":"# Tocsin stands in*`)
 	wantBody(t, get(t, h, "/api/v2/status"), 200, `route:\n`, `receiver: ops\n`, `- name: pager\n`, `"revision":"1.2.3","version":"0.34.0"`, `"uptime":"20`)
-}
-
-func TestKarmaFindsAVersion(t *testing.T) {
-	o := newRouter().options()
-	reg := prometheus.NewRegistry()
-	o.Registerer, o.Gatherer = reg, reg
-	wantBody(t, get(t, api.New(o).Handler(), "/metrics"), 200, `alertmanager_build_info{branch="tocsin",version="0.34.0"} 1`)
 }
 
 func TestHEADIsNotOfAlertmanagersAPI(t *testing.T) {
