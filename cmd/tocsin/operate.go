@@ -246,24 +246,33 @@ func (a *operateAsk) takeUp(ctx context.Context, w world, args []string, snooze 
 	if err != nil {
 		return err
 	}
-	var taken struct{ Alerts []seenAlert }
-	if err := a.print(w, body, &taken, func() string { return takenText(taken.Alerts) }); err != nil {
+	var taken takenAlerts
+	if err := a.print(w, body, &taken, taken.text); err != nil {
 		return err
 	}
-	if a.output == "text" && len(taken.Alerts) == 0 {
+	if a.output == "text" && taken.Count == 0 {
 		return &exitError{exitMistakes, "no alert fires that has these labels"}
 	}
 	return nil
 }
 
-func takenText(alerts []seenAlert) string {
-	rows := make([][]string, len(alerts))
-	for i := range alerts {
+// takenAlerts is what was taken up; of very many only the first are listed.
+type takenAlerts struct {
+	Count  int
+	Alerts []seenAlert
+}
+
+func (t *takenAlerts) text() string {
+	rows := make([][]string, len(t.Alerts))
+	for i := range t.Alerts {
 		how := "acknowledged"
-		if ack := alerts[i].Ack; ack != nil && ack.Until != nil {
+		if ack := t.Alerts[i].Ack; ack != nil && ack.Until != nil {
 			how = "snoozed until " + momentText(*ack.Until)
 		}
-		rows[i] = append([]string{how}, alerts[i].named()...)
+		rows[i] = append([]string{how}, t.Alerts[i].named()...)
+	}
+	if more := t.Count - len(t.Alerts); more > 0 {
+		return aligned(rows) + fmt.Sprintf("and %d more\n", more)
 	}
 	return aligned(rows)
 }
