@@ -263,7 +263,7 @@ func (s *Server) notFiring(r *http.Request, ids []string, err error) error {
 		if past, err := s.History.Alert(r.Context(), id); err == nil {
 			return &Error{Status: http.StatusConflict, Code: "alert_not_firing", Message: "the alert " + short(id) + " does not fire: it is " + string(past.State)}
 		}
-		return notFound("there is no alert " + short(id) + "; GET /api/v1/alerts lists them")
+		return noAlert(id)
 	}
 	return err
 }

@@ -287,7 +287,7 @@ func newUnack(w world) *cobra.Command {
 ` + whichDaemon + ` that has the scope operate.
 
 Exit status: 0, 1 when no such alert fires, 2 when the daemon could not be asked.`,
-		Args: someArguments("name alerts by their id, as in tocsin unack 0b11d49c3e500320-lreqn11c"),
+		Args: idsOnly(someArguments("name alerts by their id, as in tocsin unack 0b11d49c3e500320-lreqn11c")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := ask.checkOutput(); err != nil {
 				return err
@@ -320,5 +320,15 @@ func someArguments(wanted string) cobra.PositionalArgs {
 			return &exitError{exitUnread, wanted}
 		}
 		return nil
+	}
+}
+
+// idsOnly refuses labels where others take them in the place of ids.
+func idsOnly(ids cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if i := slices.IndexFunc(args, isMatcher); i >= 0 {
+			return &exitError{exitUnread, fmt.Sprintf("%s takes ids, not labels; tocsin alerts '%s' lists them", cmd.CommandPath(), args[i])}
+		}
+		return ids(cmd, args)
 	}
 }
