@@ -32,10 +32,10 @@ func tidyAM(again, unknown http.Handler) http.Handler {
 // whose clients want its kind of answer.
 func ofAM(path string) bool { return strings.HasPrefix(path+"/", amPrefix) }
 
-// amUnknownPath is what Alertmanager answers, and what may be meant.
+// amUnknownPath is what Alertmanager answers, and what of its API may be meant.
 func amUnknownPath(path, near string) plain {
 	message := "path " + path + " was not found"
-	if near != "" {
+	if strings.HasPrefix(near, amPrefix) {
 		message += "; did you mean " + near + "?"
 	}
 	refused := amv2.Refusal{Status: http.StatusNotFound, Code: http.StatusNotFound, Message: message}

@@ -26,6 +26,7 @@ func TestPathsOfAlertmanager(t *testing.T) {
 		{"GET", "/api/v2", 404, `{"code":404,"message":"path /api/v2 was not found"}`},
 		{"GET", "/api/v2/", 404, `{"code":404,"message":"path /api/v2/ was not found"}`},
 		{"GET", "/api/v2/nope", 404, `{"code":404,"message":"path /api/v2/nope was not found"}`},
+		{"GET", "/api/v2/docs", 404, `{"code":404,"message":"path /api/v2/docs was not found"}`},
 		{"GET", "/api/v2/alert", 404, `{"code":404,"message":"path /api/v2/alert was not found; did you mean /api/v2/alerts?"}`},
 		{"PUT", "/api/v2/alerts", 405, `{"code":405,"message":"method PUT is not allowed, but [GET,POST] are"}`},
 		{"PUT", silence, 405, `{"code":405,"message":"method PUT is not allowed, but [DELETE,GET] are"}`},
