@@ -77,11 +77,7 @@ func readBody(r *http.Request, into *bytes.Buffer) error {
 		into.Grow(int(min(r.ContentLength, maxKeptBytes-bytes.MinRead)) + bytes.MinRead)
 	}
 	if _, err := into.ReadFrom(r.Body); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return err
-		}
-		return &Error{Status: http.StatusBadRequest, Code: "bad_request", Message: "the body could not be read to its end", Err: err}
+		return cutOff(err)
 	}
 	return nil
 }
