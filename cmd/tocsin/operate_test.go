@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,6 +110,26 @@ func TestWhatPeopleDoToAlerts(t *testing.T) {
 				t.Errorf("asked for %s\nwant      %s", asked, tt.request)
 			}
 		})
+	}
+}
+
+// The examples of the help that ask a daemon lack nothing but a daemon.
+func TestTheHelpsExamplesCanBeTyped(t *testing.T) {
+	_, help := runs(t, "--help")
+	ran := 0
+	for line := range strings.Lines(help) {
+		example, _, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		words := strings.Fields(example)
+		if len(words) < 2 || words[0] != "tocsin" || !slices.Contains([]string{"alerts", "explain", "explain-alert", "silence"}, words[1]) {
+			continue
+		}
+		ran++
+		if _, out := runs(t, append(words[1:], "--url", "http://127.0.0.1:1")...); !strings.Contains(out, "no daemon answers") {
+			t.Errorf("%s: %s", example, out)
+		}
+	}
+	if ran != 4 {
+		t.Errorf("%d examples were found", ran)
 	}
 }
 
