@@ -108,7 +108,7 @@ func TestNothingIsDueOfWhatDoesNotFire(t *testing.T) {
 		o.Engine, o.History = &world{}, &world{past: []alert.Alert{a}}
 		wantBody(t, get(t, api.New(o).Handler(), "/api/v1/alerts/"+a.ID+"/explain"), 200, `"next":[]`, `"notes":["`+want)
 	}
-	wantError(t, get(t, api.New(o).Handler(), "/api/v1/alerts/none/explain"), 404, "not_found", "no such alert")
+	wantError(t, get(t, api.New(o).Handler(), "/api/v1/alerts/none/explain"), 404, "not_found", `there is no alert "none"; GET /api/v1/alerts lists them`)
 }
 
 func TestTheOutlookSaysWhetherANotificationHasArrived(t *testing.T) {
