@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func readAlert(data []byte) (alert.Alert, error) {
 	a := alert.Alert{
 		Fingerprint: probe.Labels.Fingerprint(), Rule: probe.Labels.Get(alert.LabelName), Labels: probe.Labels, Annotations: probe.Annotations,
 		State: alert.Firing, Severity: severity, Worst: severity, Value: alert.Unknown(), Threshold: alert.Unknown(), Peak: alert.Unknown(),
-		StartsAt: probe.StartsAt, Outside: &alert.Outside{GeneratorURL: probe.Generator},
+		StartsAt: probe.StartsAt, Message: cmp.Or(probe.Annotations["summary"], probe.Annotations["message"], probe.Annotations["description"], probe.Annotations["title"]), Outside: &alert.Outside{GeneratorURL: probe.Generator},
 	}
 	if string(probe.Status) == `"resolved"` || !probe.EndsAt.IsZero() && probe.EndsAt.Before(time.Now()) {
 		a.State, a.EndsAt = alert.Resolved, probe.EndsAt

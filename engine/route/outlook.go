@@ -36,7 +36,7 @@ func (d *Dispatcher) outlook(g *group, i item, now time.Time) alert.OutlookLine 
 		return line
 	}
 	if i.toldFiring() {
-		line.State, line.Reason = alert.OutlookTold, fmt.Sprintf("told as %s at %s", i.severity, moment(i.at))
+		line.State, line.Queued, line.As = alert.OutlookQueued, i.at, i.severity
 		line.Next, line.What = d.repeatAt(g, g.byReceiver()[i.receiver]), "repeat"
 	}
 	if h := d.heldBack(i.e, g, now); h.kind != "" {
@@ -48,7 +48,7 @@ func (d *Dispatcher) outlook(g *group, i item, now time.Time) alert.OutlookLine 
 	switch {
 	case i.told != "" && why != "":
 		line.State, line.Next = alert.OutlookWaiting, g.record.FlushAt
-		line.Reason, line.What = line.Reason+"; "+why+", which is not sent yet", "the group is sent"
+		line.Reason, line.What = why+", which is not sent yet", "the group is sent"
 	case i.told != "" && i.e.ack != nil:
 		line.State, line.Reason = alert.OutlookAcknowledged, "acknowledged"+by(i.e.ack.By)+comment(i.e.ack.Comment)
 		line.Next, line.What = time.Time{}, ""
