@@ -23,7 +23,7 @@ const (
 	// backlogBytes is the size of the journal from which on it does not rest.
 	backlogBytes = 256 << 20
 	// longFor is how long a transaction works at most while nobody comes, who
-	// would find it ended within stepsAtOnce; and in any case once the journal
+	// would find it ended within rowsAtOnce; and in any case once the journal
 	// is as large as hugeBytes, so that it ceases to grow. A large transaction
 	// writes each page of an index once for many rows.
 	longFor   = 12 * time.Millisecond
@@ -286,8 +286,8 @@ type move struct {
 	rows    int
 }
 
-// stepsAtOnce are done between two looks at the clock.
-const stepsAtOnce = 16
+// rowsAtOnce are written between two looks at the clock.
+const rowsAtOnce = 64
 
 // applySlice works on the journal while it may go on, and notes how far it came.
 func (w *writer) applySlice(goOn func(worked time.Duration) bool) error {
@@ -318,18 +318,16 @@ func (w *writer) applySome(m *move) error {
 		w.entry = e
 	}
 	e := w.entry
-	for range stepsAtOnce {
-		if e.done == len(e.ops) {
-			break
-		}
-		if err := e.ops[e.done](w, e); err != nil {
+	for left := rowsAtOnce; left > 0 && !e.over(); {
+		n, err := e.next(w, left)
+		if err != nil {
 			return err
 		}
-		e.done++
-		m.rows++
+		left -= n
+		m.rows += n
 	}
 	w.progress.ops, w.progress.taken = int64(e.done), e.taken
-	if e.done < len(e.ops) {
+	if !e.over() {
 		return nil
 	}
 	w.entry = nil

@@ -20,6 +20,8 @@ type writer struct {
 	series map[seriesKey]int64
 	alerts map[string]int64
 	groups map[string]bool
+	// nextAlert is the row of the next new alert; 0 until it is read.
+	nextAlert int64
 
 	relaxed bool // synchronous may not be FULL
 
@@ -84,7 +86,7 @@ func (w *writer) close() {
 // release gives the connection back to its pool, which is closed next and
 // reports. A second call does nothing.
 func (w *writer) release() {
-	w.stmts.close()
+	w.stmts.close(w.conn)
 	_ = w.conn.Close()
 }
 
@@ -183,7 +185,7 @@ func (w *writer) forget() {
 	clear(w.series)
 	clear(w.alerts)
 	clear(w.groups)
-	w.entry, w.progress = nil, nil
+	w.entry, w.progress, w.nextAlert = nil, nil, 0
 }
 
 // run1 runs a statement that has no result. No context: the driver watches
