@@ -193,8 +193,11 @@ func (w *writer) group(g *store.Group) error {
 	return nil
 }
 
+// maxKnownGroups bounds what the writer remembers of them.
+const maxKnownGroups = 8 << 10
+
 func (w *writer) knowGroup(key string) {
-	if len(w.groups) >= maxKnown {
+	if len(w.groups) >= maxKnownGroups {
 		clear(w.groups)
 	}
 	w.groups[strings.Clone(key)] = true

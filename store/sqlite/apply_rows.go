@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/store"
@@ -43,8 +42,7 @@ func (w *writer) seemsNew(a *alert.Alert) bool {
 	if a.Began().UnixMilli() != a.UpdatedAt.UnixMilli() {
 		return false
 	}
-	_, known := w.alerts[a.ID]
-	return !known
+	return w.alerts.row(a.ID) == 0
 }
 
 // newAlerts inserts alerts. Where one of them is there already, or does not fit
@@ -74,7 +72,7 @@ func (w *writer) newAlerts(alerts []alert.Alert) error {
 		return w.alertsAlone(alerts)
 	}
 	for i := range alerts {
-		w.knowAlert(alerts[i].ID, first+int64(i))
+		w.alerts.know(alerts[i].ID, first+int64(i))
 	}
 	w.nextAlert = first + changed
 	return nil
@@ -113,7 +111,7 @@ func (w *writer) alert(a *alert.Alert) error {
 	}
 	began := nanos(began(a))
 	w.doc = alert.AppendJSON(w.doc[:0], a)
-	if seq, known := w.alerts[a.ID]; known {
+	if seq := w.alerts.row(a.ID); seq != 0 {
 		return w.contradicts("alert "+a.ID, w.run1(w.stmts.changeAlert, seq, state, severityBits(a.Severity, a.Worst),
 			began, ended(a, began), string(w.doc)))
 	}
@@ -124,7 +122,7 @@ func (w *writer) alert(a *alert.Alert) error {
 		return w.contradicts("alert "+a.ID, err)
 	}
 	w.nextAlert = max(w.nextAlert, seq+1)
-	w.knowAlert(a.ID, seq)
+	w.alerts.know(a.ID, seq)
 	return nil
 }
 
@@ -136,22 +134,12 @@ func (w *writer) readNextAlert() error {
 	return w.stmts.lastAlert.QueryRowContext(context.Background()).Scan(&w.nextAlert)
 }
 
-// maxKnown bounds what the writer remembers of alerts and groups.
-const maxKnown = 8 << 10
-
-func (w *writer) knowAlert(id string, seq int64) {
-	if len(w.alerts) >= maxKnown {
-		clear(w.alerts)
-	}
-	w.alerts[strings.Clone(id)] = seq
-}
-
 // alertSeq is the row of an alert, 0 when there is none.
 func (w *writer) alertSeq(id string) (int64, error) {
-	if seq, ok := w.alerts[id]; ok {
+	seq := w.alerts.row(id)
+	if seq != 0 {
 		return seq, nil
 	}
-	var seq int64
 	err := w.stmts.findAlert.QueryRowContext(context.Background(), id).Scan(&seq)
 	if isNoRows(err) {
 		return 0, nil
@@ -159,7 +147,7 @@ func (w *writer) alertSeq(id string) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("alert %s: %w", id, err)
 	}
-	w.knowAlert(id, seq)
+	w.alerts.know(id, seq)
 	return seq, nil
 }
 

@@ -11,7 +11,7 @@ import (
 const (
 	// A checkpoint is due after about as many rows, which is one to two
 	// thousand pages: SQLite's own habit is a thousand.
-	checkpointRows = 2000
+	checkpointRows = 10000
 	// checkpointAfter empties the log of a daemon that writes little.
 	checkpointAfter = time.Minute
 )

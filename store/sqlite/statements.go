@@ -45,7 +45,7 @@ const (
 
 	// The severities of an alert only ever grow in number.
 	nextAlertSeq = `SELECT coalesce(max(seq), 0) + 1 FROM alerts`
-	insertAlerts = `INSERT INTO alerts (seq, id, fingerprint, rule, category, state, severities, began, ended, doc)`
+	insertAlerts = `INSERT OR FAIL INTO alerts (seq, id, fingerprint, rule, category, state, severities, began, ended, doc)`
 	upsertAlert  = insertAlerts + ` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET state = excluded.state, severities = severities | excluded.severities,
 			began = excluded.began, ended = excluded.ended, doc = excluded.doc
@@ -53,7 +53,7 @@ const (
 	updateAlert = `UPDATE alerts SET state = ?2, severities = severities | ?3, began = ?4, ended = ?5, doc = ?6 WHERE seq = ?1`
 	// Events and members name their alert; the tables hold its seq.
 	selectAlertSeq = `SELECT seq FROM alerts WHERE id = ?`
-	insertEvents   = `INSERT INTO events (alert, seq, at, kind, severity, from_severity, value, threshold, receiver, delivery, reason)`
+	insertEvents   = `INSERT OR FAIL INTO events (alert, seq, at, kind, severity, from_severity, value, threshold, receiver, delivery, reason)`
 	insertMembers  = `INSERT INTO members (group_key, receiver, alert, told, severity, at)`
 	replaceMembers = `ON CONFLICT (group_key, receiver, alert) DO UPDATE SET told = excluded.told, severity = excluded.severity, at = excluded.at`
 	deleteMember   = `DELETE FROM members WHERE group_key = ? AND receiver = ? AND alert = ?`
