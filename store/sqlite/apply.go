@@ -121,13 +121,6 @@ func changeStages(c *store.Change) []stage {
 	}
 }
 
-func rowsOf(c *store.Change) (rows int) {
-	for _, s := range changeStages(c) {
-		rows += s.rows
-	}
-	return rows
-}
-
 // outcomeStages are, for each outcome, its own row and those of its events.
 func outcomeStages(outcomes []store.Settlement) []stage {
 	stages := make([]stage, 0, 2*len(outcomes))

@@ -15,11 +15,15 @@ import (
 )
 
 const (
-	// cacheKiB is what each connection may keep of the file in memory. The
-	// pages of a recent history fit many times over, and an idle daemon stays
-	// small, since the memory is taken as it is used.
-	writerCacheKiB = 16 << 10
-	readerCacheKiB = 4 << 10
+	// What each connection may keep of the file in memory; a page of it takes
+	// twice its size there, for the translation's allocator knows powers of two
+	// only and a page has a header. The writer needs its index of ids, of which a
+	// storm touches all pages. A reader that misses asks the system's cache, which
+	// costs a microsecond.
+	writerCacheKiB = 6 << 10
+	readerCacheKiB = 1 << 10
+	// readerIdleFor is how long a reader stays open that nobody asks.
+	readerIdleFor = 30 * time.Second
 
 	// autoCheckpointPages (64 MiB of 4 KiB pages) makes the writer itself empty
 	// the log should the checkpointer not keep up. Until then no commit waits
@@ -129,6 +133,7 @@ func (s *Store) connect(ctx context.Context, opts Options) (err error) {
 		"cache_size(-"+strconv.Itoa(readerCacheKiB)+")", "query_only(1)"); err != nil {
 		return errors.Join(err, conn.Close())
 	}
+	s.readers.SetConnMaxIdleTime(readerIdleFor)
 	if s.mender, err = pool(s.path, 1, opts.BusyTimeout, "synchronous(FULL)", "cache_size(-64)"); err != nil {
 		return errors.Join(err, conn.Close())
 	}
