@@ -58,12 +58,20 @@ func prepareFolder(path string) (string, error) {
 
 // open locks, looks at the files, and connects; what is damaged is mended on
 // the way.
-func (s *Store) open(ctx context.Context, opts Options) error {
+func (s *Store) open(ctx context.Context, opts Options) (err error) {
 	lock, note, err := lockFile(s.path)
 	if err != nil {
 		return err
 	}
 	s.lock = lock
+	if s.spendReserve(ctx) {
+		defer func() {
+			if err != nil && errors.Is(explain(err), ErrIO) {
+				// Of the index of its log SQLite only says that it cannot write it.
+				err = fmt.Errorf("%w: there is no room for what belongs to an open database: %s", ErrFull, err.Error())
+			}
+		}()
+	}
 	now := time.Now()
 	// A process that mended may have been killed between two renames.
 	if err := finishMending(s.path, s.path+asideSuffix+now.UTC().Format(asideTime)); err != nil {
@@ -137,7 +145,7 @@ func (s *Store) connect(ctx context.Context, opts Options) (err error) {
 	if s.mender, err = pool(s.path, 1, opts.BusyTimeout, "synchronous(FULL)", "cache_size(-64)"); err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	s.checkpointer = newCheckpointer(s.mender, s.log)
+	s.checkpointer = newCheckpointer(s.mender, s.keepReserve, s.log)
 	s.writer, err = newWriter(ctx, conn, s.checkpointer.wrote, s.wrote, newRoom(s.path, opts.MaxBytes), s.log)
 	if err != nil {
 		return errors.Join(err, conn.Close())
