@@ -112,6 +112,12 @@ func (r *Record) set(text string) (alert.Labels, string) {
 // ID names the occurrence; see alert.Alert.
 func (r *Record) ID() string { return alert.NewID(r.fp, time.UnixMilli(r.began)) }
 
+// Rule is the alert's name.
+func (r *Record) Rule() string { return r.Label(alert.LabelName) }
+
+// StartsAt is when it began to fire, as its sender has it.
+func (r *Record) StartsAt() time.Time { return moment(r.startsAt) }
+
 // Fingerprint is that of the labels.
 func (r *Record) Fingerprint() alert.Fingerprint { return r.fp }
 

@@ -2,8 +2,6 @@ package route
 
 import (
 	"hash/maphash"
-	"slices"
-	"strings"
 
 	"github.com/tocsin-dev/tocsin/alert"
 )
@@ -24,8 +22,8 @@ type few struct {
 	more []*entry
 }
 
-func newLabelIndex() labelIndex {
-	return labelIndex{seed: maphash.MakeSeed(), labels: map[string]map[uint64]few{}}
+func newLabelIndex(seed maphash.Seed) labelIndex {
+	return labelIndex{seed: seed, labels: map[string]map[uint64]few{}}
 }
 
 func (x *labelIndex) add(e *entry) {
@@ -103,7 +101,7 @@ func (d *Dispatcher) indexed(name string) map[uint64]few {
 		return values
 	}
 	values = map[uint64]few{}
-	for _, e := range d.alerts {
+	for e := range d.all() {
 		if e.active {
 			d.byLabel.put(values, e.body.Label(name), e)
 		}
@@ -116,7 +114,7 @@ func (d *Dispatcher) indexed(name string) map[uint64]few {
 func (d *Dispatcher) find(ms alert.Matchers) []*entry {
 	var out []*entry
 	d.visit(ms, func(e *entry) { out = append(out, e) })
-	slices.SortFunc(out, func(a, b *entry) int { return strings.Compare(a.id, b.id) })
+	sortByID(out)
 	return out
 }
 
@@ -134,7 +132,7 @@ func (d *Dispatcher) visit(ms alert.Matchers, yield func(*entry)) {
 		}
 		return
 	}
-	for _, e := range d.alerts {
+	for e := range d.all() {
 		take(e)
 	}
 }

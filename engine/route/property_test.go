@@ -441,8 +441,8 @@ func (m *model) end() {
 	if len(m.acks) != 0 {
 		m.t.Fatalf("left behind: acknowledgements %v", m.acks)
 	}
-	if len(m.d.groups)+len(m.d.alerts)+len(m.d.ended)+len(m.groups)+len(m.members) != 0 {
-		m.t.Fatalf("left behind: groups %v, alerts %v, ended %v, stored %v %v", m.d.Groups(), m.d.alerts, m.d.ended, m.groups, m.members)
+	if len(m.d.groups)+len(m.d.alerts)+len(m.d.named)+m.d.endings+len(m.groups)+len(m.members) != 0 {
+		m.t.Fatalf("left behind: groups %v, alerts %v, ended %v, stored %v %v", m.d.Groups(), m.d.alerts, m.d.endings, m.groups, m.members)
 	}
 	for id, receivers := range m.wants {
 		for name := range receivers {
