@@ -19,6 +19,7 @@ type symbols struct {
 	// once remembers, in a bounded room, the hashes of texts that came once.
 	seed maphash.Seed
 	once []uint32
+	room []byte // for what is packed
 }
 
 // The limits of the table: it never shrinks.
