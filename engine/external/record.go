@@ -87,87 +87,6 @@ func (r reason) String() string {
 	}[r]
 }
 
-// pack writes moments and the texts of what was posted. It shares no memory
-// with it.
-func (s *symbols) pack(m *moments, p *alert.Posted) string {
-	b := m.append(s.room[:0])
-	for _, set := range [...]alert.Labels{p.Labels, p.Annotations} {
-		b = binary.AppendUvarint(b, uint64(len(set)))
-		for i := range set {
-			b = s.append(b, set[i].Name)
-			b = s.append(b, set[i].Value)
-		}
-	}
-	s.room = s.append(b, p.GeneratorURL)
-	packed := string(s.room)
-	if cap(s.room) > maxRoom {
-		s.room = nil
-	}
-	return packed
-}
-
-// maxRoom bounds what is kept for the next to be packed in, in bytes.
-const maxRoom = 64 << 10
-
-// cut takes a number off the text.
-func cut(text string) (n uint64, rest string) {
-	if len(text) > 0 && text[0] < 0x80 { // nearly always
-		return uint64(text[0]), text[1:]
-	}
-	return cutLong(text)
-}
-
-func cutLong(text string) (n uint64, rest string) {
-	shift := 0
-	for i := range len(text) {
-		n |= uint64(text[i]&0x7f) << shift
-		if text[i] < 0x80 {
-			return n, text[i+1:]
-		}
-		shift += 7
-	}
-	return 0, ""
-}
-
-// cutSigned takes off what binary.AppendVarint wrote.
-func cutSigned(text string) (n int64, rest string) {
-	u, rest := cut(text)
-	return int64(u>>1) ^ -int64(u&1), rest //nolint:gosec // zigzag
-}
-
-// same says whether what was posted tells nothing new.
-func (r *Record) same(p *alert.Posted) bool {
-	m, text := cutMoments(r.packed)
-	for _, set := range [...]alert.Labels{p.Labels, p.Annotations} {
-		var n uint64
-		n, text = cut(text)
-		if n != uint64(len(set)) {
-			return false
-		}
-		for i := range set {
-			var name, value string
-			name, text = r.symbols.cut(text)
-			value, text = r.symbols.cut(text)
-			if name != set[i].Name || value != set[i].Value {
-				return false
-			}
-		}
-	}
-	generator, _ := r.symbols.cut(text)
-	return generator == p.GeneratorURL && (p.StartsAt.IsZero() || nanos(p.StartsAt) >= m.startsAt)
-}
-
-// set reads a set of labels off the text. The strings share its memory.
-func (r *Record) set(text string) (alert.Labels, string) {
-	n, text := cut(text)
-	set := make(alert.Labels, n)
-	for i := range set {
-		set[i].Name, text = r.symbols.cut(text)
-		set[i].Value, text = r.symbols.cut(text)
-	}
-	return set, text
-}
-
 // ID names the occurrence; see alert.Alert.
 func (r *Record) ID() string { return alert.NewID(r.fp, time.UnixMilli(r.moments().began)) }
 
@@ -182,7 +101,7 @@ func (r *Record) Fingerprint() alert.Fingerprint { return r.fp }
 
 // Labels returns the labels as they were posted.
 func (r *Record) Labels() alert.Labels {
-	labels, _ := r.set(r.texts())
+	labels, _ := r.symbols.set(r.texts(), nil)
 	return labels
 }
 
@@ -191,8 +110,8 @@ func (r *Record) Label(name string) string {
 	n, text := cut(r.texts())
 	for range n {
 		var key, value string
-		key, text = r.symbols.cut(text)
-		value, text = r.symbols.cut(text)
+		key, text = r.symbols.cut(text, nil)
+		value, text = r.symbols.cut(text, nil)
 		if key == name {
 			return value
 		}
@@ -206,9 +125,9 @@ func (r *Record) ExpiresAt() time.Time { return moment(r.expires.Load()) }
 // Alert returns the whole alert.
 func (r *Record) Alert() alert.Alert {
 	m, rest := cutMoments(r.packed)
-	labels, rest := r.set(rest)
-	annotations, rest := r.set(rest)
-	generator, _ := r.symbols.cut(rest)
+	labels, rest := r.symbols.set(rest, nil)
+	annotations, rest := r.symbols.set(rest, labels)
+	generator, _ := r.symbols.cut(rest, labels)
 	startsAt := moment(m.startsAt)
 	a := alert.Alert{
 		ID: alert.NewID(r.fp, time.UnixMilli(m.began)), Fingerprint: r.fp, Rule: labels.Get(alert.LabelName), Category: labels.Get(alert.LabelCategory), Labels: labels,
