@@ -86,11 +86,12 @@ func (k *committer) gather(first decided) []decided {
 // write offers the store the backlog with what is new, hands over what is to be
 // sent, and tells those who wait.
 func (k *committer) write(all []decided) {
-	var fresh store.Change
+	changes := make([]store.Change, len(all))
 	for i := range all {
-		fresh.Append(all[i].change)
+		changes[i] = all[i].change
 		k.until = all[i].until
 	}
+	fresh := store.Sum(changes)
 	deliveries := fresh.Deliveries
 	k.backlog.Append(fresh)
 	err := k.offer()

@@ -124,7 +124,7 @@ gather:
 func (e *Engine) noteOutside(c *store.Change, transitions []external.Transition, now time.Time) {
 	e.stats.Transitions += uint64(len(transitions))
 	c.Alerts = slices.Grow(c.Alerts, len(transitions))
-	c.Events = slices.Grow(c.Events, len(transitions))
+	c.Events = slices.Grow(c.Events, 2*len(transitions)) // routing adds one each
 	for _, t := range transitions {
 		c.Alerts = append(c.Alerts, t.Record.Alert())
 		a := &c.Alerts[len(c.Alerts)-1]

@@ -84,6 +84,29 @@ func (c *Change) Empty() bool {
 		len(c.Silences)+len(c.Acks)+len(c.DropAcks)+len(c.Marks) == 0
 }
 
+// Sum returns one change with the outcome of several in turn. The changes must
+// not be used any more.
+func Sum(changes []Change) Change {
+	if len(changes) == 1 { // nothing need be copied
+		return changes[0]
+	}
+	var alerts, events, members, deliveries int
+	for i := range changes {
+		alerts += len(changes[i].Alerts)
+		events += len(changes[i].Events)
+		members += len(changes[i].Members)
+		deliveries += len(changes[i].Deliveries)
+	}
+	sum := Change{
+		Alerts: make([]alert.Alert, 0, alerts), Events: make([]alert.Event, 0, events),
+		Members: make([]Member, 0, members), Deliveries: make([]alert.Delivery, 0, deliveries),
+	}
+	for i := range changes {
+		sum.add(changes[i])
+	}
+	return sum
+}
+
 // Append adds a later change to this one, so that writing the sum has the
 // outcome of writing both in turn: what the later one drops is not written by
 // the earlier one.
@@ -92,6 +115,10 @@ func (c *Change) Append(later Change) {
 		*c = later
 		return
 	}
+	c.add(later)
+}
+
+func (c *Change) add(later Change) {
 	if len(later.DropMembers) > 0 && len(c.Members) > 0 {
 		dropped := make(map[MemberKey]bool, len(later.DropMembers))
 		for _, key := range later.DropMembers {

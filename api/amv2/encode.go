@@ -1,9 +1,7 @@
 package amv2
 
 import (
-	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/notifiers"
@@ -28,11 +26,11 @@ type Encoder struct {
 func (e *Encoder) Append(b []byte, s *alert.Standing, group *alert.StandingGroup) []byte {
 	a := &s.Alert
 	b = append(b, `{"annotations":`...)
-	b = appendLabels(b, e.annotations(a))
+	b = e.annotations(a).AppendJSON(b)
 	b = append(b, `,"endsAt":`...)
 	b = appendTime(b, e.ends(a))
 	b = append(b, `,"fingerprint":"`...)
-	b = appendHex(b, uint64(a.Fingerprint))
+	b = alert.AppendHex(b, uint64(a.Fingerprint))
 	b = append(b, `","receivers":[`...)
 	for i, name := range s.Receivers {
 		if i > 0 {
@@ -48,10 +46,10 @@ func (e *Encoder) Append(b []byte, s *alert.Standing, group *alert.StandingGroup
 	b = appendTime(b, a.UpdatedAt)
 	if link := e.generator(a); link != "" {
 		b = append(b, `,"generatorURL":`...)
-		b = appendString(b, link)
+		b = alert.AppendString(b, link)
 	}
 	b = append(b, `,"labels":`...)
-	return append(appendLabels(b, a.AllLabels()), '}')
+	return append(a.AllLabels().AppendJSON(b), '}')
 }
 
 // AppendGroup appends one group with its alerts.
@@ -64,7 +62,7 @@ func (e *Encoder) AppendGroup(b []byte, g *alert.StandingGroup) []byte {
 		b = e.Append(b, s, g)
 	}
 	b = append(b, `],"labels":`...)
-	b = appendLabels(b, g.Labels)
+	b = g.Labels.AppendJSON(b)
 	b = append(b, `,"receiver":`...)
 	b = appendReceiver(b, g.Receiver)
 	return append(b, `,"routeLabels":{}}`...)
@@ -118,7 +116,7 @@ func appendStatus(b []byte, s *alert.Standing, group *alert.StandingGroup) []byt
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendHex(append(b, '"'), uint64(by)), '"')
+		b = append(alert.AppendHex(append(b, '"'), uint64(by)), '"')
 	}
 	b = append(b, `],"mutedBy":[`...)
 	b = appendStrings(b, mutedBy)
@@ -131,7 +129,7 @@ func appendStatus(b []byte, s *alert.Standing, group *alert.StandingGroup) []byt
 }
 
 func appendReceiver(b []byte, name string) []byte {
-	return append(appendString(append(b, `{"name":`...), name), '}')
+	return append(alert.AppendString(append(b, `{"name":`...), name), '}')
 }
 
 func appendStrings(b []byte, list []string) []byte {
@@ -139,21 +137,9 @@ func appendStrings(b []byte, list []string) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, s)
+		b = alert.AppendString(b, s)
 	}
 	return b
-}
-
-func appendLabels(b []byte, ls alert.Labels) []byte {
-	b = append(b, '{')
-	for i := range ls {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(appendString(b, ls[i].Name), ':')
-		b = appendString(b, ls[i].Value)
-	}
-	return append(b, '}')
 }
 
 // appendTime writes timeLayout, which AppendFormat would read anew for each of
@@ -182,55 +168,4 @@ func appendDigits(b []byte, n, width int) []byte {
 		b = append(b, byte('0'+n/scale%10))
 	}
 	return b
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendHex writes 16 digits.
-func appendHex(b []byte, n uint64) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		b = append(b, hexDigits[n>>shift&15])
-	}
-	return b
-}
-
-// appendString writes a JSON string as encoding/json does: with <, > and &
-// escaped, the line separators of JavaScript too, and U+FFFD for what is not
-// UTF-8.
-func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' {
-				i++
-				continue
-			}
-			b = appendEscape(append(b, s[from:i]...), c)
-			i++
-			from = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b = append(append(b, s[from:i]...), `\ufffd`...)
-			from = i + size
-		case r == '\u2028' || r == '\u2029':
-			b = append(append(b, s[from:i]...), `\u202`...)
-			b = append(b, hexDigits[r&15])
-			from = i + size
-		}
-		i += size
-	}
-	return append(append(b, s[from:]...), '"')
-}
-
-func appendEscape(b []byte, c byte) []byte {
-	const short = "\b\f\n\r\t\"\\"
-	if i := slices.Index([]byte(short), c); i >= 0 {
-		return append(b, '\\', `bfnrt"\`[i])
-	}
-	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }

@@ -93,21 +93,6 @@ func TestTimesAreWrittenAsFormatDoes(t *testing.T) {
 	}
 }
 
-func FuzzEncode(f *testing.F) {
-	for _, seed := range []string{"", "x", "<&>\"\\\b\f\n\r\t\x00\x1f\x7f", "é\u2028\u2029😀", "\xff\xed\xa0\x80x\xc3"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		want, err := json.Marshal(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := string(appendString(nil, text)); got != string(want) {
-			t.Fatalf("%s\nwant %s", got, want)
-		}
-	})
-}
-
 func BenchmarkEncode(b *testing.B) {
 	s := posted("10.0.0.1:9100")
 	var e Encoder

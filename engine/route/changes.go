@@ -79,20 +79,46 @@ func (c *changes) take() store.Change {
 	for _, id := range sortedKeys(c.acks) {
 		out.Acks = append(out.Acks, c.acks[id])
 	}
+	out.Groups = make([]store.Group, 0, len(c.groups))
 	for g := range c.groups {
 		out.Groups = append(out.Groups, g.record)
 	}
 	slices.SortFunc(out.Groups, func(a, b store.Group) int { return strings.Compare(a.Key, b.Key) })
+	out.Members = make([]store.Member, 0, len(c.members))
 	for _, m := range c.members {
 		out.Members = append(out.Members, m)
 	}
 	slices.SortFunc(out.Members, func(a, b store.Member) int { return compareKeys(a.MemberKey, b.MemberKey) })
+	out.DropMembers = make([]store.MemberKey, 0, len(c.drops))
 	for key := range c.drops {
 		out.DropMembers = append(out.DropMembers, key)
 	}
 	slices.SortFunc(out.DropMembers, compareKeys)
-	*c = *newChanges()
+	c.restart()
 	return out
+}
+
+// restart forgets what was taken. Maps that were used are used again, for they
+// grow slowly; one that a storm has made large is left to the collector, as
+// emptying it costs by its size.
+func (c *changes) restart() {
+	*c = changes{
+		groups: emptied(c.groups), dropGroups: emptied(c.dropGroups), members: emptied(c.members), drops: emptied(c.drops),
+		acks: emptied(c.acks), dropAcks: emptied(c.dropAcks),
+	}
+}
+
+// emptied returns an empty map, the same one if it was used a fair amount.
+func emptied[K comparable, V any](m map[K]V) map[K]V {
+	const few, many = 64, 8192
+	switch {
+	case len(m) == 0:
+		return m
+	case len(m) < few || len(m) > many:
+		return map[K]V{}
+	}
+	clear(m)
+	return m
 }
 
 func compareKeys(a, b store.MemberKey) int {

@@ -96,6 +96,7 @@ func (d *Dispatcher) enqueue(n alert.Notification, now time.Time) {
 func (d *Dispatcher) notification(receiver string, tell []item, now time.Time) alert.Notification {
 	sortWorstFirst(tell)
 	n := alert.Notification{ID: d.options.NewID(), Receiver: receiver, Status: alert.Resolved, ExternalURL: d.options.ExternalURL, At: now}
+	n.Alerts = make([]alert.Alert, 0, min(len(tell), MaxAlerts))
 	for i := range tell {
 		if tell[i].e.active {
 			n.Status = alert.Firing

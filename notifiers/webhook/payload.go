@@ -2,12 +2,10 @@ package webhook
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -26,135 +24,9 @@ func (w *Notifier) render(n alert.Notification) (body []byte, header http.Header
 		body, err = json.Marshal(e.Data)
 		header = e.header()
 	default:
-		body, err = json.Marshal(alertmanagerPayload(n))
-		body = append(body, '\n') // as Alertmanager's encoder ends
+		body = appendAlertmanager(nil, &n)
 	}
 	return body, header, err
-}
-
-// message is Alertmanager's webhook message, version 4, field by field in its
-// order. https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
-type message struct {
-	Receiver          string            `json:"receiver"`
-	Status            string            `json:"status"`
-	Alerts            []messageAlert    `json:"alerts"`
-	GroupLabels       map[string]string `json:"groupLabels"`
-	CommonLabels      map[string]string `json:"commonLabels"`
-	CommonAnnotations map[string]string `json:"commonAnnotations"`
-	ExternalURL       string            `json:"externalURL"`
-	Version           string            `json:"version"`
-	GroupKey          string            `json:"groupKey"`
-	TruncatedAlerts   int               `json:"truncatedAlerts"`
-}
-
-type messageAlert struct {
-	Status      string            `json:"status"`
-	Labels      map[string]string `json:"labels"`
-	Annotations map[string]string `json:"annotations"`
-	StartsAt    time.Time         `json:"startsAt"`
-	// EndsAt is year 1 while the alert fires, as Alertmanager writes it.
-	EndsAt       time.Time `json:"endsAt"`
-	GeneratorURL string    `json:"generatorURL"`
-	// Fingerprint is that of the identity, so without severity: receivers pair
-	// a resolution with its alert by it, and the severity may have moved in
-	// between. Alertmanager hashes every label; there, a severity that moves
-	// makes another alert.
-	Fingerprint string `json:"fingerprint"`
-}
-
-func alertmanagerPayload(n alert.Notification) message {
-	m := message{
-		Receiver:     n.Receiver,
-		Status:       string(n.Status),
-		Alerts:       make([]messageAlert, len(n.Alerts)),
-		GroupLabels:  n.GroupLabels.Map(),
-		CommonLabels: n.CommonLabels().Map(),
-		ExternalURL:  n.ExternalURL,
-		Version:      "4",
-		GroupKey:     n.GroupKey,
-
-		TruncatedAlerts: n.Truncated,
-	}
-	for i := range n.Alerts {
-		m.Alerts[i] = alertmanagerAlert(&n, &n.Alerts[i])
-	}
-	m.CommonAnnotations = commonAnnotations(m.Alerts)
-	if notice := notice(&n); notice != "" {
-		m.CommonAnnotations[noticeAnnotation] = notice
-	}
-	return m
-}
-
-// noticeAnnotation is where the format, which knows news of one group only, says
-// that a message is another.
-const noticeAnnotation = "tocsin_notice"
-
-// notice says what a message is that is no news of one group; empty for one that
-// is.
-func notice(n *alert.Notification) string {
-	switch {
-	case n.Kind != alert.KindAlerts:
-		return string(n.Kind) + ": " + n.Reason
-	case n.Digest != nil:
-		return notifiers.Title(n)
-	}
-	return ""
-}
-
-func alertmanagerAlert(n *alert.Notification, a *alert.Alert) messageAlert {
-	out := messageAlert{
-		Status:       string(alert.Resolved),
-		Labels:       a.AllLabels().Map(),
-		Annotations:  annotations(a),
-		StartsAt:     notifiers.Began(a).UTC(),
-		EndsAt:       a.EndsAt.UTC(),
-		GeneratorURL: notifiers.AlertURL(n, a),
-		Fingerprint:  a.Fingerprint.String(),
-	}
-	if a.Active() {
-		out.Status, out.EndsAt = string(alert.Firing), time.Time{}
-	}
-	if a.Outside != nil { // as it was posted
-		out.GeneratorURL = a.Outside.GeneratorURL
-	}
-	return out
-}
-
-// annotations are the rule's, and what Alertmanager's format has no field for.
-// What the rule gives itself is left as it is.
-func annotations(a *alert.Alert) map[string]string {
-	out := map[string]string{}
-	if a.Outside != nil { // as they were posted
-		maps.Copy(out, a.Annotations)
-		return out
-	}
-	text := notifiers.Message(a)
-	out["summary"], out["description"] = text, text
-	if a.Value.Known() {
-		out["value"] = units.Quantity(float64(a.Value), a.Unit)
-	}
-	if a.Threshold.Known() {
-		out["threshold"] = units.Quantity(float64(a.Threshold), a.Unit)
-	}
-	if peak := notifiers.Peak(a); peak != "" {
-		out["peak"] = peak
-	}
-	maps.Copy(out, a.Annotations)
-	return out
-}
-
-func commonAnnotations(alerts []messageAlert) map[string]string {
-	common := map[string]string{}
-	for i := range alerts {
-		if i == 0 {
-			maps.Copy(common, alerts[0].Annotations)
-		}
-		maps.DeleteFunc(common, func(k, v string) bool {
-			other, ok := alerts[i].Annotations[k]
-			return !ok || other != v
-		})
-	}
-	return common
 }
 
 // event is the payload that the Standard Webhooks specification recommends.

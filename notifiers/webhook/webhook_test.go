@@ -158,11 +158,21 @@ func TestAlertmanagerPayloadHasVersionFoursFieldsAndNoOthers(t *testing.T) {
 	}
 }
 
+// told is the first alert of the message that is sent of a notification.
+func told(t *testing.T, n alert.Notification) messageAlert {
+	t.Helper()
+	var m message
+	if err := json.Unmarshal(appendAlertmanager(nil, &n), &m); err != nil {
+		t.Fatal(err)
+	}
+	return m.Alerts[0]
+}
+
 func TestTheFingerprintStaysWhenTheSeverityMoves(t *testing.T) {
 	n := notifiertest.Sample(alert.Firing, 1)
-	before := alertmanagerPayload(n).Alerts[0]
+	before := told(t, n)
 	n.Alerts[0].Severity = alert.Warning
-	after := alertmanagerPayload(n).Alerts[0]
+	after := told(t, n)
 	if before.Fingerprint != after.Fingerprint || before.Labels["severity"] == after.Labels["severity"] {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
@@ -171,7 +181,7 @@ func TestTheFingerprintStaysWhenTheSeverityMoves(t *testing.T) {
 func TestAnAlertThatFiresHasNoEndWhateverItRemembers(t *testing.T) {
 	n := notifiertest.Sample(alert.Firing, 1)
 	n.Alerts[0].EndsAt = n.At
-	if got := alertmanagerPayload(n).Alerts[0].EndsAt; !got.IsZero() {
+	if got := told(t, n).EndsAt; !got.IsZero() {
 		t.Errorf("endsAt = %v", got)
 	}
 }
@@ -179,7 +189,7 @@ func TestAnAlertThatFiresHasNoEndWhateverItRemembers(t *testing.T) {
 func TestUnknownValuesHaveNoAnnotation(t *testing.T) {
 	n := notifiertest.Sample(alert.Firing, 1)
 	n.Alerts[0].Value, n.Alerts[0].Threshold = alert.Unknown(), alert.Unknown()
-	got := alertmanagerPayload(n).Alerts[0].Annotations
+	got := told(t, n).Annotations
 	for _, name := range [...]string{"value", "threshold"} {
 		if text, ok := got[name]; ok {
 			t.Errorf("%s = %q", name, text)
