@@ -53,7 +53,7 @@ func (s *symbols) append(b []byte, text string) []byte {
 	if number, ok := s.number(text); ok {
 		return binary.AppendUvarint(b, number<<howBits|asSymbol)
 	}
-	return append(binary.AppendUvarint(b, uint64(len(text))<<howBits|asBytes), text...)
+	return append(binary.AppendUvarint(b, uint64(len(text))<<howBits), text...)
 }
 
 // appendAbout writes a text that may name values of the alert's labels, as most
@@ -64,7 +64,7 @@ func (s *symbols) appendAbout(b []byte, text string, labels alert.Labels) []byte
 	}
 	parts := split(make([]part, 0, 2*maxParts), text, labels)
 	if len(parts) == 1 && parts[0].label < 0 {
-		return append(binary.AppendUvarint(b, uint64(len(text))<<howBits|asBytes), text...)
+		return append(binary.AppendUvarint(b, uint64(len(text))<<howBits), text...)
 	}
 	b = binary.AppendUvarint(b, uint64(len(parts))<<howBits|asParts)
 	for _, p := range parts {
