@@ -54,8 +54,12 @@ func (d *Dispatcher) Flush(now time.Time) {
 	d.send(plans, again, now)
 	for _, g := range due {
 		d.settle(g)
-		d.agenda.set(g, d.nextLook(g, again[g], now))
-		d.out.groups[g] = true
+		// Where nothing was told the row keeps the look that has passed, and a
+		// restart looks at once: what is held back costs no write at each look.
+		next := d.nextLook(g, again[g], now)
+		if d.agenda.set(g, next); next.IsZero() {
+			d.out.groups[g] = true
+		}
 		d.retire(g)
 	}
 }

@@ -292,7 +292,9 @@ func (m *model) same() {
 		}
 	}
 	for _, g := range s.Groups {
-		if stored := m.groups[g.Key]; !stored.FlushAt.Equal(g.FlushAt) || stored.Seq != g.Seq {
+		stored := m.groups[g.Key]
+		passed := !stored.FlushAt.IsZero() && !stored.FlushAt.After(m.now) && stored.FlushAt.Before(g.FlushAt)
+		if !stored.FlushAt.Equal(g.FlushAt) && !passed || !stored.SentAt.Equal(g.SentAt) || stored.Seq != g.Seq {
 			m.t.Fatalf("the store has %+v, the dispatcher %+v", stored, g)
 		}
 	}

@@ -119,6 +119,7 @@ func truncate(n *alert.Notification) {
 // tell notes what the receiver knows when it has got the notification.
 func (d *Dispatcher) tell(p plan, id, reason string, now time.Time) {
 	p.group.record.SentAt = now
+	d.out.groups[p.group] = true
 	for _, i := range p.tell {
 		if i.step > 0 && i.told == toldNothing {
 			d.out.event(i.e, alert.EventEscalated, p.receiver, "",
