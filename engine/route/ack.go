@@ -16,7 +16,7 @@ func (d *Dispatcher) Acknowledge(id string, ack alert.Ack, now time.Time) bool {
 	ack.AlertID, ack.Severity, ack.At = e.id(), e.severity, now
 	e.setAck(&ack)
 	for m := range e.members() {
-		m.again = false // whoever takes it up needs not be told
+		d.setAgain(e, m, false) // whoever takes it up needs not be told
 	}
 	d.out.ack(ack)
 	kind, reason := alert.EventAcknowledged, "acknowledged"+by(ack.By)+comment(ack.Comment)
@@ -84,7 +84,7 @@ func (d *Dispatcher) reopen(e *entry, why string, now time.Time) {
 		return
 	}
 	for m := range e.members() {
-		m.again = m.again || m.toldFiring()
+		d.setAgain(e, m, m.again || m.toldFiring())
 	}
 }
 

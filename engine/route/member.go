@@ -94,7 +94,20 @@ func (d *Dispatcher) key(e *entry, m *member) store.MemberKey {
 }
 
 func (d *Dispatcher) row(e *entry, m *member) store.Member {
-	return store.Member{MemberKey: d.key(e, m), Told: m.told.state(), Severity: m.severity, At: m.toldAt()}
+	row := store.Member{MemberKey: d.key(e, m), Told: m.told.state(), Severity: m.severity, At: m.toldAt()}
+	if m.again {
+		row.Severity = alert.OK
+	}
+	return row
+}
+
+// setAgain notes, for a restart too, whether a snooze is over that the receiver
+// is not told of yet.
+func (d *Dispatcher) setAgain(e *entry, m *member, again bool) {
+	if m.again != again {
+		m.again = again
+		d.out.put(d.row(e, m))
+	}
 }
 
 // members yields what the alert's receivers were told. The one that is yielded

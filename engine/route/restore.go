@@ -103,7 +103,7 @@ func (d *Dispatcher) rebuild(now time.Time) {
 		g := d.groups[key]
 		for _, e := range g.entries {
 			for m := range e.membersIn(g) {
-				g.held = g.held || m.told == toldNothing
+				g.held = g.held || m.told == toldNothing || m.again
 			}
 		}
 		// Its route's times may have been edited.
@@ -161,7 +161,7 @@ func (g *group) waits() bool {
 			return true
 		}
 		for m := range e.membersIn(g) {
-			if m.told == toldNothing && m.step <= 0 {
+			if m.told == toldNothing && m.step <= 0 || m.again {
 				return true
 			}
 		}
@@ -176,7 +176,11 @@ func (d *Dispatcher) adopt(m *store.Member, entries map[string]*entry) {
 		d.out.drop(m.MemberKey)
 		return
 	}
-	e.put(g, member{receiver: d.names.number(m.Receiver), told: toldOf(m.Told), severity: m.Severity, at: stampOf(m.At)})
+	told := member{receiver: d.names.number(m.Receiver), told: toldOf(m.Told), severity: m.Severity, at: stampOf(m.At)}
+	if told.toldFiring() && told.severity == alert.OK { // see row
+		told.again, told.severity = true, e.severity
+	}
+	e.put(g, told)
 }
 
 // byPath enters the route and all below it by their paths.
