@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -18,8 +19,9 @@ import (
 
 // BenchmarkStanding is what a hundred thousand alerts from outside, in a
 // thousand groups, cost while they fire: the memory that each keeps, and the
-// time to take it in, to flush it and to take it again. Times are the
-// process's own on all processors, the garbage collector's included.
+// time to take it in and to flush it, to take it again, and to end it when
+// somebody has asked for a label that all have. Times are the process's own on
+// all processors, the garbage collector's included.
 func BenchmarkStanding(b *testing.B) {
 	const alerts, groups, batch = 100_000, 1000, 64
 	posted := make([]alert.Posted, alerts)
@@ -27,7 +29,11 @@ func BenchmarkStanding(b *testing.B) {
 		posted[i] = standingAlert(i, i%groups)
 	}
 	tree, _ := route.Compile(route.Spec{Receivers: []string{"ops"}, GroupBy: []string{"alertname", "cluster"}}, []string{"ops"})
-	var kept, news, again, collect float64
+	severe, err := alert.NewMatcher(alert.LabelSeverity, alert.MatchEqual, "warning")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var kept, news, again, ends, collect float64
 	for b.Loop() {
 		e := New(Options{
 			Setup: Setup{
@@ -56,12 +62,25 @@ func BenchmarkStanding(b *testing.B) {
 			}
 		}
 		again += float64(userTime(b) - from)
-		runtime.KeepAlive(e)
+		e.dispatcher.Stances(&alert.StandingQuery{Matchers: alert.Matchers{severe}}, now)
+		from = userTime(b)
+		for at := 0; at < alerts; at += batch {
+			over := slices.Clone(posted[at:min(at+batch, alerts)])
+			for i := range over {
+				over[i].EndsAt = now
+			}
+			e.takeIn(over, now)
+		}
+		ends += float64(userTime(b) - from)
+		if e.outside.Len() != 0 {
+			b.Fatalf("%d still fire", e.outside.Len())
+		}
 	}
 	n := float64(b.N) * alerts
 	b.ReportMetric(kept/n, "B/alert")
 	b.ReportMetric(news/n, "user-ns/new")
 	b.ReportMetric(again/n, "user-ns/again")
+	b.ReportMetric(ends/n, "user-ns/end")
 	b.ReportMetric(collect/float64(b.N)/1e6, "user-ms/gc")
 	b.ReportMetric(0, "ns/op")
 }
