@@ -36,7 +36,7 @@ type moments struct {
 
 // append writes the moments, as how far they are from the last.
 func (m *moments) append(b []byte) []byte {
-	b = binary.AppendVarint(b, m.updatedAt)
+	b = binary.LittleEndian.AppendUint64(b, uint64(m.updatedAt)) //nolint:gosec // its bits
 	b = binary.AppendVarint(b, m.updatedAt-m.startsAt) // it may overflow, and does so back
 	b = binary.AppendVarint(b, m.updatedAt/int64(time.Millisecond)-m.began)
 	if m.endsAt == 0 {
@@ -47,7 +47,10 @@ func (m *moments) append(b []byte) []byte {
 
 // cutMoments takes them off the text.
 func cutMoments(text string) (m moments, rest string) {
-	m.updatedAt, text = cutSigned(text)
+	for i := range 8 {
+		m.updatedAt |= int64(text[i]) << (8 * i)
+	}
+	text = text[8:]
 	ago, text := cutSigned(text)
 	m.startsAt = m.updatedAt - ago
 	ago, text = cutSigned(text)

@@ -105,11 +105,15 @@ func (r *Registry) Stored(until uint64) {
 // comes.
 func (r *Registry) extend(rec *Record, p *alert.Posted, now time.Time) {
 	at := r.expiry(p, now).UnixNano() // within the years that it can say
-	if rec.explicit && at < rec.expires.Load() {
+	before := rec.expires.Load()
+	if rec.explicit && at < before {
 		return
 	}
 	rec.expires.Store(at)
-	if d := &r.agenda[rec.slot]; at < d.at { // a shorter one: it must be looked at sooner
+	if at >= before {
+		return // and the agenda looks no later than before
+	}
+	if d := &r.agenda[rec.slot]; at < d.at {
 		d.at = at
 		heap.Fix(&r.agenda, int(rec.slot))
 	}
