@@ -37,7 +37,7 @@ type moments struct {
 // append writes the moments, as how far they are from the last.
 func (m *moments) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(m.updatedAt)) //nolint:gosec // its bits
-	b = binary.AppendVarint(b, m.updatedAt-m.startsAt) // it may overflow, and does so back
+	b = binary.AppendVarint(b, m.updatedAt-m.startsAt)           // it may overflow, and does so back
 	b = binary.AppendVarint(b, m.updatedAt/int64(time.Millisecond)-m.began)
 	if m.endsAt == 0 {
 		return append(b, 0)
