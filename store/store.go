@@ -22,6 +22,10 @@ var ErrBadCursor = errors.New("bad cursor")
 // way already.
 var ErrPending = errors.New("the delivery is pending already")
 
+// ErrInvalid is returned for what no driver could ever store, however often it
+// is asked: a mistake in this program, or something larger than a row may be.
+var ErrInvalid = errors.New("it can never be stored")
+
 // ErrDamaged is returned when what is stored cannot be read any more. A driver
 // that can mend it does so when it is opened again.
 var ErrDamaged = errors.New("the store is damaged")

@@ -77,7 +77,7 @@ on the console.
   tocsin explain cache-hit-rate                  ask the daemon why a rule fires, or not
   tocsin alerts                                  list what fires, with the ids
   tocsin explain-alert ID                        ask what became of one
-  tocsin silence add category=cache --for 2h     hold back what it would tell
+  tocsin silence add team=web --comment moving   hold back what it would tell
   tocsin routes test severity=critical           say whom an alert would reach
   tocsin demo                                    watch an incident, with no server installed`,
 		Version: versionLine(), Args: cobra.ArbitraryArgs,

@@ -195,7 +195,7 @@ func excuses() []excuse {
 		{`^cannot read `, "", world},
 		{`^there is no (file|pack) `, "", world},
 		{`^no file fits `, "", world},
-		{`; notifications are not sent there`, "", "a pattern knows no networks"},
+		{`; nothing is sent there`, "", "a pattern knows no networks"},
 		{`^only one of webhook_url and token can be used$|^a webhook's messages have no buttons`, "", "a secret may come from x_file or a variable"},
 	}
 }

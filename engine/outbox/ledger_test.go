@@ -106,7 +106,7 @@ func TestWhatIsSentAgainLeavesItsGroupsMessageAlone(t *testing.T) {
 			synctest.Wait()
 		}
 		again := func(d alert.Delivery) {
-			o.Redeliver(d)
+			redeliver(t, o, d)
 			synctest.Wait()
 		}
 		old := began.Add(-time.Hour)
@@ -130,6 +130,14 @@ func TestWhatIsSentAgainLeavesItsGroupsMessageAlone(t *testing.T) {
 			t.Error("run ended without a stop")
 		}
 	})
+}
+
+// redeliver has a delivery sent again that the store has made pending.
+func redeliver(t *testing.T, o *Outbox, d alert.Delivery) {
+	t.Helper()
+	if _, err := o.Redeliver(t.Context(), d.Notification.ID, func() (alert.Delivery, error) { return d, nil }); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestEachAttemptIsNoted(t *testing.T) {
@@ -177,7 +185,7 @@ func TestARedeliveryHasItsTimeOnceMore(t *testing.T) {
 		b := start(t, Receiver{Notifier: p})
 		d := delivery("ops", "g", 1)
 		d.CreatedAt = time.Now().Add(-7 * 24 * time.Hour)
-		b.Redeliver(d)
+		redeliver(t, b.Outbox, d)
 		time.Sleep(time.Minute)
 		if got := b.ledger.states()["ops/g/1"]; got != alert.DeliverySent {
 			t.Errorf("it is %q", got)

@@ -413,8 +413,9 @@ func TestTheOutlookSaysWhatIsNotSentYet(t *testing.T) {
 	w.fire("b", alert.Warning)
 	w.d.Unacknowledge("a", "ann", w.now)
 	line, ok := w.d.Outlook("a", w.now)
-	if want := "told as warning at 2026-01-15 10:00:10 UTC; snoozed until now, which is not sent yet"; !ok ||
-		line.Lines[0].State != alert.OutlookWaiting || line.Lines[0].Reason != want || !line.Lines[0].Next.Equal(w.now.Add(10*time.Second)) {
+	if want := "snoozed until now, which is not sent yet"; !ok ||
+		line.Lines[0].State != alert.OutlookWaiting || line.Lines[0].Reason != want || !line.Lines[0].Next.Equal(w.now.Add(10*time.Second)) ||
+		!line.Lines[0].Queued.Equal(w.now) || line.Lines[0].As != alert.Warning {
 		t.Errorf("%+v", line)
 	}
 }

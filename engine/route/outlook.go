@@ -34,7 +34,7 @@ func (d *Dispatcher) outlook(g *group, i item, now time.Time) alert.OutlookLine 
 		return line
 	}
 	if i.toldFiring() {
-		line.State, line.Reason = alert.OutlookTold, fmt.Sprintf("told as %s at %s", i.severity, moment(i.toldAt()))
+		line.State, line.Queued, line.As = alert.OutlookQueued, i.toldAt(), i.severity
 		line.Next, line.What = d.repeatAt(g, d.byReceiver(g)[i.receiver]), "repeat"
 	}
 	if h := d.heldBack(i.e, g, now); h.kind != "" {
@@ -46,7 +46,7 @@ func (d *Dispatcher) outlook(g *group, i item, now time.Time) alert.OutlookLine 
 	switch {
 	case i.told != toldNothing && why != "":
 		line.State, line.Next = alert.OutlookWaiting, g.record.FlushAt
-		line.Reason, line.What = line.Reason+"; "+why+", which is not sent yet", "the group is sent"
+		line.Reason, line.What = why+", which is not sent yet", "the group is sent"
 	case i.told != toldNothing && i.e.ack() != nil:
 		line.State, line.Reason = alert.OutlookAcknowledged, "acknowledged"+by(i.e.ack().By)+comment(i.e.ack().Comment)
 		line.Next, line.What = time.Time{}, ""

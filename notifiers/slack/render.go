@@ -12,7 +12,6 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -63,7 +62,7 @@ func compose(n *alert.Notification, actions []slack.Block, others ...alert.Alert
 	return content{
 		text:        fallback(n),
 		blocks:      append([]slack.Block{header}, actions...),
-		attachments: append(attachments, footer(n, total(n)-shown)),
+		attachments: append(attachments, footer(n, total(n)-shown, max(0, n.StillFiring-len(others)))),
 	}
 }
 
@@ -73,7 +72,7 @@ func stillFiring(n *alert.Notification, others []alert.Alert) slack.Attachment {
 	slices.SortStableFunc(known.Alerts, func(a, b alert.Alert) int { return int(b.Severity) - int(a.Severity) })
 	lines, shown := newsLines(&known, maxStill)
 	if left := len(others) - shown; left > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", left))
+		lines = append(lines, andMore(n, left))
 	}
 	text := "*Still firing, told before*\n" + strings.Join(lines, "\n")
 	return slack.Attachment{
@@ -240,7 +239,7 @@ func severity(a *alert.Alert) string {
 }
 
 func since(n *alert.Notification, a *alert.Alert) *slack.TextBlockObject {
-	name, lasted := "Since", units.Duration(notifiers.Lasted(a, n.At))
+	name, lasted := "Since", notifiers.LastedText(a, n.At)
 	if !a.Active() {
 		name, lasted = "Fired", "for "+lasted
 	}
@@ -296,26 +295,30 @@ func linkName(annotation string) string {
 	return string(unicode.ToUpper(first)) + name[size:]
 }
 
-// footer says what was left out, why the message came, and its id: a retry
-// has the same one.
-func footer(n *alert.Notification, left int) slack.Attachment {
+// footer says what was left out, why the message came, how many fire beside those
+// that it names, and its id: a retry has the same one.
+func footer(n *alert.Notification, left, still int) slack.Attachment {
 	var blocks []slack.Block
 	if left > 0 {
-		text := fmt.Sprintf("and %d more", left)
-		if url := link(n.ExternalURL+"/api/v1/alerts", text); url != "" {
-			text = url
-		}
-		blocks = append(blocks, slack.NewSectionBlock(markdown(text), nil, nil))
+		blocks = append(blocks, slack.NewSectionBlock(markdown(andMore(n, left)), nil, nil))
 	}
 	why := escape(n.Reason, maxField)
 	if why != "" {
 		why += " · "
 	}
-	if n.StillFiring > 0 {
-		why += fmt.Sprintf("%d more still firing in this group · ", n.StillFiring)
+	if still > 0 {
+		why += fmt.Sprintf("%d more still firing in this group · ", still)
 	}
 	why += "tocsin " + escape(n.ID, 100)
 	return slack.Attachment{Blocks: slack.Blocks{BlockSet: append(blocks, slack.NewContextBlock("", markdown(why)))}}
+}
+
+// andMore says how many alerts are left out, and where to see them.
+func andMore(n *alert.Notification, left int) string {
+	if url := link(notifiers.ListURL(n), fmt.Sprintf("and %d more", left)); url != "" {
+		return url
+	}
+	return escape(notifiers.AndMore(n, left), maxField)
 }
 
 // markdown is verbatim: Slack makes no links and mentions of its own of

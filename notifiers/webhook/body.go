@@ -76,6 +76,8 @@ func functions() template.FuncMap {
 		"lower":    func(v any) string { return strings.ToLower(fmt.Sprint(v)) },
 		"join":     strings.Join,
 		"title":    notifiers.Title,
+		// list_url is where what .Truncated counts is listed, too.
+		"list_url": notifiers.ListURL,
 	}
 }
 

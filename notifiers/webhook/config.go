@@ -48,7 +48,7 @@ type Config struct {
 	Format string `yaml:"format"`
 	Method string `yaml:"method"` // POST or PUT
 	// Body is a text/template over alert.Notification, with the functions
-	// json, quantity, duration, upper, lower, join and title.
+	// json, quantity, duration, upper, lower, join, title and list_url.
 	Body        string `yaml:"body"`
 	ContentType string `yaml:"content_type"` // empty is what the format has, most often application/json
 
