@@ -173,9 +173,11 @@ type MemberKey struct{ Group, Receiver, AlertID string }
 // last told of it.
 type Member struct {
 	MemberKey
-	Told     alert.State    // alert.Firing, ToldFlapping, or "" for nothing yet
-	Severity alert.Severity // that it was told with
-	At       time.Time      // told at, or joined at
+	Told alert.State // alert.Firing, ToldFlapping, or "" for nothing yet
+	// Severity that it was told with; OK where it was told that the alert fires,
+	// and a snooze has ended since that the receiver is not told of yet.
+	Severity alert.Severity
+	At       time.Time // told at, or joined at
 }
 
 // ToldFlapping is what a receiver was told of an alert that fires and changes
