@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -49,18 +50,25 @@ type content struct {
 //
 // The header stands at the top, so that Slack takes the text for notifications
 // only; the alerts stand in attachments because nothing else has a colour.
-func compose(n *alert.Notification, actions []slack.Block, others ...alert.Alert) content {
-	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, escape(title(n, others), maxHeader), true, false))
+func compose(n *alert.Notification, actions []slack.Block, w words, others ...alert.Alert) content {
+	head := cmp.Or(w.title, title(n, others))
+	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, escape(head, maxHeader), true, false))
 	budget := maxBlocks - jsonSize(actions)
 	var still []slack.Attachment
 	if len(others) > 0 {
 		still = append(still, stillFiring(n, others))
 		budget -= jsonSize(still[0].Blocks.BlockSet)
 	}
-	attachments, shown := alertAttachments(n, budget)
+	var attachments []slack.Attachment
+	shown := total(n) // by the operator's own text, which has .Left
+	if w.text != "" {
+		attachments = append(attachments, wordsAttachment(n, w.text))
+	} else {
+		attachments, shown = alertAttachments(n, budget)
+	}
 	attachments = append(attachments, still...)
 	return content{
-		text:        fallback(n),
+		text:        cmp.Or(escape(w.title, maxFallback), fallback(n)),
 		blocks:      append([]slack.Block{header}, actions...),
 		attachments: append(attachments, footer(n, total(n)-shown, max(0, n.StillFiring-len(others)))),
 	}

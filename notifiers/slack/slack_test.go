@@ -33,7 +33,9 @@ func TestConformance(t *testing.T) {
 }
 
 // render is a webhook's message without links.
-func render(n alert.Notification) slack.WebhookMessage { return webhookMessage(compose(&n, nil)) }
+func render(n alert.Notification) slack.WebhookMessage {
+	return webhookMessage(compose(&n, nil, words{}))
+}
 
 func mixed() alert.Notification {
 	n := notifiertest.Sample(alert.Firing, 3)
@@ -175,7 +177,7 @@ func TestWhatStillFiresIsCountedWhereItIsNotNamed(t *testing.T) {
 	n.At = notifiers.Began(&n.Alerts[0]).Add(982 * time.Millisecond)
 	for still, want := range map[int]string{2: "", 5: "3 more still firing in this group"} {
 		n.StillFiring = still
-		body, err := json.Marshal(webhookMessage(compose(&n, nil, others...)))
+		body, err := json.Marshal(webhookMessage(compose(&n, nil, words{}, others...)))
 		if err != nil {
 			t.Fatal(err)
 		}
