@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"regexp"
 	"strconv"
 	"time"
@@ -52,5 +53,5 @@ func WaitSeconds(err error, seconds float64) error {
 	if seconds >= notifiers.MaxRetryAfter.Seconds() {
 		return notifiers.RetryAfter(err, notifiers.MaxRetryAfter)
 	}
-	return notifiers.RetryAfter(err, time.Duration(seconds*float64(time.Second)))
+	return notifiers.RetryAfter(err, time.Duration(math.Ceil(seconds*1000))*time.Millisecond)
 }

@@ -43,27 +43,30 @@ func Title(n *alert.Notification) string {
 }
 
 // Body writes the alerts, as many as fit, then what is left out and where it is to
-// be seen, and last why the message came and its id: a retry has the same one. tail
-// is what else stands at the end, such as links; it is the service's markup already.
-func Body(n *alert.Notification, f *Format, limit int, tail ...string) string {
-	end := strings.Join(append(slices.DeleteFunc(slices.Clone(tail), func(s string) bool { return s == "" }), Footer(n, f)), "\n")
-	blocks, left := Blocks(n, f, limit-f.Size(end)-2)
-	if left != "" {
-		blocks = append(blocks, left)
-	}
-	return strings.Join(append(blocks, end), "\n\n")
+// be seen, and last why the message came and its id: a retry has the same one.
+func Body(n *alert.Notification, f *Format, limit int) string {
+	return Alerts(n, f, limit, Footer(n, f))
+}
+
+// Alerts writes the alerts, as many as fit, then what is left out and where it is to
+// be seen, and last the tail, which is the service's markup already and may be empty.
+func Alerts(n *alert.Notification, f *Format, limit int, tail string) string {
+	blocks, left := Blocks(n, f, limit-f.Size(tail)-f.Size("\n\n"))
+	all := slices.DeleteFunc(append(blocks, left, tail), func(s string) bool { return s == "" })
+	return strings.Join(all, "\n\n")
 }
 
 // Blocks writes each alert as a block of lines, as many as fit into limit with an
 // empty line between, and what is left out; that is empty for nothing.
 func Blocks(n *alert.Notification, f *Format, limit int) (blocks []string, left string) {
-	limit -= f.Size(leftOut(n, f, 1_000_000)) + 2
+	gap := f.Size("\n\n")
+	limit -= f.Size(leftOut(n, f, 1_000_000)) + gap
 	for i := range n.Alerts {
 		block := strings.Join(Lines(n, &n.Alerts[i], f), "\n")
-		size := f.Size(block) + 2
-		if i == 0 && size > limit {
-			block = strings.Join(headline(n, &n.Alerts[0], f, max(20, limit-2)), "\n")
-			size = f.Size(block) + 2
+		size := f.Size(block) + gap
+		if i == 0 && size > limit { // one must be told of
+			block = strings.Join(headline(n, &n.Alerts[0], f, max(40, limit/2)), "\n")
+			size = f.Size(block) + gap
 		}
 		if limit -= size; i == maxAlerts || i > 0 && limit < 0 {
 			break
@@ -206,8 +209,12 @@ func annotations(a *alert.Alert, f *Format) (links, notes []string) {
 	for _, name := range slices.Sorted(maps.Keys(a.Annotations)) {
 		text := a.Annotations[name]
 		if WebURL(text) != "" {
-			if link := f.LinkTo(text, linkName(name)); link != "" && len(links) < maxLinks {
+			switch link := f.LinkTo(text, linkName(name)); {
+			case len(links) == maxLinks:
+			case link != "":
 				links = append(links, link)
+			default: // the service has no links
+				links = append(links, linkName(name)+": "+WebURL(text))
 			}
 			continue
 		}
