@@ -151,9 +151,28 @@ func (r *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
 	return notifiers.Preview{ContentType: "application/json", Body: body, Note: note}, err
 }
 
+// markup is Rocket.Chat's own: its parser takes a backslash before few characters
+// only, and one before a bracket for a formula, so that what would begin a link or a
+// mention is parted from what follows.
+// https://github.com/RocketChat/Rocket.Chat/blob/develop/packages/message-parser/src/grammar.pegjs
+func markup() chat.Format {
+	f := chat.Markdown()
+	f.Bold = [2]string{"*", "*"}
+	f.Escape = func(r rune) string {
+		switch {
+		case strings.ContainsRune("*_~`#", r):
+			return `\` + string(r)
+		case strings.ContainsRune("@<[]|\\", r):
+			return string(r) + "\u200b"
+		}
+		return string(r)
+	}
+	return f
+}
+
 // render makes the message. It is pure: a retry is the same.
 func (r *Notifier) render(n *alert.Notification) (message, string) {
-	f := chat.Markdown()
+	f := markup()
 	texts := notifiers.TextsOf(n)
 	title := texts.Text("title", &r.cfg.Title, func() string { return chat.Title(n) })
 	text := texts.Text("message", &r.cfg.Message, func() string {

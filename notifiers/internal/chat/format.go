@@ -48,7 +48,7 @@ func Markdown() Format {
 			switch {
 			case r == '@':
 				return "@" + zeroWidth
-			case strings.ContainsRune("\\`*_~|<>[]()#", r):
+			case strings.ContainsRune("\\`*_~|<>[]#", r):
 				return `\` + string(r)
 			}
 			return string(r)
