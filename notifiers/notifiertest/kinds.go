@@ -5,34 +5,39 @@ import (
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
-// Kinds returns one notification of every kind that a receiver tells, by its name:
-// firing, mixed, resolved, digest, outside, test and warning. They are always the
-// same.
+// Kinds returns a notification of every kind there is, by its name, for golden
+// files: of alerts that fire, are resolved, or both; of one that was taken up; of
+// one from outside; a digest; and what is no news of an alert.
 func Kinds() map[string]alert.Notification {
-	mixed := Sample(alert.Firing, 3)
+	mixed, repeat := Sample(alert.Firing, 3), Sample(alert.Firing, 2)
 	mixed.Alerts[2] = Sample(alert.Resolved, 3).Alerts[2]
-	mixed.Alerts[0].Annotations = map[string]string{"runbook_url": "https://runbooks.example.com/cache", "summary": "the rule's own"}
-	mixed.Acks, mixed.StillFiring = []alert.Ack{{AlertID: mixed.Alerts[1].ID, By: "ada", Comment: "looking"}}, 2
+	mixed.StillFiring, mixed.Truncated = 2, 4
+	repeat.Seq, repeat.Reason = 2, "repeat"
+	repeat.Acks = []alert.Ack{{AlertID: repeat.Alerts[0].ID, By: "ada", Comment: "looking", At: repeat.At}}
 	digest := Sample(alert.Firing, 2)
-	digest.Digest, digest.Truncated, digest.GroupLabels, digest.GroupKey = &alert.Digest{Groups: 31, Alerts: 42}, 40, nil, "digest"
-	test := notifiers.Test("ops", "https://tocsin.example.com", "msg_test", mixed.At)
-	warning := notifiers.Test("ops", "https://tocsin.example.com", "msg_warning", mixed.At)
-	warning.Kind, warning.Reason = alert.KindWarning, "silence {team=\"web\"} by ada ends at 11:00:00"
+	digest.Digest, digest.Truncated, digest.GroupLabels, digest.GroupKey = &alert.Digest{Groups: 31, Alerts: 42}, 40, nil, "digest:ops"
+	warning := Sample(alert.Firing, 1)
+	warning.Kind, warning.GroupKey, warning.GroupLabels = alert.KindWarning, "silence:0123", nil
+	warning.Reason = `silence {team="web"} by ada ends at 11:00:00`
 	return map[string]alert.Notification{
-		"firing": Sample(alert.Firing, 1), "resolved": Sample(alert.Resolved, 1), "mixed": mixed,
-		"digest": digest, "outside": outside(), "test": test, "warning": warning,
+		"firing": Sample(alert.Firing, 1), "resolved": Sample(alert.Resolved, 1), "mixed": mixed, "repeat": repeat,
+		"digest": digest, "warning": warning, "outside": Outside(),
+		"test": notifiers.Test("ops", mixed.ExternalURL, "msg_test", mixed.At),
 	}
 }
 
-// outside is a notification of one alert that was posted.
-func outside() alert.Notification {
+// Outside returns a notification of an alert that was posted from outside: its
+// labels are all it has.
+func Outside() alert.Notification {
 	n := Sample(alert.Firing, 1)
-	labels := alert.LabelsOf("alertname", "HighLatency", "severity", "page", "job", "api<1>")
-	n.Alerts[0] = alert.Alert{
-		ID: alert.NewID(labels.Fingerprint(), n.At), Fingerprint: labels.Fingerprint(), Rule: "HighLatency", Labels: labels, State: alert.Firing,
-		Severity: alert.Critical, Worst: alert.Critical, Value: alert.Unknown(), Threshold: alert.Unknown(), Peak: alert.Unknown(),
-		StartsAt: n.At, Annotations: map[string]string{"summary": "slow & slower"}, Outside: &alert.Outside{GeneratorURL: "http://prometheus:9090/graph?g0.expr=up", ExpiresAt: n.At},
+	labels := alert.LabelsOf(alert.LabelName, "NodeDown", "instance", "node-1", "severity", "page")
+	a := alert.Alert{
+		Fingerprint: labels.Fingerprint(), Rule: "NodeDown", Labels: labels, State: alert.Firing, Severity: alert.Info, Worst: alert.Info,
+		Value: alert.Unknown(), Threshold: alert.Unknown(), Peak: alert.Unknown(), StartsAt: n.Alerts[0].StartsAt,
+		Annotations: map[string]string{"summary": "node-1 is down"},
+		Outside:     &alert.Outside{GeneratorURL: "http://prometheus:9090/graph?g0.expr=up"},
 	}
-	n.GroupLabels, n.GroupKey = alert.LabelsOf("alertname", "HighLatency"), `{}:{alertname="HighLatency"}`
+	a.ID = alert.NewID(a.Fingerprint, a.StartsAt)
+	n.Alerts = []alert.Alert{a}
 	return n
 }

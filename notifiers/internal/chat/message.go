@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -82,22 +81,14 @@ func leftOut(n *alert.Notification, f *Format, count int) string {
 		return ""
 	}
 	text := fmt.Sprintf("and %d more", count)
-	if page := AllAlerts(n); page != "" {
-		if link := f.LinkTo(page, text); link != "" {
-			return link
-		}
-		return text + ": " + page
+	if link := f.LinkTo(AllAlerts(n), text); link != "" {
+		return link
 	}
-	return text
+	return text + ": " + notifiers.Listed(n)
 }
 
-// AllAlerts is where Tocsin shows every alert, or "".
-func AllAlerts(n *alert.Notification) string {
-	if n.ExternalURL == "" {
-		return ""
-	}
-	return WebURL(n.ExternalURL + "/api/v1/alerts")
-}
+// AllAlerts is where Tocsin lists what the notification tells of, or "".
+func AllAlerts(n *alert.Notification) string { return WebURL(notifiers.ListURL(n)) }
 
 // Total is how many alerts the notification tells of, listed or not.
 func Total(n *alert.Notification) int {
@@ -147,7 +138,7 @@ func headline(n *alert.Notification, a *alert.Alert, f *Format, limit int) []str
 	if a.Worst > a.Severity {
 		severity += " (was " + a.Worst.String() + ")"
 	}
-	lasted, began := units.Duration(notifiers.Lasted(a, n.At)), notifiers.Began(a)
+	lasted, began := notifiers.LastedText(a, n.At), notifiers.Began(a)
 	switch {
 	case began.IsZero():
 		facts = append(facts, severity)
