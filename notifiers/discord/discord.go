@@ -80,12 +80,15 @@ func (d *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 // say posts a message, or changes one.
 func (d *Notifier) say(ctx context.Context, method, message string, n *alert.Notification) (notifiers.Receipt, error) {
 	p, note := d.render(n)
+	if message != "" { // who sends it and how loudly is no matter of a change
+		p.Username, p.AvatarURL, p.Flags = "", "", 0
+	}
 	body, err := chat.JSON(p)
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("discord: render: %w", err))
 	}
 	receipt, answer, err := notifiers.Exchange(ctx, d.client, notifiers.Request{
-		Method: method, URL: d.cfg.endpoint(message), Body: body, Options: d.cfg.Options, UserAgent: d.agent,
+		Method: method, URL: d.cfg.endpoint(message), Body: body, Options: d.cfg.Options, UserAgent: d.agent, MaxAnswerBytes: chat.MaxAnswerBytes,
 	})
 	receipt.Note = note
 	if err != nil {

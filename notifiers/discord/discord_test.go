@@ -86,7 +86,7 @@ func TestTheGroupsLastMessageShowsItsEnd(t *testing.T) {
 	var calls []string
 	r.Answer = func(w http.ResponseWriter, req *http.Request) {
 		calls = append(calls, req.Method+" "+req.URL.RequestURI())
-		_, _ = fmt.Fprintf(w, `{"id":"%d","embeds":[]}`, 40+len(calls))
+		_, _ = fmt.Fprintf(w, `{"content":"%s","id":"%d","embeds":[]}`, strings.Repeat(`\\u00fc`, 6000), 40+len(calls))
 	}
 	cfg := config(r.URL + "/api/webhooks/1/abc")
 	cfg.ThreadID = "99"

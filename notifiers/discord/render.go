@@ -55,8 +55,8 @@ func (d *Notifier) render(n *alert.Notification) (message, string) {
 	f, plain := chat.Markdown(), chat.Plain(chat.UTF16)
 	f.Date = chat.UnixDate
 	texts := notifiers.TextsOf(n)
-	title := texts.Text("title", &d.cfg.Title, func() string { return chat.Title(n) })
-	description := texts.Text("message", &d.cfg.Message, func() string {
+	title := chat.Text(texts, "title", &d.cfg.Title, func() string { return chat.Title(n) })
+	description := chat.Text(texts, "message", &d.cfg.Message, func() string {
 		return chat.Alerts(n, &f, maxDescription, chat.LinkLine(n, d.links, &f))
 	})
 	m := message{

@@ -88,9 +88,9 @@ func (g *Notifier) render(n *alert.Notification) (message, string) {
 	f, html := markup(), chat.HTML()
 	html.Size = chat.JSONBytes
 	texts := notifiers.TextsOf(n)
-	m := message{Text: f.BoldText(texts.Text("title", &g.cfg.Title, func() string { return chat.Title(n) }), maxTitle)}
+	m := message{Text: f.BoldText(chat.Text(texts, "title", &g.cfg.Title, func() string { return chat.Title(n) }), maxTitle)}
 	var body []section
-	text := texts.Text("message", &g.cfg.Message, func() string {
+	text := chat.Text(texts, "message", &g.cfg.Message, func() string {
 		blocks, left := chat.Blocks(n, &html, maxCard)
 		for _, block := range append(blocks, strings.TrimPrefix(left+"<br>"+chat.Footer(n, &html), "<br>")) {
 			body = append(body, section{[]widget{{Text: &paragraph{strings.ReplaceAll(block, "\n", "<br>")}}}})

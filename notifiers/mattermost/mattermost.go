@@ -150,12 +150,12 @@ func (m *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
 func (m *Notifier) render(n *alert.Notification) (message, string) {
 	f, plain := chat.Markdown(), chat.Plain(chat.Runes)
 	texts := notifiers.TextsOf(n)
-	title := texts.Text("title", &m.cfg.Title, func() string { return chat.Title(n) })
-	text := texts.Text("message", &m.cfg.Message, func() string { return chat.Alerts(n, &f, maxText, chat.LinkLine(n, m.links, &f)) })
+	title := chat.Text(texts, "title", &m.cfg.Title, func() string { return chat.Title(n) })
+	text := chat.Text(texts, "message", &m.cfg.Message, func() string { return chat.Alerts(n, &f, maxText, chat.LinkLine(n, m.links, &f)) })
 	return message{
 		Channel: m.cfg.Channel, Username: m.cfg.Username, IconURL: m.cfg.IconURL,
 		Attachments: []attachment{{
-			Fallback: chat.Unmentioned(plain.Inert(title+": "+notifiers.Message(&n.Alerts[0]), maxFallback)), Color: fmt.Sprintf("#%06x", chat.Color(n)),
+			Fallback: chat.Unmentioned(plain.Inert(chat.Summary(title, n), maxFallback)), Color: fmt.Sprintf("#%06x", chat.Color(n)),
 			Title: f.Inert(title, maxTitle), TitleLink: chat.Page(n), Text: f.Clip(chat.Unmentioned(text), maxText), Footer: chat.Unmentioned(chat.Footer(n, &plain)),
 		}},
 	}, texts.Failed()

@@ -74,9 +74,14 @@ func (c *Config) Validate() problem.List {
 	case !regexp.MustCompile(topicPattern).MatchString(c.Topic.Reveal()):
 		ps.Add("topic", "want at most 64 of letters, digits, - and _")
 	}
-	for name, p := range map[string]int{"critical": c.Priority.Critical, "warning": c.Priority.Warning, "info": c.Priority.Info, "resolved": c.Priority.Resolved} {
-		if p < minPriority || p > maxPriority {
-			ps.Add("priority."+name, "%d is not between %d (min) and %d (max)", p, minPriority, maxPriority)
+	for _, p := range [...]struct {
+		path  string
+		value int
+	}{
+		{"critical", c.Priority.Critical}, {"warning", c.Priority.Warning}, {"info", c.Priority.Info}, {"resolved", c.Priority.Resolved},
+	} {
+		if p.value < minPriority || p.value > maxPriority {
+			ps.Add("priority."+p.path, "%d is not between %d (min) and %d (max)", p.value, minPriority, maxPriority)
 		}
 	}
 	ps = append(ps, c.Title.Check("title")...)

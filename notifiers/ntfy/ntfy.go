@@ -106,9 +106,9 @@ func (t *Notifier) render(n *alert.Notification) (message, string) {
 	texts := notifiers.TextsOf(n)
 	m := message{
 		Topic: mask, Priority: t.cfg.Priority.of(n), Tags: append([]string{tag(n)}, t.cfg.Tags...), Click: chat.Page(n),
-		Title: f.Inert(texts.Text("title", &t.cfg.Title, func() string { return notifiers.Title(n) }), maxTitle),
+		Title: f.Inert(chat.Text(texts, "title", &t.cfg.Title, func() string { return notifiers.Title(n) }), maxTitle),
 	}
-	m.Message = f.Clip(texts.Text("message", &t.cfg.Message, func() string { return chat.Body(n, &f, maxMessage) }), maxMessage)
+	m.Message = f.Clip(chat.Text(texts, "message", &t.cfg.Message, func() string { return chat.Body(n, &f, maxMessage) }), maxMessage)
 	for _, l := range chat.Links(n, t.links) {
 		if l.Text != "Open" && len(m.Actions) < maxActions { // a tap on the notification opens it
 			m.Actions = append(m.Actions, action{"view", l.Text, l.URL})

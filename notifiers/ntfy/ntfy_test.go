@@ -17,7 +17,7 @@ import (
 
 func config(url string) Config {
 	cfg := Default()
-	cfg.URL, cfg.Topic, cfg.Options.BearerToken = secret.NewURL(url), secret.New("tocsin-s3cr3t-topic"), secret.New("tk_s3cr3t")
+	cfg.URL, cfg.Topic, cfg.BearerToken = secret.NewURL(url), secret.New("tocsin-s3cr3t-topic"), secret.New("tk_s3cr3t")
 	return cfg
 }
 

@@ -174,8 +174,8 @@ func markup() chat.Format {
 func (r *Notifier) render(n *alert.Notification) (message, string) {
 	f := markup()
 	texts := notifiers.TextsOf(n)
-	title := texts.Text("title", &r.cfg.Title, func() string { return chat.Title(n) })
-	text := texts.Text("message", &r.cfg.Message, func() string {
+	title := chat.Text(texts, "title", &r.cfg.Title, func() string { return chat.Title(n) })
+	text := chat.Text(texts, "message", &r.cfg.Message, func() string {
 		tail := chat.Footer(n, &f)
 		if links := chat.LinkLine(n, r.links, &f); links != "" {
 			tail = links + "\n" + tail

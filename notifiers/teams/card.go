@@ -85,13 +85,13 @@ func oneLine(r run, spacing string) line {
 func (t *Notifier) body(n *alert.Notification) (body []byte, note string, err error) {
 	f := chat.Plain(func(s string) int { return chat.JSONBytes(s) + frame*strings.Count(s, "\n") })
 	texts := notifiers.TextsOf(n)
-	title := f.Inert(texts.Text("title", &t.cfg.Title, func() string { return chat.Title(n) }), maxTitle)
+	title := f.Inert(chat.Text(texts, "title", &t.cfg.Title, func() string { return chat.Title(n) }), maxTitle)
 	c := card{
 		Type: "AdaptiveCard", Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Version: "1.4", Teams: width{"Full"},
 		Body: []any{oneLine(run{Text: title, Size: "Large", Weight: "Bolder", Color: color(n)}, "")},
 	}
 	var lines []any
-	text := texts.Text("message", &t.cfg.Message, func() string { lines = alertLines(n, &f); return "" })
+	text := chat.Text(texts, "message", &t.cfg.Message, func() string { lines = alertLines(n, &f); return "" })
 	if text != "" {
 		lines = []any{markdown{"TextBlock", f.Clip(text, maxBody), true}}
 	}

@@ -64,12 +64,12 @@ func replyTo(id int64, known bool) *reply {
 func (t *Notifier) render(n *alert.Notification, templates bool) (m message, note string) {
 	f := chat.HTML()
 	texts := notifiers.TextsOf(n)
-	title := f.BoldText(texts.Text("title", &t.cfg.Title, func() string { return chat.Title(n) }), maxTitle)
+	title := f.BoldText(chat.Text(texts, "title", &t.cfg.Title, func() string { return chat.Title(n) }), maxTitle)
 	room := maxText - f.Size(title) - 2
 	body := func() string { return chat.Body(n, &f, room) }
-	text := ""
+	var text string
 	if templates {
-		text = unmentioned(texts.Text("message", &t.cfg.Message.Text, body))
+		text = unmentioned(chat.Text(texts, "message", &t.cfg.Message.Text, body))
 	} else {
 		text = body()
 	}

@@ -130,7 +130,7 @@ func (t *Notifier) call(ctx context.Context, method string, m message) (notifier
 	}
 	receipt, answer, err := notifiers.Exchange(ctx, t.client, notifiers.Request{
 		URL: t.cfg.method(method), Body: body, Options: t.cfg.Options, UserAgent: t.agent,
-		Secrets: t.secrets(),
+		Secrets: t.secrets(), MaxAnswerBytes: chat.MaxAnswerBytes,
 	})
 	var told struct {
 		Result struct {

@@ -103,7 +103,7 @@ func (b *bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, a.body)
 		return
 	}
-	_, _ = fmt.Fprintf(w, `{"ok":true,"result":{"message_id":%d,"text":"…"}}`, 40+len(b.calls))
+	_, _ = fmt.Fprintf(w, `{"ok":true,"result":{"text":"%s","message_id":%d}}`, strings.Repeat(`\\u00fc`, 4096), 40+len(b.calls))
 }
 
 func serve(t *testing.T, next ...answer) (*bot, *Notifier) {
@@ -206,12 +206,16 @@ func TestWhatTelegramDoesNotTakeOfAMessageIsLeftOut(t *testing.T) {
 		note         string
 	}{
 		{
-			"a private host", `{"ok":false,"error_code":400,"description":"Bad Request: inline keyboard button URL 'http://tocsin:9590/l/x' is invalid: Wrong HTTP URL"}`,
-			[]string{"sendMessage", "sendMessage without buttons"}, "server.external_url",
+			"a private host",
+			`{"ok":false,"error_code":400,"description":"Bad Request: inline keyboard button URL 'http://tocsin:9590/l/x' is invalid: Wrong HTTP URL"}`,
+			[]string{"sendMessage", "sendMessage without buttons"},
+			"server.external_url",
 		},
 		{
-			"a supergroup", `{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1009876543210}}`,
-			[]string{"sendMessage", "sendMessage in -1009876543210"}, `chat_id: "-1009876543210"`,
+			"a supergroup",
+			`{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1009876543210}}`,
+			[]string{"sendMessage", "sendMessage in -1009876543210"},
+			`chat_id: "-1009876543210"`,
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -41,6 +41,14 @@ func Title(n *alert.Notification) string {
 	return Icon(n) + " " + notifiers.Title(n)
 }
 
+// Summary is one line of title and worst alert, for what has no room for more.
+func Summary(title string, n *alert.Notification) string {
+	if len(n.Alerts) == 0 {
+		return title
+	}
+	return title + ": " + notifiers.Message(&n.Alerts[0])
+}
+
 // Body writes the alerts, as many as fit, then what is left out and where it is to
 // be seen, and last why the message came and its id: a retry has the same one.
 func Body(n *alert.Notification, f *Format, limit int) string {
@@ -296,8 +304,11 @@ type Link struct{ Text, URL string }
 // and looked at always. Each of the first asks before it does anything.
 func Links(n *alert.Notification, links *notifiers.Links) []Link {
 	all := []Link{
-		{"Acknowledge", links.Acknowledge(n)}, {"Snooze 1h", links.Snooze(n, time.Hour)}, {"Snooze 8h", links.Snooze(n, 8*time.Hour)},
-		{"Runbook", Runbook(n)}, {"Open", Page(n)},
+		{"Acknowledge", links.Acknowledge(n)},
+		{"Snooze 1h", links.Snooze(n, time.Hour)},
+		{"Snooze 8h", links.Snooze(n, 8*time.Hour)},
+		{"Runbook", Runbook(n)},
+		{"Open", Page(n)},
 	}
 	return slices.DeleteFunc(all, func(l Link) bool { return l.URL == "" })
 }

@@ -1,6 +1,24 @@
 package chat
 
-import "github.com/tocsin-dev/tocsin/alert"
+import (
+	"strings"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/notifiers"
+)
+
+// MaxAnswerBytes is how much is read of an answer that repeats the message, for the
+// number that the service gave it: the message is longer there.
+const MaxAnswerBytes = 256 << 10
+
+// Text is what an operator's template writes, or what otherwise does where there is
+// none, or it fails or writes nothing: services refuse empty texts.
+func Text(texts *notifiers.Texts, name string, t *notifiers.Text, otherwise func() string) string {
+	if text := texts.Text(name, t, func() string { return "" }); strings.TrimSpace(text) != "" {
+		return text
+	}
+	return otherwise()
+}
 
 // AboutGroup says whether n is news of one group and no other. What is told
 // otherwise must not take the place of a group's message.
