@@ -18,27 +18,19 @@ import (
 
 // Notifier tells one channel. It is safe for concurrent use.
 type Notifier struct {
-	cfg    Config
-	client *http.Client
-	agent  string
-	links  *notifiers.Links
+	cfg  Config
+	base chat.Base
 }
 
 // New makes a notifier. A nil client is made of the configuration's proxy and TLS
 // options; one that is given keeps its own. With nil links messages have none that
 // take an alert up.
 func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, error) {
-	if err := cfg.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("discord: %w", err)
+	base, err := chat.NewBase("discord", &cfg, client, links)
+	if err != nil {
+		return nil, err
 	}
-	if client == nil {
-		made, err := cfg.Client(0) // the context of each call has the deadline
-		if err != nil {
-			return nil, fmt.Errorf("discord: %w", err)
-		}
-		client = made
-	}
-	return &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent(), links: links}, nil
+	return &Notifier{cfg: cfg, base: base}, nil
 }
 
 // Notify tells n: as a change of the group's message, as a message, or as both.
@@ -87,8 +79,8 @@ func (d *Notifier) say(ctx context.Context, method, message string, n *alert.Not
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("discord: render: %w", err))
 	}
-	receipt, answer, err := notifiers.Exchange(ctx, d.client, notifiers.Request{
-		Method: method, URL: d.cfg.endpoint(message), Body: body, Options: d.cfg.Options, UserAgent: d.agent, MaxAnswerBytes: chat.MaxAnswerBytes,
+	receipt, answer, err := notifiers.Exchange(ctx, d.base.Client, notifiers.Request{
+		Method: method, URL: d.cfg.endpoint(message), Body: body, Options: d.cfg.Options, UserAgent: d.base.Agent, MaxAnswerBytes: chat.MaxAnswerBytes,
 	})
 	receipt.Note = note
 	if err != nil {
@@ -110,9 +102,7 @@ func isNumber(id string) bool { return id != "" && strings.Trim(id, "0123456789"
 
 // Preview returns the message that Notify would post.
 func (d *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
-	p, note := d.render(&n)
-	body, err := chat.JSON(p)
-	return notifiers.Preview{ContentType: "application/json", Body: body, Note: note}, err
+	return chat.Preview(d.render(&n))
 }
 
 // sortError adds to what Discord answered what an operator can do about it, and how

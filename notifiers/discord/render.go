@@ -57,7 +57,7 @@ func (d *Notifier) render(n *alert.Notification) (message, string) {
 	texts := notifiers.TextsOf(n)
 	title := chat.Text(texts, "title", &d.cfg.Title, func() string { return chat.Title(n) })
 	description := chat.Text(texts, "message", &d.cfg.Message, func() string {
-		return chat.Alerts(n, &f, maxDescription, chat.LinkLine(n, d.links, &f))
+		return chat.Alerts(n, &f, maxDescription, chat.LinkLine(n, d.base.Links, &f))
 	})
 	m := message{
 		Username: d.cfg.Username, AvatarURL: d.cfg.AvatarURL, Mentions: mentions{Parse: []string{}},

@@ -90,27 +90,19 @@ func (c *Config) threaded(n *alert.Notification) bool { return c.Threads && chat
 
 // Notifier tells one space. It is safe for concurrent use.
 type Notifier struct {
-	cfg    Config
-	client *http.Client
-	agent  string
-	links  *notifiers.Links
+	cfg  Config
+	base chat.Base
 }
 
 // New makes a notifier. A nil client is made of the configuration's proxy and TLS
 // options; one that is given keeps its own. With nil links messages have none that
 // take an alert up.
 func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, error) {
-	if err := cfg.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("googlechat: %w", err)
+	base, err := chat.NewBase("googlechat", &cfg, client, links)
+	if err != nil {
+		return nil, err
 	}
-	if client == nil {
-		made, err := cfg.Client(0) // the context of each call has the deadline
-		if err != nil {
-			return nil, fmt.Errorf("googlechat: %w", err)
-		}
-		client = made
-	}
-	return &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent(), links: links}, nil
+	return &Notifier{cfg: cfg, base: base}, nil
 }
 
 // Notify posts n as one message.
@@ -121,8 +113,8 @@ func (g *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("googlechat: render: %w", err))
 	}
 	post := func(named bool) (notifiers.Receipt, error) {
-		return notifiers.Post(ctx, g.client, notifiers.Request{
-			URL: g.cfg.endpoint(&n, named), ContentType: "application/json; charset=UTF-8", Body: body, Options: g.cfg.Options, UserAgent: g.agent,
+		return notifiers.Post(ctx, g.base.Client, notifiers.Request{
+			URL: g.cfg.endpoint(&n, named), ContentType: "application/json; charset=UTF-8", Body: body, Options: g.cfg.Options, UserAgent: g.base.Agent,
 		})
 	}
 	receipt, err := post(true)
@@ -139,9 +131,7 @@ func (g *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 
 // Preview returns the message that Notify would post.
 func (g *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
-	m, note := g.render(&n)
-	body, err := chat.JSON(m)
-	return notifiers.Preview{ContentType: "application/json", Body: body, Note: note}, err
+	return chat.Preview(g.render(&n))
 }
 
 // sortError adds what an operator can do about what Chat answered. A space takes one

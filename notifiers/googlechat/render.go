@@ -113,7 +113,7 @@ func (g *Notifier) render(n *alert.Notification) (message, string) {
 }
 
 func (g *Notifier) buttons(n *alert.Notification) (out []button) {
-	for _, l := range chat.Links(n, g.links) {
+	for _, l := range chat.Links(n, g.base.Links) {
 		out = append(out, button{l.Text, onClick{openLink{l.URL}}})
 	}
 	return out

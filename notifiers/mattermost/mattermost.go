@@ -102,27 +102,19 @@ type attachment struct {
 
 // Notifier tells one channel. It is safe for concurrent use.
 type Notifier struct {
-	cfg    Config
-	client *http.Client
-	agent  string
-	links  *notifiers.Links
+	cfg  Config
+	base chat.Base
 }
 
 // New makes a notifier. A nil client is made of the configuration's proxy and TLS
 // options; one that is given keeps its own. With nil links messages have none that
 // take an alert up.
 func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, error) {
-	if err := cfg.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("mattermost: %w", err)
+	base, err := chat.NewBase("mattermost", &cfg, client, links)
+	if err != nil {
+		return nil, err
 	}
-	if client == nil {
-		made, err := cfg.Client(0) // the context of each call has the deadline
-		if err != nil {
-			return nil, fmt.Errorf("mattermost: %w", err)
-		}
-		client = made
-	}
-	return &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent(), links: links}, nil
+	return &Notifier{cfg: cfg, base: base}, nil
 }
 
 // Notify posts n as one message.
@@ -132,8 +124,8 @@ func (m *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("mattermost: render: %w", err))
 	}
-	receipt, err := notifiers.Post(ctx, m.client, notifiers.Request{
-		URL: m.cfg.WebhookURL, Body: body, Options: m.cfg.Options, UserAgent: m.agent,
+	receipt, err := notifiers.Post(ctx, m.base.Client, notifiers.Request{
+		URL: m.cfg.WebhookURL, Body: body, Options: m.cfg.Options, UserAgent: m.base.Agent,
 	})
 	receipt.Note = note
 	return receipt, sortError(err)
@@ -141,9 +133,7 @@ func (m *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 
 // Preview returns the message that Notify would post.
 func (m *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
-	msg, note := m.render(&n)
-	body, err := chat.JSON(msg)
-	return notifiers.Preview{ContentType: "application/json", Body: body, Note: note}, err
+	return chat.Preview(m.render(&n))
 }
 
 // render makes the message. It is pure: a retry is the same.
@@ -151,7 +141,7 @@ func (m *Notifier) render(n *alert.Notification) (message, string) {
 	f, plain := chat.Markdown(), chat.Plain(chat.Runes)
 	texts := notifiers.TextsOf(n)
 	title := chat.Text(texts, "title", &m.cfg.Title, func() string { return chat.Title(n) })
-	text := chat.Text(texts, "message", &m.cfg.Message, func() string { return chat.Alerts(n, &f, maxText, chat.LinkLine(n, m.links, &f)) })
+	text := chat.Text(texts, "message", &m.cfg.Message, func() string { return chat.Alerts(n, &f, maxText, chat.LinkLine(n, m.base.Links, &f)) })
 	return message{
 		Channel: m.cfg.Channel, Username: m.cfg.Username, IconURL: m.cfg.IconURL,
 		Attachments: []attachment{{

@@ -50,27 +50,19 @@ type action struct {
 
 // Notifier tells one topic. It is safe for concurrent use.
 type Notifier struct {
-	cfg    Config
-	client *http.Client
-	agent  string
-	links  *notifiers.Links
+	cfg  Config
+	base chat.Base
 }
 
 // New makes a notifier. A nil client is made of the configuration's proxy and TLS
 // options; one that is given keeps its own. With nil links messages have none that
 // take an alert up.
 func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, error) {
-	if err := cfg.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("ntfy: %w", err)
+	base, err := chat.NewBase("ntfy", &cfg, client, links)
+	if err != nil {
+		return nil, err
 	}
-	if client == nil {
-		made, err := cfg.Client(0) // the context of each call has the deadline
-		if err != nil {
-			return nil, fmt.Errorf("ntfy: %w", err)
-		}
-		client = made
-	}
-	return &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent(), links: links}, nil
+	return &Notifier{cfg: cfg, base: base}, nil
 }
 
 // Notify publishes n as one message.
@@ -81,8 +73,8 @@ func (t *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("ntfy: render: %w", err))
 	}
-	receipt, err := notifiers.Post(ctx, t.client, notifiers.Request{
-		URL: t.cfg.URL, Body: body, Options: t.cfg.Options, UserAgent: t.agent, Secrets: []secret.String{t.cfg.Topic},
+	receipt, err := notifiers.Post(ctx, t.base.Client, notifiers.Request{
+		URL: t.cfg.URL, Body: body, Options: t.cfg.Options, UserAgent: t.base.Agent, Secrets: []secret.String{t.cfg.Topic},
 	})
 	receipt.Note = note
 	if err != nil {
@@ -94,9 +86,7 @@ func (t *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 
 // Preview returns the request that Notify would make, without the topic.
 func (t *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
-	m, note := t.render(&n)
-	body, err := chat.JSON(m)
-	return notifiers.Preview{ContentType: "application/json", Body: body, Note: note}, err
+	return chat.Preview(t.render(&n))
 }
 
 // render makes the message, but for its topic. It is pure: a retry is the same.
@@ -109,7 +99,7 @@ func (t *Notifier) render(n *alert.Notification) (message, string) {
 		Title: f.Inert(chat.Text(texts, "title", &t.cfg.Title, func() string { return notifiers.Title(n) }), maxTitle),
 	}
 	m.Message = f.Clip(chat.Text(texts, "message", &t.cfg.Message, func() string { return chat.Body(n, &f, maxMessage) }), maxMessage)
-	for _, l := range chat.Links(n, t.links) {
+	for _, l := range chat.Links(n, t.base.Links) {
 		if l.Text != "Open" && len(m.Actions) < maxActions { // a tap on the notification opens it
 			m.Actions = append(m.Actions, action{"view", l.Text, l.URL})
 		}

@@ -47,27 +47,19 @@ type message struct {
 
 // Notifier tells one user or group. It is safe for concurrent use.
 type Notifier struct {
-	cfg    Config
-	client *http.Client
-	agent  string
-	links  *notifiers.Links
+	cfg  Config
+	base chat.Base
 }
 
 // New makes a notifier. A nil client is made of the configuration's proxy and TLS
 // options; one that is given keeps its own. With nil links messages have none that
 // take an alert up.
 func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, error) {
-	if err := cfg.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("pushover: %w", err)
+	base, err := chat.NewBase("pushover", &cfg, client, links)
+	if err != nil {
+		return nil, err
 	}
-	if client == nil {
-		made, err := cfg.Client(0) // the context of each call has the deadline
-		if err != nil {
-			return nil, fmt.Errorf("pushover: %w", err)
-		}
-		client = made
-	}
-	return &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent(), links: links}, nil
+	return &Notifier{cfg: cfg, base: base}, nil
 }
 
 // referred is what the receipt of an emergency begins with as a reference: the tag
@@ -134,8 +126,8 @@ func (p *Notifier) call(ctx context.Context, what any, path ...string) (notifier
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("pushover: render: %w", err))
 	}
-	receipt, answer, err := notifiers.Exchange(ctx, p.client, notifiers.Request{
-		URL: p.cfg.method(path...), Body: body, Options: p.cfg.Options, UserAgent: p.agent, Secrets: []secret.String{p.cfg.Token, p.cfg.UserKey},
+	receipt, answer, err := notifiers.Exchange(ctx, p.base.Client, notifiers.Request{
+		URL: p.cfg.method(path...), Body: body, Options: p.cfg.Options, UserAgent: p.base.Agent, Secrets: []secret.String{p.cfg.Token, p.cfg.UserKey},
 	})
 	if err != nil {
 		return receipt, sortError(err)
@@ -151,9 +143,7 @@ func (p *Notifier) call(ctx context.Context, what any, path ...string) (notifier
 
 // Preview returns the message that Notify would send, without the keys.
 func (p *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
-	m, note := p.render(&n)
-	body, err := chat.JSON(m)
-	return notifiers.Preview{ContentType: "application/json", Body: body, Note: note}, err
+	return chat.Preview(p.render(&n))
 }
 
 // render makes the message, but for its keys. It is pure: a retry is the same.
@@ -166,7 +156,7 @@ func (p *Notifier) render(n *alert.Notification) (message, string) {
 		Title: f.Inert(chat.Text(texts, "title", &p.cfg.Title, func() string { return notifiers.Title(n) }), maxTitle),
 	}
 	m.Message = f.Clip(chat.Text(texts, "message", &p.cfg.Message, func() string { return chat.Body(n, &f, maxMessage) }), maxMessage)
-	for _, l := range chat.Links(n, p.links) { // a message has one: the first that fits
+	for _, l := range chat.Links(n, p.base.Links) { // a message has one: the first that fits
 		if len(l.URL) <= maxURL {
 			m.URL, m.URLTitle = l.URL, f.Clip(l.Text, maxURLTitle)
 			break

@@ -107,27 +107,19 @@ type attachment struct {
 
 // Notifier tells one channel. It is safe for concurrent use.
 type Notifier struct {
-	cfg    Config
-	client *http.Client
-	agent  string
-	links  *notifiers.Links
+	cfg  Config
+	base chat.Base
 }
 
 // New makes a notifier. A nil client is made of the configuration's proxy and TLS
 // options; one that is given keeps its own. With nil links messages have none that
 // take an alert up.
 func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, error) {
-	if err := cfg.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("rocketchat: %w", err)
+	base, err := chat.NewBase("rocketchat", &cfg, client, links)
+	if err != nil {
+		return nil, err
 	}
-	if client == nil {
-		made, err := cfg.Client(0) // the context of each call has the deadline
-		if err != nil {
-			return nil, fmt.Errorf("rocketchat: %w", err)
-		}
-		client = made
-	}
-	return &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent(), links: links}, nil
+	return &Notifier{cfg: cfg, base: base}, nil
 }
 
 // Notify posts n as one message.
@@ -137,8 +129,8 @@ func (r *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("rocketchat: render: %w", err))
 	}
-	receipt, err := notifiers.Post(ctx, r.client, notifiers.Request{
-		URL: r.cfg.WebhookURL, Body: body, Options: r.cfg.Options, UserAgent: r.agent,
+	receipt, err := notifiers.Post(ctx, r.base.Client, notifiers.Request{
+		URL: r.cfg.WebhookURL, Body: body, Options: r.cfg.Options, UserAgent: r.base.Agent,
 	})
 	receipt.Note = note
 	return receipt, sortError(err)
@@ -146,9 +138,7 @@ func (r *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 
 // Preview returns the message that Notify would post.
 func (r *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
-	msg, note := r.render(&n)
-	body, err := chat.JSON(msg)
-	return notifiers.Preview{ContentType: "application/json", Body: body, Note: note}, err
+	return chat.Preview(r.render(&n))
 }
 
 // markup is Rocket.Chat's own: its parser takes a backslash before few characters
@@ -177,7 +167,7 @@ func (r *Notifier) render(n *alert.Notification) (message, string) {
 	title := chat.Text(texts, "title", &r.cfg.Title, func() string { return chat.Title(n) })
 	text := chat.Text(texts, "message", &r.cfg.Message, func() string {
 		tail := chat.Footer(n, &f)
-		if links := chat.LinkLine(n, r.links, &f); links != "" {
+		if links := chat.LinkLine(n, r.base.Links, &f); links != "" {
 			tail = links + "\n" + tail
 		}
 		return chat.Alerts(n, &f, maxText, tail)

@@ -96,7 +96,7 @@ func (t *Notifier) body(n *alert.Notification) (body []byte, note string, err er
 		lines = []any{markdown{"TextBlock", f.Clip(text, maxBody), true}}
 	}
 	c.Body = append(c.Body, lines...)
-	for _, l := range chat.Links(n, t.links) {
+	for _, l := range chat.Links(n, t.base.Links) {
 		c.Actions = append(c.Actions, action{"Action.OpenUrl", l.Text, l.URL})
 	}
 	body, err = chat.JSON(message{Type: "message", Attachments: []attachment{{ContentType: "application/vnd.microsoft.card.adaptive", Content: c}}})

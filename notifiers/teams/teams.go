@@ -65,27 +65,19 @@ func (Config) JSONSchema() schema.Schema {
 
 // Notifier tells one channel. It is safe for concurrent use.
 type Notifier struct {
-	cfg    Config
-	client *http.Client
-	agent  string
-	links  *notifiers.Links
+	cfg  Config
+	base chat.Base
 }
 
 // New makes a notifier. A nil client is made of the configuration's proxy and TLS
 // options; one that is given keeps its own. With nil links messages have none that
 // take an alert up.
 func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, error) {
-	if err := cfg.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("teams: %w", err)
+	base, err := chat.NewBase("teams", &cfg, client, links)
+	if err != nil {
+		return nil, err
 	}
-	if client == nil {
-		made, err := cfg.Client(0) // the context of each call has the deadline
-		if err != nil {
-			return nil, fmt.Errorf("teams: %w", err)
-		}
-		client = made
-	}
-	return &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent(), links: links}, nil
+	return &Notifier{cfg: cfg, base: base}, nil
 }
 
 // Notify hands n to the workflow. 202 says that it began: what comes of the card is
@@ -95,8 +87,8 @@ func (t *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("teams: render: %w", err))
 	}
-	receipt, err := notifiers.Post(ctx, t.client, notifiers.Request{
-		URL: t.cfg.WebhookURL, Body: body, Options: t.cfg.Options, UserAgent: t.agent,
+	receipt, err := notifiers.Post(ctx, t.base.Client, notifiers.Request{
+		URL: t.cfg.WebhookURL, Body: body, Options: t.cfg.Options, UserAgent: t.base.Agent,
 	})
 	receipt.Note = note
 	return receipt, sortError(err)

@@ -89,7 +89,7 @@ func (t *Notifier) render(n *alert.Notification, templates bool) (m message, not
 // https://core.telegram.org/bots/api#inlinekeyboardbutton
 func (t *Notifier) buttons(n *alert.Notification) *keyboard {
 	var first, second []button
-	for _, l := range chat.Links(n, t.links) {
+	for _, l := range chat.Links(n, t.base.Links) {
 		if l.Text == "Runbook" || l.Text == "Open" {
 			second = append(second, button(l))
 			continue

@@ -20,27 +20,19 @@ import (
 
 // Notifier tells one chat. It is safe for concurrent use.
 type Notifier struct {
-	cfg    Config
-	client *http.Client
-	agent  string
-	links  *notifiers.Links
+	cfg  Config
+	base chat.Base
 }
 
 // New makes a notifier. A nil client is made of the configuration's proxy and TLS
 // options; one that is given keeps its own. With nil links messages have none that
 // take an alert up.
 func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, error) {
-	if err := cfg.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("telegram: %w", err)
+	base, err := chat.NewBase("telegram", &cfg, client, links)
+	if err != nil {
+		return nil, err
 	}
-	if client == nil {
-		made, err := cfg.Client(0) // the context of each call has the deadline
-		if err != nil {
-			return nil, fmt.Errorf("telegram: %w", err)
-		}
-		client = made
-	}
-	return &Notifier{cfg: cfg, client: client, agent: notifiers.UserAgent(), links: links}, nil
+	return &Notifier{cfg: cfg, base: base}, nil
 }
 
 // Notify tells n: as a change of the group's message, as a message, or as both.
@@ -90,6 +82,9 @@ func (t *Notifier) say(ctx context.Context, method string, n *alert.Notification
 	notes := []string{note}
 	receipt, err := t.call(ctx, method, m)
 	for range maxRemedies {
+		if err == nil {
+			break
+		}
 		cure, why := t.remedy(n, &m, chat.AnswerText(err))
 		if cure == nil {
 			break
@@ -128,8 +123,8 @@ func (t *Notifier) call(ctx context.Context, method string, m message) (notifier
 	if err != nil {
 		return notifiers.Receipt{}, notifiers.Permanent(fmt.Errorf("render: %w", err))
 	}
-	receipt, answer, err := notifiers.Exchange(ctx, t.client, notifiers.Request{
-		URL: t.cfg.method(method), Body: body, Options: t.cfg.Options, UserAgent: t.agent,
+	receipt, answer, err := notifiers.Exchange(ctx, t.base.Client, notifiers.Request{
+		URL: t.cfg.method(method), Body: body, Options: t.cfg.Options, UserAgent: t.base.Agent,
 		Secrets: t.secrets(), MaxAnswerBytes: chat.MaxAnswerBytes,
 	})
 	var told struct {
@@ -154,9 +149,7 @@ func (t *Notifier) secrets() []secret.String {
 // Preview returns the message that Notify would send to a group that was not told
 // of anything yet.
 func (t *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
-	m, note := t.render(&n, true)
-	body, err := chat.JSON(m)
-	return notifiers.Preview{ContentType: "application/json", Body: body, Note: note}, err
+	return chat.Preview(t.render(&n, true))
 }
 
 // messageOf reads a reference: the chat and the message's number in it. One of
