@@ -68,7 +68,7 @@ func blocksOf(t *testing.T, page string) []block {
 func pages(t *testing.T) []string {
 	t.Helper()
 	names := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md"}
-	for _, pattern := range []string{"docs/*.md", "docs/adr/*.md"} {
+	for _, pattern := range []string{"docs/*.md", "docs/adr/*.md", "docs/receivers/*.md"} {
 		found, err := filepath.Glob(filepath.Join(house, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -259,7 +259,8 @@ func TestExamplesAreRight(t *testing.T) {
 	file := regexp.MustCompile(`\w+_file: (secrets/\w+)`)
 	values := map[string]string{
 		"REDIS_URL": "redis://127.0.0.1:6379", "DATABASE_URL": "postgres://127.0.0.1/app",
-		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/X", "SLACK_BOT_TOKEN": "xoxb-0123456789",
+		"PAGERDUTY_ROUTING_KEY": "0123456789abcdef0123456789abcdef",
+		"SLACK_WEBHOOK_URL":     "https://hooks.slack.com/services/T/B/X", "SLACK_BOT_TOKEN": "xoxb-0123456789",
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "rules.yaml"), "rules: []\n")

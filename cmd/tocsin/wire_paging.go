@@ -1,0 +1,40 @@
+package main
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/tocsin-dev/tocsin/notifiers"
+	"github.com/tocsin-dev/tocsin/notifiers/pagerduty"
+)
+
+// pagingKinds names the receivers that call people, and those that hand on to
+// other programs.
+func pagingKinds() map[string]receiverKind {
+	return map[string]receiverKind{
+		"pagerduty": byHTTP(pagerduty.Default, (*pagerduty.Config).Client,
+			func(c *pagerduty.Config, client *http.Client) (notifiers.Notifier, error) {
+				return pagerduty.New(*c, client)
+			}),
+	}
+}
+
+// byHTTP is a kind of receiver that needs its settings and a client made of them.
+func byHTTP[C any](
+	defaults func() C, client func(*C, time.Duration) (*http.Client, error), build func(*C, *http.Client) (notifiers.Notifier, error),
+) receiverKind {
+	return receiverKind{
+		settings: settingsOf(defaults),
+		build: func(settings any, with receiverNeeds) (notifiers.Notifier, error) {
+			c, err := as[C](settings)
+			if err != nil {
+				return nil, err
+			}
+			made, err := client(c, with.timeout)
+			if err != nil {
+				return nil, err
+			}
+			return build(c, made)
+		},
+	}
+}
