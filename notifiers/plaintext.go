@@ -176,7 +176,7 @@ func plainAlert(n *alert.Notification, a *alert.Alert) string {
 func plainTail(n *alert.Notification) string {
 	var b strings.Builder
 	if n.StillFiring > 0 {
-		fmt.Fprintf(&b, "%s of the group still fire.\n", Counted(n.StillFiring, "other alert"))
+		fmt.Fprintf(&b, "Still firing in the group: %s.\n", Counted(n.StillFiring, "other alert"))
 	}
 	if n.Reason != "" {
 		fmt.Fprintf(&b, "Sent because: %s\n", Clip(Plain(n.Reason), maxTextValue))

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tocsin-dev/tocsin/notifiers"
+	"github.com/tocsin-dev/tocsin/notifiers/email"
 	"github.com/tocsin-dev/tocsin/notifiers/pagerduty"
 )
 
@@ -12,6 +13,17 @@ import (
 // other programs.
 func pagingKinds() map[string]receiverKind {
 	return map[string]receiverKind{
+		"email": {
+			settings:    settingsOf(email.Default),
+			concurrency: 2, // each message is a connection, and submission servers allow few at a time
+			build: func(settings any, _ receiverNeeds) (notifiers.Notifier, error) {
+				c, err := as[email.Config](settings)
+				if err != nil {
+					return nil, err
+				}
+				return email.New(*c)
+			},
+		},
 		"pagerduty": byHTTP(pagerduty.Default, (*pagerduty.Config).Client,
 			func(c *pagerduty.Config, client *http.Client) (notifiers.Notifier, error) {
 				return pagerduty.New(*c, client)
