@@ -5,7 +5,10 @@ import (
 	"time"
 
 	"github.com/tocsin-dev/tocsin/notifiers"
+	"github.com/tocsin-dev/tocsin/notifiers/alertmanager"
 	"github.com/tocsin-dev/tocsin/notifiers/email"
+	"github.com/tocsin-dev/tocsin/notifiers/file"
+	"github.com/tocsin-dev/tocsin/notifiers/jsm"
 	"github.com/tocsin-dev/tocsin/notifiers/pagerduty"
 )
 
@@ -13,6 +16,24 @@ import (
 // other programs.
 func pagingKinds() map[string]receiverKind {
 	return map[string]receiverKind{
+		"alertmanager": byHTTP(alertmanager.Default, (*alertmanager.Config).Client,
+			func(c *alertmanager.Config, client *http.Client) (notifiers.Notifier, error) {
+				return alertmanager.New(*c, client)
+			}),
+		"file": {
+			settings: settingsOf(file.Default),
+			build: func(settings any, _ receiverNeeds) (notifiers.Notifier, error) {
+				c, err := as[file.Config](settings)
+				if err != nil {
+					return nil, err
+				}
+				return file.New(*c)
+			},
+		},
+		"jsm": byHTTP(jsm.Default, (*jsm.Config).Client,
+			func(c *jsm.Config, client *http.Client) (notifiers.Notifier, error) {
+				return jsm.New(*c, client)
+			}),
 		"email": {
 			settings:    settingsOf(email.Default),
 			concurrency: 2, // each message is a connection, and submission servers allow few at a time

@@ -43,8 +43,9 @@ type Config struct {
 
 	// From is who sends: tocsin@example.com, or "Tocsin <tocsin@example.com>".
 	From string `yaml:"from"`
-	// To, CC and BCC are who gets the message, each an address like From's.
-	To  []string `yaml:"to"`
+	// To is who gets the message, each an address like From's.
+	To []string `yaml:"to"`
+	// CC and BCC get it too; nobody sees BCC.
 	CC  []string `yaml:"cc"`
 	BCC []string `yaml:"bcc"`
 	// ReplyTo is where answers go instead of From.
@@ -52,10 +53,12 @@ type Config struct {
 	// Headers are added to every message.
 	Headers map[string]string `yaml:"headers"`
 
-	// Subject, HTML and Text are templates of the message's parts.
+	// Subject is a template of the message's subject.
 	Subject notifiers.Text `yaml:"subject"`
-	HTML    notifiers.HTML `yaml:"html"`
-	Text    notifiers.Text `yaml:"text"`
+	// HTML is a template of its HTML part: what it is given is escaped by its place.
+	HTML notifiers.HTML `yaml:"html"`
+	// Text is a template of its text part.
+	Text notifiers.Text `yaml:"text"`
 
 	notifiers.Addresses `yaml:",inline"`
 }
@@ -241,8 +244,10 @@ func (c *Config) validateHeaders() problem.List {
 
 // JSONSchema says what reflection cannot of the settings.
 func (Config) JSONSchema() schema.Schema {
+	address := schema.Text(`^[^\r\n]+@[^\r\n]+$`, "an address such as tocsin@example.com")
 	return schema.Object(schema.Schema{
-		"host": schema.NotEmpty(), "port": schema.Between(0, 65535), "from": schema.NotEmpty(), "to": schema.Schema{"minItems": 1},
+		"host": schema.NotEmpty(), "port": schema.Between(0, 65535), "from": address, "to": schema.With(schema.Schema{"minItems": 1}, schema.List(address)),
+		"cc": schema.List(address), "bcc": schema.List(address),
 		"encryption": schema.Enum(append([]string{""}, encryptions()...)...), "auth": schema.Enum(append([]string{""}, auths()...)...),
 	}, "host", "from", "to")
 }
