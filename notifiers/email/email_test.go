@@ -86,6 +86,8 @@ func TestTheMailArrivesByEveryWay(t *testing.T) {
 		{StartTLS, AuthPlain, []string{"PLAIN", "LOGIN"}},
 		{StartTLS, AuthLogin, []string{"PLAIN", "LOGIN"}},
 		{StartTLS, AuthXOAuth2, []string{"XOAUTH2"}},
+		{StartTLS, AuthCRAMMD5, []string{"PLAIN", "CRAM-MD5"}},
+		{StartTLS, AuthAuto, []string{"CRAM-MD5", "XOAUTH2"}},
 		{StartTLS, AuthAuto, nil},
 		{TLS, AuthAuto, []string{"PLAIN"}},
 		{TLS, AuthAuto, nil},
@@ -274,7 +276,8 @@ func TestHowAnswersAreSorted(t *testing.T) {
 		{atGreeting, drop, retry},
 		{atHello, drop, retry},
 		{atMail, "451 4.3.0 try later", retry},
-		{atMail, "530 5.7.0 authentication required", retry},
+		{atMail, "530 authentication required", retry},
+		{atRcpt, "535 who are you", retry},
 		{atMail, "550 5.7.60 client does not have permissions to send as this sender", retry},
 		{atMail, "552 5.3.4 message too big", permanent},
 		{atMail, "553 5.1.8 no such sender", permanent},
@@ -309,6 +312,9 @@ func TestHowAnswersAreSorted(t *testing.T) {
 			}
 			if got != row.want {
 				t.Errorf("%s, want %s: %v", got, row.want, err)
+			}
+			if len(row.reply) > maxServerBytes && !strings.Contains(err.Error(), errFlood.Error()) {
+				t.Errorf("a flood is not told: %v", err)
 			}
 			if code, _, _ := strings.Cut(row.reply, " "); err != nil && len(code) == 3 && !strings.Contains(err.Error(), code) {
 				t.Errorf("the code is not named: %v", err)
@@ -432,6 +438,24 @@ func TestWhoIsNotLetInMayBeLater(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+func TestAddressesOfEveryScript(t *testing.T) {
+	for _, ascii := range []bool{false, true} {
+		s := &server{ascii: ascii}
+		cfg := s.start(t, Plain)
+		cfg.To = []string{"Jörg <jörg@example.com>"}
+		_, err := tell(t, newNotifier(t, cfg), notifiertest.Sample(alert.Firing, 1))
+		if ascii {
+			if err == nil || notifiers.IsPermanent(err) || !strings.Contains(err.Error(), "offers no SMTPUTF8") {
+				t.Errorf("%v", err)
+			}
+			continue
+		}
+		if got := s.all(); err != nil || len(got) != 1 || !got[0].utf8 || got[0].to[0] != "jörg@example.com" {
+			t.Errorf("%v, %v", got, err)
+		}
+	}
 }
 
 func TestManyAtATime(t *testing.T) {

@@ -5,10 +5,13 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/md5" //nolint:gosec // CRAM-MD5
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -79,6 +82,7 @@ func (r received) message(t testing.TB) *mail.Message {
 type server struct {
 	mechanisms []string
 	refuse     map[string]error // by recipient
+	ascii      bool             // no SMTPUTF8
 
 	mu    sync.Mutex
 	mails []received
@@ -95,7 +99,7 @@ func (s *server) start(t testing.TB, encryption string) Config {
 	t.Helper()
 	cert, ca := certificate(t)
 	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &serverSession{s: s, conn: c}, nil }))
-	srv.Domain, srv.AllowInsecureAuth, srv.EnableSMTPUTF8, srv.ErrorLog = "mail.example.com", true, true, quiet{}
+	srv.Domain, srv.AllowInsecureAuth, srv.EnableSMTPUTF8, srv.ErrorLog = "mail.example.com", true, !s.ascii, quiet{}
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -166,6 +170,8 @@ func (x *serverSession) Auth(mech string) (sasl.Server, error) {
 		return sasl.NewPlainServer(func(_, u, p string) error { return check(u, p) }), nil
 	case sasl.Login:
 		return &loginServer{check: check}, nil
+	case "CRAM-MD5":
+		return &cramServer{check: check}, nil
 	case "XOAUTH2":
 		return &xoauth2Server{check}, nil
 	}
@@ -215,6 +221,27 @@ func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 		return []byte("Password:"), false, nil
 	}
 	return nil, true, l.check(l.said[0], l.said[1])
+}
+
+// cramServer is RFC 2195's.
+type cramServer struct {
+	check func(user, pass string) error
+	asked bool
+}
+
+func (c *cramServer) Next(response []byte) (challenge []byte, done bool, err error) {
+	const asks = "<1896.697170952@mail.example.com>"
+	if !c.asked {
+		c.asked = true
+		return []byte(asks), false, nil
+	}
+	mac := hmac.New(md5.New, []byte(password)) //nolint:gosec // it is what the RFC says
+	_, _ = mac.Write([]byte(asks))
+	u, digest, _ := strings.Cut(string(response), " ")
+	if digest != hex.EncodeToString(mac.Sum(nil)) {
+		return nil, true, smtp.ErrAuthFailed
+	}
+	return nil, true, c.check(u, password)
 }
 
 type xoauth2Server struct{ check func(user, pass string) error }

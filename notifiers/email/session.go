@@ -98,7 +98,7 @@ func (s *session) hello() error {
 		return err
 	}
 	// It is asked for where an address needs it only: the next server may not know it.
-	s.client.SkipSMTPUTF8(isASCII(s.e.from.Address + strings.Join(s.e.rcpts, "")))
+	s.client.SkipSMTPUTF8(s.ascii())
 	return nil
 }
 
@@ -166,7 +166,16 @@ func (s *session) mechanism(offered []string) smtp.Auth {
 	return nil
 }
 
-func (s *session) sender() error { return s.client.Mail("<" + s.e.from.Address + ">") }
+var errNoUTF8 = errors.New("an address is not ASCII, and the server offers no SMTPUTF8 (RFC 6531)")
+
+func (s *session) sender() error {
+	if ok, _ := s.client.Extension("SMTPUTF8"); !ok && !s.ascii() {
+		return errNoUTF8
+	}
+	return s.client.Mail("<" + s.e.from.Address + ">")
+}
+
+func (s *session) ascii() bool { return isASCII(s.e.from.Address + strings.Join(s.e.rcpts, "")) }
 
 // recipients is an error only where nobody is left to be told: then it is that of
 // whoever may be taken later.

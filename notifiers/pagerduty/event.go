@@ -97,9 +97,9 @@ func (d details) MarshalJSON() ([]byte, error) {
 // event makes the event of a notification; nil where there is none for it, and the
 // note says why.
 func (p *Notifier) event(n *alert.Notification) (e *event, note string) {
-	action := actionOf(n)
+	action, note := actionOf(n)
 	if action == "" {
-		return nil, "nothing was sent: PagerDuty knows no event for an acknowledgement of some alerts, a snooze, or one taken back"
+		return nil, note
 	}
 	texts := notifiers.TextsOf(n)
 	summary := notifiers.Clip(notifiers.Plain(texts.Text("title", &p.cfg.Title, func() string { return summaryOf(n) })), maxSummary)
@@ -124,19 +124,23 @@ func (p *Notifier) event(n *alert.Notification) (e *event, note string) {
 	return e, texts.Failed()
 }
 
-// actionOf says what becomes of the incident; empty for nothing. A canary resolves
-// an incident that nobody opened, which PagerDuty takes and drops: the way there is
-// tried, and nobody is called.
-func actionOf(n *alert.Notification) string {
+// actionOf says what becomes of the incident; empty for nothing, and the note says
+// why. A canary resolves an incident that nobody opened, which PagerDuty takes and
+// drops: the way there is tried, and nobody is called. The end of some of a group
+// sends nothing: a trigger would open an incident of what is over, where somebody has
+// resolved the group's by hand.
+func actionOf(n *alert.Notification) (action, note string) {
 	switch {
 	case n.Kind == alert.KindCanary, n.Status == alert.Resolved:
-		return "resolve"
+		return "resolve", ""
 	case n.Quiet && notifiers.AllTaken(n):
-		return "acknowledge"
+		return "acknowledge", ""
 	case n.Quiet:
-		return ""
+		return "", "nothing was sent: PagerDuty knows no event for an acknowledgement of some alerts, a snooze, or one taken back"
+	case n.Kind == alert.KindAlerts && !n.Fires():
+		return "", "nothing was sent: the incident stays open for what still fires of the group"
 	}
-	return "trigger"
+	return "trigger", ""
 }
 
 // KeyOf is the dedup_key of a group: its own key, or a hash of one that is too
