@@ -22,9 +22,12 @@ type NamedURL struct {
 // meant to be followed.
 const maxURL = 2000
 
+// maxAlertLinks is how many links of one alert a message shows.
+const maxAlertLinks = 8
+
 // AnnotationURLs are the annotations of an alert that are links which a message
-// may lead to (http or https, whole), in the order of their names; runbook_url is
-// called "Runbook".
+// may lead to (http or https, whole), the first few in the order of their names;
+// runbook_url is called "Runbook".
 func AnnotationURLs(a *alert.Alert) []NamedURL {
 	var out []NamedURL
 	for name, value := range a.Annotations {
@@ -33,7 +36,7 @@ func AnnotationURLs(a *alert.Alert) []NamedURL {
 		}
 	}
 	slices.SortFunc(out, func(a, b NamedURL) int { return strings.Compare(a.Name+a.URL, b.Name+b.URL) })
-	return out
+	return out[:min(len(out), maxAlertLinks)]
 }
 
 // WebURL is a link that a message may lead to, in the form in which it can stand
@@ -129,6 +132,12 @@ func PlainText(n *alert.Notification, limit int) string {
 	var b strings.Builder
 	tail := plainTail(n)
 	shown := 0
+	switch {
+	case n.Kind == alert.KindWarning:
+		fmt.Fprintf(&b, "NOTICE: %s\n\n", Clip(Plain(n.Reason), maxTextValue))
+	case n.Kind != alert.KindAlerts, n.Digest != nil:
+		b.WriteString(Title(n) + "\n\n") // it is no news of one group
+	}
 	for i := range n.Alerts {
 		piece := plainAlert(n, &n.Alerts[i])
 		// What says how many are left out must have room.
@@ -178,7 +187,7 @@ func plainTail(n *alert.Notification) string {
 	if n.StillFiring > 0 {
 		fmt.Fprintf(&b, "Still firing in the group: %s.\n", Counted(n.StillFiring, "other alert"))
 	}
-	if n.Reason != "" {
+	if n.Reason != "" && n.Kind == alert.KindAlerts {
 		fmt.Fprintf(&b, "Sent because: %s\n", Clip(Plain(n.Reason), maxTextValue))
 	}
 	return b.String()
