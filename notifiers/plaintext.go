@@ -163,7 +163,9 @@ func plainAlert(n *alert.Notification, a *alert.Alert) string {
 		}
 	}
 	fmt.Fprintf(&b, "%s: %s\n", StateWord(a), text(Message(a)))
-	line("Value", text(Measured(a)))
+	if a.Value.Known() {
+		line("Value", text(Measured(a)))
+	}
 	line("Peak", Peak(a))
 	if began := Began(a); !began.IsZero() && a.Active() {
 		line("Since", stamp(began)+" ("+LastedText(a, n.At)+")")

@@ -77,7 +77,9 @@ func viewOfAlert(n *alert.Notification, a *alert.Alert) viewAlert {
 			out.Rows = append(out.Rows, row{name, text})
 		}
 	}
-	add("Value", clip(notifiers.Measured(a)))
+	if a.Value.Known() {
+		add("Value", clip(notifiers.Measured(a)))
+	}
 	add("Peak", notifiers.Peak(a))
 	if began := notifiers.Began(a); !began.IsZero() {
 		at, lasted := began.UTC().Format("2006-01-02 15:04 MST"), notifiers.LastedText(a, n.At)

@@ -207,9 +207,12 @@ func detailsOf(n *alert.Notification) details {
 	for i := range n.Alerts {
 		a := &n.Alerts[i]
 		d.Alerts[i] = detail{
-			Status: a.Severity.String(), Message: notifiers.Message(a), Value: notifiers.Measured(a), Peak: notifiers.Peak(a),
+			Status: a.Severity.String(), Message: notifiers.Message(a), Peak: notifiers.Peak(a),
 			Since: notifiers.Began(a).UTC(), Duration: notifiers.LastedText(a, n.At), Taken: notifiers.AckOf(n, a),
 			Labels: a.AllLabels().Map(), Notes: a.Annotations, URL: notifiers.AlertURL(n, a),
+		}
+		if a.Value.Known() {
+			d.Alerts[i].Value = notifiers.Measured(a)
 		}
 		if !a.Active() {
 			d.Alerts[i].Status = string(alert.Resolved)
