@@ -264,6 +264,7 @@ func TestExamplesAreRight(t *testing.T) {
 		"GOOGLE_CHAT_WEBHOOK_URL": "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=t", "MATTERMOST_WEBHOOK_URL": "https://chat.example.com/hooks/x",
 		"ROCKETCHAT_WEBHOOK_URL": "https://chat.example.com/hooks/x/y", "TELEGRAM_BOT_TOKEN": "123456789:AAx",
 		"PUSHOVER_TOKEN": "azGDORePK8gMaC0QOYAMyEEuzJnyUi", "PUSHOVER_USER_KEY": "uQiRzpo4DXghDmr9QzzfQu27cmVRsG",
+		"PAGERDUTY_ROUTING_KEY": "0123456789abcdef0123456789abcdef",
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "rules.yaml"), "rules: []\n")

@@ -179,6 +179,8 @@ func excuses() []excuse {
 		{`^there is a metric ".*" already$`, "", catalog},
 		{`in a circle: |^a rule cannot depend on itself$`, "", names},
 		{`^"\d+ of \d+" cannot be$`, "", "a pattern does not compare numbers"},
+		{`^must be 5m0s or more: alerts would end`, "", "a pattern does not compare numbers"},
+		{`^the password would be readable on the way$`, "", names},
 		{`is not a time zone$`, "", "the zones are not in the schema"},
 		{`^it is not clear which of several series is the worst`, "", language},
 		{`is not a day of the week$|^time\(\) is the time of day`, "", language},

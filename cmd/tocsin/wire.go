@@ -140,6 +140,7 @@ func receiverKinds() map[string]receiverKind {
 		},
 	}
 	maps.Copy(kinds, chatKinds())
+	maps.Copy(kinds, pagingKinds())
 	return kinds
 }
 
