@@ -124,6 +124,14 @@ func TestTheOutlookSaysWhetherANotificationHasArrived(t *testing.T) {
 	type event = alert.Event
 	was := event{At: earlier, Kind: alert.EventSent, Receiver: "ops", DeliveryID: "msg_0"}
 	now1 := event{At: queued, Kind: alert.EventQueued, Receiver: "ops", DeliveryID: "msg_1"}
+	sent0 := event{At: earlier, Kind: alert.EventQueued, Receiver: "ops", DeliveryID: "msg_0", Severity: alert.Critical}
+	held := event{At: queued, Kind: alert.EventSilenced, Receiver: "ops", Reason: "not repeated; silenced"}
+	msg0 := func(state alert.DeliveryState) *alert.Delivery {
+		return &alert.Delivery{
+			Notification: alert.Notification{ID: "msg_0", Receiver: "ops", GroupKey: "g"}, State: state, Attempts: 1,
+			CreatedAt: earlier, NextAt: earlier, SettledAt: earlier.Add(time.Second),
+		}
+	}
 	of := func(state alert.DeliveryState, attempts int, at time.Time) *alert.Delivery {
 		return &alert.Delivery{
 			Notification: alert.Notification{ID: "msg_1", Receiver: "ops", GroupKey: "g"}, State: state, Attempts: attempts,
@@ -155,6 +163,13 @@ func TestTheOutlookSaysWhetherANotificationHasArrived(t *testing.T) {
 		{name: "not kept any more", events: []event{now1, {At: now, Kind: alert.EventSent, Receiver: "ops", DeliveryID: "msg_1"}}, state: "told", reason: "told as warning at " + day(now), what: "repeat", at: far},
 		{name: "given up, and not kept", events: []event{now1, {At: now, Kind: alert.EventDead, Receiver: "ops", DeliveryID: "msg_1", Reason: "given up: gone"}}, state: "undelivered", reason: "given up: gone", what: "repeat", at: far},
 		{name: "acknowledged before it arrived", events: []event{now1}, delivery: of(alert.DeliveryPending, 2, far), line: alert.OutlookLine{State: alert.OutlookAcknowledged, Reason: "acknowledged by ada"}, state: "acknowledged", reason: since + "2 attempts failed; acknowledged by ada", what: "repeat", at: far},
+		{name: "a repeat that was held back", events: []event{sent0, was, held}, delivery: msg0(alert.DeliverySent), state: "told", reason: "told as critical at " + day(earlier.Add(time.Second)), what: "repeat", at: far},
+		{name: "a repeat that was held back, and who took it up was told", events: []event{sent0, was, {At: earlier.Add(time.Minute), Kind: alert.EventQueued, Receiver: "ops", DeliveryID: "msg_2"}, held}, delivery: msg0(alert.DeliverySent), others: []alert.Delivery{{
+			Notification: alert.Notification{ID: "msg_2", Receiver: "ops", GroupKey: "g", Quiet: true}, State: alert.DeliveryPending,
+		}}, line: alert.OutlookLine{State: alert.OutlookAcknowledged, Reason: "acknowledged by ada"}, state: "acknowledged", reason: "told as critical at " + day(earlier.Add(time.Second)) + "; acknowledged by ada", what: "repeat", at: far},
+		{name: "a repeat that was held back of what never arrived", events: []event{sent0, held}, delivery: msg0(alert.DeliveryPending), state: "queued", reason: "queued since " + day(earlier) + " as critical, 1 attempt failed", what: "the next attempt is due"},
+		{name: "not stored yet, queued before", events: []event{sent0, was}, delivery: msg0(alert.DeliverySent), state: "queued", reason: "queued at " + day(queued) + " as warning; the ledger does not have it; told before at " + day(earlier), what: "repeat", at: far},
+		{name: "a severity that fell", events: []event{{At: queued, Kind: alert.EventQueued, Receiver: "ops", DeliveryID: "msg_1", Severity: alert.Critical}}, delivery: of(alert.DeliverySent, 1, now), state: "told", reason: "told as critical at " + day(now), what: "repeat", at: far},
 		{
 			name: "another group at the same moment", events: []event{now1, {At: queued, Kind: alert.EventQueued, Receiver: "ops", DeliveryID: "msg_2"}}, delivery: of(alert.DeliveryPending, 1, queued),
 			others: []alert.Delivery{{Notification: alert.Notification{ID: "msg_2", Receiver: "ops", GroupKey: "h"}, State: alert.DeliverySent, SettledAt: now}},
@@ -171,7 +186,7 @@ func TestTheOutlookSaysWhetherANotificationHasArrived(t *testing.T) {
 			h.lines = []alert.OutlookLine{line}
 			h.sent = map[string]alert.Delivery{}
 			if tt.delivery != nil {
-				h.sent["msg_1"] = *tt.delivery
+				h.sent[tt.delivery.Notification.ID] = *tt.delivery
 			}
 			for _, d := range tt.others {
 				h.sent[d.Notification.ID] = d

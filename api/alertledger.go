@@ -23,22 +23,25 @@ func (l *ledger) settle(line *alert.OutlookLine) {
 	if line.Queued.IsZero() {
 		return
 	}
-	state, text := alert.OutlookQueued, "queued at "+l.moment(line.Queued)+" as "+line.As.String()+"; the ledger does not have it"
-	id := l.queued(line)
-	d := l.delivery(id)
+	at, as := line.Queued, line.As.String()
+	state, text := alert.OutlookQueued, "queued at "+l.moment(at)+" as "+as+"; the ledger does not have it"
+	var d *alert.Delivery
 	var end *alert.Event
-	if id != "" {
-		end = l.last(line.Receiver, id, alert.EventSent, alert.EventDead)
+	if e := l.queued(line); e != nil {
+		if at = e.At; e.Severity != alert.OK { // it may have fallen since
+			as = e.Severity.String()
+		}
+		d, end = l.delivery(e.DeliveryID), l.last(line.Receiver, e.DeliveryID, alert.EventSent, alert.EventDead)
 	}
 	switch {
 	case d != nil && d.State == alert.DeliverySent:
-		state, text = alert.OutlookTold, "told as "+line.As.String()+" at "+l.moment(d.SettledAt)
+		state, text = alert.OutlookTold, "told as "+as+" at "+l.moment(d.SettledAt)
 	case d != nil && d.State == alert.DeliveryDead:
 		state, text = alert.OutlookUndelivered, "given up at "+l.moment(d.SettledAt)+" after "+attemptsText(d.Attempts)+": "+d.LastError
 	case d != nil:
-		text = "queued since " + l.moment(line.Queued) + " as " + line.As.String() + ", " + l.failures(d)
+		text = "queued since " + l.moment(at) + " as " + as + ", " + l.failures(d)
 	case end != nil && end.Kind == alert.EventSent: // the history is kept for longer
-		state, text = alert.OutlookTold, "told as "+line.As.String()+" at "+l.moment(end.At)
+		state, text = alert.OutlookTold, "told as "+as+" at "+l.moment(end.At)
 	case end != nil:
 		state, text = alert.OutlookUndelivered, end.Reason
 	}
@@ -57,20 +60,46 @@ func (l *ledger) settle(line *alert.OutlookLine) {
 	line.Reason = text
 }
 
-// queued finds the notification that was queued for a line. Two groups of one
-// receiver may be sent at one moment.
-func (l *ledger) queued(line *alert.OutlookLine) (id string) {
-	for i := range l.events {
+// queued finds the event of the notification that was queued for a line, nil for
+// none. Two groups of one receiver may be sent at one moment. Where the line's
+// moment is that of a repeat that was held back, the notification is the last
+// before it that told of the alert, and not of who took it up.
+func (l *ledger) queued(line *alert.OutlookLine) (found *alert.Event) {
+	putOff := false
+	for i := range slices.Backward(l.events) {
 		e := &l.events[i]
-		if e.Kind != alert.EventQueued || e.Receiver != line.Receiver || !e.At.Equal(line.Queued) {
+		if e.Receiver != line.Receiver || e.At.After(line.Queued) {
 			continue
 		}
-		id = e.DeliveryID
-		if d := l.delivery(id); d != nil && d.Notification.GroupKey == line.Group {
-			return id
+		there := e.At.Equal(line.Queued)
+		if e.Kind != alert.EventQueued {
+			putOff = putOff || there && isHold(e.Kind)
+			continue
+		}
+		if found != nil && !e.At.Equal(found.At) || !there && !putOff {
+			break
+		}
+		d := l.delivery(e.DeliveryID)
+		if !there && d != nil && d.Notification.Quiet {
+			continue
+		}
+		if d != nil && d.Notification.GroupKey == line.Group {
+			return e
+		}
+		if found == nil {
+			found = e
 		}
 	}
-	return id
+	return found
+}
+
+// isHold says whether an event is that something was held back.
+func isHold(kind alert.EventKind) bool {
+	switch kind { //nolint:exhaustive // the others are of what was done
+	case alert.EventHeld, alert.EventSilenced, alert.EventInhibited, alert.EventMuted, alert.EventSnoozed:
+		return true
+	}
+	return false
 }
 
 func (l *ledger) delivery(id string) *alert.Delivery {

@@ -18,9 +18,8 @@ type sender struct{ d *daemon }
 
 // Redeliver sends a delivery once more.
 func (s sender) Redeliver(ctx context.Context, id string) (alert.Delivery, error) {
-	return s.d.outbox.Redeliver(ctx, id, func() (alert.Delivery, error) {
-		// From here on it goes through, whatever becomes of who asked for it.
-		return s.d.store.Redeliver(context.WithoutCancel(ctx), id, time.Now())
+	return s.d.outbox.Redeliver(ctx, id, func(ctx context.Context) (alert.Delivery, error) {
+		return s.d.store.Redeliver(ctx, id, time.Now())
 	})
 }
 

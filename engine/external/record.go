@@ -161,6 +161,15 @@ func nanos(t time.Time) int64 {
 	return t.UnixNano()
 }
 
+// ended is an end as moments have it, where 0 is none: that of 1970 is one
+// nanosecond later.
+func ended(at int64) int64 {
+	if at == 0 {
+		return 1
+	}
+	return at
+}
+
 func moment(nanos int64) time.Time { return time.Unix(0, nanos).UTC() }
 
 // message is the text that says most of the annotations that are usual.

@@ -209,7 +209,7 @@ func (r *Registry) end(rec *Record, at int64, why reason, now time.Time) Transit
 	m, texts := cutMoments(rec.packed)
 	r.last[rec.fp] = m.began
 	r.unstored[rec.fp] = r.epoch
-	m.updatedAt, m.endsAt = now.UnixNano(), max(at, m.startsAt)
+	m.updatedAt, m.endsAt = now.UnixNano(), ended(max(at, m.startsAt))
 	over := &Record{
 		symbols: rec.symbols, fp: rec.fp, packed: string(m.append(nil)) + texts, severity: rec.severity, explicit: rec.explicit, reason: why,
 	}
@@ -255,7 +255,7 @@ func (r *Registry) Restore(a *alert.Alert, now time.Time) *Record {
 	p := alert.Posted{Labels: a.Labels, Annotations: alert.FromMap(a.Annotations), GeneratorURL: a.Outside.GeneratorURL}
 	m := moments{began: a.Began().UnixMilli(), startsAt: nanos(a.StartsAt), updatedAt: nanos(a.UpdatedAt)}
 	if !a.Active() {
-		m.endsAt = nanos(a.EndsAt)
+		m.endsAt = ended(nanos(a.EndsAt))
 	}
 	rec := &Record{symbols: r.symbols, fp: a.Fingerprint, packed: r.symbols.pack(&m, &p), severity: a.Severity, explicit: true}
 	for rec.reason < endUnheard && rec.reason.String() != a.Reason {

@@ -199,3 +199,23 @@ func TestAnEndThatNoClockReachesIsFarAway(t *testing.T) {
 		t.Errorf("it expires at %s", tr.Record.Alert().Outside.ExpiresAt)
 	}
 }
+
+// Who has no clock posts 1970, which is 0 as moments are kept.
+func TestAnAlertOfTheEpochEnds(t *testing.T) {
+	r := newRegistry()
+	p := posted("a")
+	p.StartsAt = time.Unix(0, 0)
+	if _, ok := r.Post(p, epoch); !ok {
+		t.Fatal("not taken")
+	}
+	p.EndsAt = time.Unix(0, 0)
+	tr, ok := r.Post(p, epoch.Add(time.Minute))
+	if a := tr.Record.Alert(); !ok || tr.Kind != alert.EventResolved || a.State != alert.Resolved || a.EndsAt.Sub(p.EndsAt) > time.Microsecond {
+		t.Fatalf("%s: %s, ended %s", tr.Kind, a.State, a.EndsAt)
+	}
+	a := tr.Record.Alert()
+	a.EndsAt = time.Unix(0, 0).UTC() // as others may have stored it
+	if again := newRegistry().Restore(&a, epoch.Add(time.Hour)).Alert(); again.State != alert.Resolved {
+		t.Errorf("after a restart it is %s", again.State)
+	}
+}

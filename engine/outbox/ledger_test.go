@@ -135,7 +135,7 @@ func TestWhatIsSentAgainLeavesItsGroupsMessageAlone(t *testing.T) {
 // redeliver has a delivery sent again that the store has made pending.
 func redeliver(t *testing.T, o *Outbox, d alert.Delivery) {
 	t.Helper()
-	if _, err := o.Redeliver(t.Context(), d.Notification.ID, func() (alert.Delivery, error) { return d, nil }); err != nil {
+	if _, err := o.Redeliver(t.Context(), d.Notification.ID, func(context.Context) (alert.Delivery, error) { return d, nil }); err != nil {
 		t.Error(err)
 	}
 }

@@ -179,11 +179,15 @@ func (o *Outbox) EnqueueUnstored(deliveries []alert.Delivery, stored <-chan stru
 // process ends before that. No outcome of an attempt from before can settle it,
 // for revive is not called while one waits for the store; the error wraps
 // store.ErrPending then. It waits for a write of outcomes that is under way, as
-// long as ctx lasts.
-func (o *Outbox) Redeliver(ctx context.Context, id string, revive func() (alert.Delivery, error)) (alert.Delivery, error) {
+// long as ctx lasts. revive is given a context of its own, which lasts no longer
+// than a write of outcomes may, for those wait meanwhile; from there on it goes
+// through, whatever becomes of who asked for it.
+func (o *Outbox) Redeliver(ctx context.Context, id string, revive func(context.Context) (alert.Delivery, error)) (alert.Delivery, error) {
 	var d alert.Delivery
 	err := o.settler.fenced(ctx, id, func() (err error) {
-		d, err = revive()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+		defer cancel()
+		d, err = revive(ctx)
 		return err
 	})
 	if err != nil {

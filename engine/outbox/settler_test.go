@@ -186,7 +186,7 @@ func TestWhatIsSentAgainIsNotSettledByAnAttemptFromBefore(t *testing.T) {
 		time.Sleep(time.Minute)
 		revived := 0
 		again := func(ctx context.Context) error {
-			_, err := o.Redeliver(ctx, d.Notification.ID, func() (alert.Delivery, error) {
+			_, err := o.Redeliver(ctx, d.Notification.ID, func(context.Context) (alert.Delivery, error) {
 				l.mu.Lock()
 				defer l.mu.Unlock()
 				revived = len(l.settled)
@@ -233,7 +233,7 @@ func TestSendingAgainWaitsForAWriteOnlyAsLongAsWhoAsked(t *testing.T) {
 		ask, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
-		_, err := o.Redeliver(ask, "other", func() (alert.Delivery, error) {
+		_, err := o.Redeliver(ask, "other", func(context.Context) (alert.Delivery, error) {
 			t.Error("revived beside a write")
 			return alert.Delivery{}, nil
 		})
@@ -242,6 +242,47 @@ func TestSendingAgainWaitsForAWriteOnlyAsLongAsWhoAsked(t *testing.T) {
 		}
 		stop()
 		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAStoreThatHangsWhileItSendsAgainHoldsUpNoOutcomes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &unsure{}
+		o := New(Options{Store: l, Policy: DefaultPolicy(), Log: slog.New(slog.DiscardHandler)})
+		o.SetReceivers([]Receiver{{Name: "ops", Notifier: &phone{}, Timeout: time.Second}})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- o.Run(ctx) }()
+		asked := make(chan error, 1)
+		ask, leave := context.WithCancel(t.Context())
+		go func() {
+			_, err := o.Redeliver(ask, "other", func(ctx context.Context) (alert.Delivery, error) {
+				select { // as a reader that waits for its turn
+				case <-ctx.Done():
+				case <-time.After(time.Hour):
+				}
+				return alert.Delivery{}, ctx.Err()
+			})
+			asked <- err
+		}()
+		synctest.Wait()
+		leave() // which does not break it off
+		o.Enqueue([]alert.Delivery{delivery("ops", "g", 1)})
+		time.Sleep(settleTimeout - time.Second)
+		if n, _ := o.Unsettled(); n != 1 {
+			t.Errorf("%d outcomes wait behind it", n)
+		}
+		time.Sleep(2 * time.Second)
+		if n, _ := o.Unsettled(); n != 0 || len(l.outcomes()) != 1 {
+			t.Errorf("%d outcomes wait still, and %d are stored", n, len(l.outcomes()))
+		}
+		stop()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if err := <-asked; !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	})

@@ -49,7 +49,7 @@ func (w *writer) seemsNew(a *alert.Alert) bool {
 // into its row, SQLite says so by the number of rows, and each is written alone.
 func (w *writer) newAlerts(alerts []alert.Alert) error {
 	b := &w.stmts.alerts
-	b.reset()
+	defer b.reset()
 	ends := make([]int, 0, len(alerts))
 	for i := range alerts {
 		b.docs = alert.AppendJSON(b.docs, &alerts[i])
@@ -154,7 +154,7 @@ func (w *writer) alertSeq(id string) (int64, error) {
 // writeMembers inserts members, or replaces them.
 func (w *writer) writeMembers(members []store.Member) error {
 	b := &w.stmts.members
-	b.reset()
+	defer b.reset()
 	of := make([]int, 0, len(members)) // whose row it is
 	for i := range members {
 		m := &members[i]
@@ -194,7 +194,7 @@ func memberName(m *store.Member) string { return "member " + m.AlertID + " of gr
 // noted where it is a contradiction.
 func (w *writer) writeEvents(events []alert.Event, contradiction bool) error {
 	b := &w.stmts.events
-	b.reset()
+	defer b.reset()
 	for i := range events {
 		e := &events[i]
 		seq, err := w.alertSeq(e.AlertID)

@@ -83,10 +83,14 @@ func (b *bulk) add(values ...any) {
 // rows is how many were added.
 func (b *bulk) rows() int { return len(b.args) / b.columns }
 
-// reset forgets what was added.
+// reset forgets what was added, once it is written: the largest alerts of a day
+// are not kept until the next storm.
 func (b *bulk) reset() {
 	clear(b.args) // what they point to
 	b.args, b.docs = b.args[:0], b.docs[:0]
+	if cap(b.docs) > maxKeptBytes {
+		b.docs = nil
+	}
 }
 
 // write writes rows from to to of those that were added, and says how many rows
