@@ -58,6 +58,10 @@ golden: ## Rewrite the golden files and scripts
 schema: ## Write configs/*.schema.json anew, from the types and their comments
 	UPDATE=1 $(GO) test -count=1 -run '^TestSchemasAreFresh$$' ./cmd/tocsin
 
+.PHONY: proto
+proto: ## Generate the code of plugins/pluginpb/plugin.proto anew
+	$(GO) generate ./plugins/pluginpb
+
 .PHONY: fuzz
 fuzz: ## Fuzz everything that strangers write, FUZZTIME each (10s)
 	@scripts/fuzz.sh $${FUZZTIME:-10s}
