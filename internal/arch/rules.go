@@ -24,10 +24,11 @@ func inward() map[string][]string {
 		"api":           {"alert", "source", "store", "notifiers"},
 		"internal":      {"alert", "source"},
 		// The protocol's messages are of both sides: the host's adapter and the SDK.
-		"plugins/pluginpb": {"alert", "notifiers"},
-		"notifiers/plugin": {"alert", "source", "notifiers", "plugins/pluginpb"},
-		"plugins":          {"alert", "source", "notifiers", "plugins/pluginpb"},
-		"cmd":              {"*"},
+		"plugins/pluginpb":     {"alert", "notifiers"},
+		"internal/plugincheck": {"alert", "notifiers", "plugins/pluginpb"},
+		"notifiers/plugin":     {"alert", "source", "notifiers", "plugins/pluginpb"},
+		"plugins":              {"alert", "source", "notifiers", "plugins/pluginpb"},
+		"cmd":                  {"*"},
 	}
 }
 
