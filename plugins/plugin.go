@@ -31,6 +31,10 @@ import (
 // format, and Reveal gives it.
 type Secret = secret.String
 
+// SecretURL is a URL whose path, query or password may hold a secret: it prints
+// without them. notifiers.Post takes it.
+type SecretURL = secret.URL
+
 // Problems collects what is wrong with settings:
 //
 //	var ps plugins.Problems
