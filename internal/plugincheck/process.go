@@ -34,6 +34,7 @@ type process struct {
 	host    *plugin.Client
 	folder  string // of its sockets
 	log     *lines
+	stderr  *lines
 	began   time.Duration // from the start to the first answer
 	version int
 }
@@ -47,7 +48,7 @@ type how struct {
 
 // start runs the plugin and connects to it.
 func (o *Options) start(ctx context.Context, h how) (*process, error) {
-	p := &process{log: &lines{}}
+	p := &process{log: &lines{}, stderr: &lines{}}
 	var err error
 	if p.folder, err = os.MkdirTemp("", "tocsin-plugin-test"); err != nil {
 		return nil, err
@@ -67,12 +68,15 @@ func (o *Options) start(ctx context.Context, h how) (*process, error) {
 		HandshakeConfig: pluginpb.Handshake(), VersionedPlugins: h.versions, Cmd: p.cmd, AutoMTLS: h.mtls,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC}, SkipHostEnv: true, StartTimeout: startTimeout,
 		Logger:     hclog.New(&hclog.LoggerOptions{Output: p.log, Level: hclog.Trace}),
-		SyncStdout: p.log, SyncStderr: p.log,
+		Stderr: p.stderr, SyncStdout: p.log, SyncStderr: p.log,
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(pluginpb.MaxMessageBytes), grpc.MaxCallSendMsgSize(pluginpb.MaxMessageBytes))},
 	})
 	if err := p.connect(ctx); err != nil {
 		p.end()
+		if said := strings.TrimSpace(p.stderr.String()); said != "" {
+			err = fmt.Errorf("%w; its standard error ends with: %s", err, said[strings.LastIndexByte(said, '\n')+1:])
+		}
 		return nil, err
 	}
 	p.began = time.Since(begun)
