@@ -102,16 +102,13 @@ type life struct {
 	known  chan struct{}
 	ready  chan struct{} // server is set
 	server *grpc.Server
-	// streams is ended for the streams of go-plugin's own to return: they last as
+	// ending is closed for the streams of go-plugin's own to return: they last as
 	// long as the connection, and a graceful end would wait for them.
-	streams context.Context //nolint:containedctx // it is the process's
-	release context.CancelFunc
+	ending chan struct{}
 }
 
 func newLife(stderr *os.File) *life {
-	l := &life{stderr: stderr, known: make(chan struct{}), ready: make(chan struct{})}
-	l.streams, l.release = context.WithCancel(context.Background())
-	return l
+	return &life{stderr: stderr, known: make(chan struct{}), ready: make(chan struct{}), ending: make(chan struct{})}
 }
 
 // newServer makes the server as go-plugin asks for it.
@@ -130,7 +127,7 @@ func (l *life) newServer(options []grpc.ServerOption) *grpc.Server {
 			select {
 			case err := <-done:
 				return err
-			case <-l.streams.Done():
+			case <-l.ending:
 				return status.Error(codes.Unavailable, "the plugin is about to end")
 			}
 		}))...)
@@ -186,9 +183,9 @@ func (l *life) drain(gone <-chan struct{}) {
 	default:
 		return // not yet served
 	}
+	close(l.ending)
 	done := make(chan struct{})
 	go func() {
-		l.release()
 		l.server.GracefulStop()
 		close(done)
 	}()
