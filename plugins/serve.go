@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -115,6 +116,8 @@ func newLife(stderr *os.File) *life {
 func (l *life) newServer(options []grpc.ServerOption) *grpc.Server {
 	l.server = grpc.NewServer(append(options,
 		grpc.MaxRecvMsgSize(pluginpb.MaxMessageBytes), grpc.MaxSendMsgSize(pluginpb.MaxMessageBytes),
+		// Goroutines that stay keep their stacks: a tenth of the time of a small call.
+		grpc.NumStreamWorkers(uint32(runtime.NumCPU())),
 		grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 			l.once.Do(l.begin)
 			return handle(ctx, req)
