@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -46,6 +47,10 @@ func New(c Config) (notifiers.Notifier, error) {
 // Notify prints, or panics.
 func (c Config) Notify(context.Context, alert.Notification) (notifiers.Receipt, error) {
 	switch c.Do {
+	case "slow":
+		slog.Info("slow")
+		time.Sleep(500 * time.Millisecond)
+		return notifiers.Receipt{Reference: "told"}, nil
 	case "panic":
 		var none map[string]int
 		none["x"] = 1
