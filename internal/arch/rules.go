@@ -23,8 +23,12 @@ func inward() map[string][]string {
 		"configs":       {".", "alert", "source", "store", "notifiers", "engine/rule", "engine/route", "engine/outbox"},
 		"api":           {"alert", "source", "store", "notifiers"},
 		"internal":      {"alert", "source"},
-		"plugins":       {"alert", "source", "notifiers"},
-		"cmd":           {"*"},
+		// The protocol's messages are of both sides: the host's adapter and the SDK.
+		"plugins/pluginpb":     {"alert", "notifiers"},
+		"internal/plugincheck": {"alert", "notifiers", "plugins/pluginpb"},
+		"notifiers/plugin":     {"alert", "source", "notifiers", "plugins/pluginpb"},
+		"plugins":              {"alert", "source", "notifiers", "plugins/pluginpb"},
+		"cmd":                  {"*"},
 	}
 }
 
