@@ -26,8 +26,11 @@ func inward() map[string][]string {
 		// The protocol's messages are of both sides: the host's adapter and the SDK.
 		"plugins/pluginpb": {"alert", "notifiers"},
 		"notifiers/plugin": {"alert", "source", "notifiers", "plugins/pluginpb"},
-		"plugins":          {"alert", "source", "notifiers", "plugins/pluginpb"},
-		"cmd":              {"*"},
+		"source/plugin":    {"alert", "source", "plugins/pluginpb"},
+		// What runs the processes of both kinds of plugin.
+		"internal/pluginhost": {"alert", "plugins/pluginpb"},
+		"plugins":             {"alert", "source", "notifiers", "plugins/pluginpb"},
+		"cmd":                 {"*"},
 	}
 }
 
