@@ -80,13 +80,11 @@ func (p *plugin) call(ctx context.Context, use Use, f func(context.Context, *ins
 		p.count(err)
 		return err
 	}
-	if err := i.accepts(ctx, use); err != nil {
-		err = p.explain(ctx, i, err)
-		p.count(err)
-		return err
-	}
 	began := time.Now()
-	if err = f(ctx, i); err != nil {
+	if err = i.accepts(ctx, use); err == nil {
+		err = f(ctx, i)
+	}
+	if err != nil {
 		err = p.explain(ctx, i, err)
 	}
 	p.count(err)
@@ -145,10 +143,7 @@ func (p *plugin) explain(ctx context.Context, i *instance, err error) error {
 	message := bounded(state.Message())
 	switch state.Code() { //nolint:exhaustive // the others speak for themselves
 	case codes.DeadlineExceeded:
-		// Some servers tell of a deadline that is their own.
-		if ctx.Err() != nil {
-			return &deadlineError{fmt.Sprintf("plugin %q has not answered in time", p.spec.Name)}
-		}
+		return &deadlineError{fmt.Sprintf("plugin %q has not answered in time", p.spec.Name)}
 	case codes.Canceled:
 		if ctx.Err() != nil {
 			return fmt.Errorf("plugin %q: %w", p.spec.Name, context.Cause(ctx))
