@@ -144,8 +144,12 @@ func (h *Host) Runs(spec Spec) bool {
 }
 
 // Close stops every plugin once its calls have ended, waits for the processes to
-// be gone, and removes their sockets. No plugin can be started after it.
+// be gone, and removes their sockets. No plugin can be started after it. It may be
+// called again, and on nil.
 func (h *Host) Close() {
+	if h == nil {
+		return
+	}
 	h.mu.Lock()
 	h.closed = true
 	for _, p := range h.plugins {

@@ -1,0 +1,93 @@
+// Package plugin tells receivers through plugins: it is the host's side of the
+// Notifier of the plugin protocol. cmd makes one for each receiver of a plugin's
+// type. It starts no process, which internal/pluginhost does, and it retries
+// nothing.
+package plugin
+
+import (
+	"context"
+
+	"fmt"
+	"strings"
+
+	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/pluginhost"
+	"github.com/tocsin-dev/tocsin/notifiers"
+	"github.com/tocsin-dev/tocsin/plugins/pluginpb"
+)
+
+// What is kept of a plugin's answer.
+const (
+	maxReferenceBytes = 4 << 10
+	maxAnswerBytes    = 2 << 10
+	maxMessageBytes   = 1 << 10
+)
+
+// Host runs the plugins; *pluginhost.Host is one.
+type Host interface {
+	Notify(ctx context.Context, use pluginhost.Use, n *pluginpb.Notification) (*pluginpb.NotifyResponse, error)
+}
+
+// Notifier tells one receiver.
+type Notifier struct {
+	host Host
+	use  pluginhost.Use
+}
+
+// New makes the notifier of a receiver of a plugin's type. The settings are a JSON
+// object.
+func New(host Host, plugin, receiver string, settings []byte) *Notifier {
+	return &Notifier{host: host, use: pluginhost.Use{
+		Plugin: plugin, Kind: pluginpb.Kind_KIND_NOTIFIER, Name: receiver, Settings: settings,
+	}}
+}
+
+// Notify has the plugin tell the receiver. That the plugin does not run, died in
+// the middle, or has not answered may pass; only its own word is Permanent.
+func (n *Notifier) Notify(ctx context.Context, what alert.Notification) (notifiers.Receipt, error) {
+	answer, err := n.host.Notify(ctx, n.use, pluginpb.NewNotification(&what))
+	if err != nil {
+		return notifiers.Receipt{}, err
+	}
+	receipt := notifiers.Receipt{
+		Reference: cut(answer.GetReference(), maxReferenceBytes), Status: int(answer.GetStatus()),
+		Answer: cut(answer.GetAnswer(), maxAnswerBytes), Note: cut(answer.GetNote(), maxMessageBytes),
+	}
+	return receipt, n.errorOf(answer)
+}
+
+// errorOf sorts the outcome. One that is not known may pass: a plugin of a later
+// protocol may mean by it whatever it likes, and an alert is not lost for that.
+func (n *Notifier) errorOf(answer *pluginpb.NotifyResponse) error {
+	if answer.GetOutcome() == pluginpb.Outcome_OUTCOME_OK {
+		return nil
+	}
+	message := cut(answer.GetMessage(), maxMessageBytes)
+	if message == "" {
+		message = "it says nothing of why"
+	}
+	var err error = &refusedError{fmt.Sprintf("plugin %q: %s", n.use.Plugin, message), int(answer.GetStatus())}
+	if answer.GetOutcome() == pluginpb.Outcome_OUTCOME_PERMANENT {
+		return notifiers.Permanent(err)
+	}
+	if wait := answer.GetRetryAfter(); wait != nil && wait.IsValid() && wait.AsDuration() > 0 {
+		return notifiers.RetryAfter(err, wait.AsDuration())
+	}
+	return err
+}
+
+// refusedError is what a plugin answered.
+type refusedError struct {
+	text   string
+	status int
+}
+
+func (e *refusedError) Error() string   { return e.text }
+func (e *refusedError) HTTPStatus() int { return e.status }
+
+func cut(text string, most int) string {
+	if len(text) > most {
+		text = text[:most]
+	}
+	return strings.ToValidUTF8(text, "")
+}
