@@ -19,6 +19,12 @@ help: ## List the targets
 build: ## Build bin/tocsin, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X github.com/tocsin-dev/tocsin/internal/version.linked=$(VERSION)" -o $(BIN)/tocsin ./cmd/tocsin
 
+.PHONY: plugins
+plugins: ## Build the plugins that ship into plugins/bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o plugins/bin/ ./plugins/exec ./plugins/example
+	cd plugins/shoutrrr && CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o ../bin/ .
+	@plugins/example-python/build.sh plugins/bin/example-python
+
 .PHONY: run
 run: build ## Build, and serve configs/embedded.yaml
 	$(BIN)/tocsin serve --config configs/embedded.yaml
@@ -34,14 +40,17 @@ services: ## Install PostgreSQL, Redis, Prometheus and amtool for the tests, whe
 .PHONY: test
 test: services build ## Run every test, against real servers started privately
 	$(GO) test $(GOTESTFLAGS) ./...
+	cd plugins/shoutrrr && $(GO) test $(GOTESTFLAGS) ./...
 
 .PHONY: race
 race: services build ## Run every test with the race detector
 	$(GO) test -race ./...
+	cd plugins/shoutrrr && $(GO) test -race ./...
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Run the linters
 	$(GOLANGCI) run ./...
+	cd plugins/shoutrrr && $(GOLANGCI) run ./...
 
 $(GOLANGCI):
 	$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
@@ -59,8 +68,9 @@ schema: ## Write configs/*.schema.json anew, from the types and their comments
 	UPDATE=1 $(GO) test -count=1 -run '^TestSchemasAreFresh$$' ./cmd/tocsin
 
 .PHONY: proto
-proto: ## Generate the code of plugins/pluginpb/plugin.proto anew
+proto: ## Generate the code of plugins/pluginpb/plugin.proto anew, Go's and Python's
 	$(GO) generate ./plugins/pluginpb
+	@plugins/example-python/generate.sh
 
 .PHONY: fuzz
 fuzz: ## Fuzz everything that strangers write, FUZZTIME each (10s)
@@ -73,4 +83,4 @@ bench: services build ## Measure beside others, and print the figures of docs/be
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf $(BIN)
+	rm -rf $(BIN) plugins/bin

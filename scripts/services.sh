@@ -13,5 +13,9 @@ command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
 command -v prometheus >/dev/null || missing+=(prometheus)
 command -v jq >/dev/null || missing+=(jq)
 command -v curl >/dev/null || missing+=(curl)
+# The example of a plugin in Python.
+/usr/bin/python3 -c 'import grpc, google.protobuf, cryptography' 2>/dev/null ||
+  python3 -c 'import grpc, google.protobuf, cryptography' 2>/dev/null ||
+  missing+=(python3-grpcio python3-protobuf python3-cryptography)
 [ ${#missing[@]} -eq 0 ] && exit 0
 exec "$(dirname "$0")/apt.sh" 'the tests' "${missing[@]}"

@@ -100,7 +100,7 @@ on the console.
 	root.SetErr(w.stderr)
 	root.SetVersionTemplate("{{ .Version }}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newExplainAlert(w), newAlerts(w), newSilence(w), newAck(w), newSnooze(w), newUnack(w), newRoutes(w), newDeliveries(w), newReceivers(w), newPlugins(w), newImport(w), newSchema(w), newDemo(w), newVersion(w))
+	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newExplainAlert(w), newAlerts(w), newSilence(w), newAck(w), newSnooze(w), newUnack(w), newRoutes(w), newDeliveries(w), newReceivers(w), newPlugin(w), newPlugins(w), newImport(w), newSchema(w), newDemo(w), newVersion(w))
 	plainUsage(root)
 	return root
 }

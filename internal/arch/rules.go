@@ -24,9 +24,10 @@ func inward() map[string][]string {
 		"api":           {"alert", "source", "store", "notifiers"},
 		"internal":      {"alert", "source"},
 		// The protocol's messages are of both sides: the host's adapter and the SDK.
-		"plugins/pluginpb": {"alert", "notifiers"},
-		"notifiers/plugin": {"alert", "source", "notifiers", "plugins/pluginpb"},
-		"source/plugin":    {"alert", "source", "plugins/pluginpb"},
+		"plugins/pluginpb":     {"alert", "notifiers"},
+		"internal/plugincheck": {"alert", "notifiers", "plugins/pluginpb"},
+		"notifiers/plugin":     {"alert", "source", "notifiers", "plugins/pluginpb"},
+		"source/plugin":        {"alert", "source", "plugins/pluginpb"},
 		// What runs the processes of both kinds of plugin.
 		"internal/pluginhost": {"alert", "plugins/pluginpb"},
 		"plugins":             {"alert", "source", "notifiers", "plugins/pluginpb"},

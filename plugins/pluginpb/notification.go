@@ -21,12 +21,12 @@ const kindAlerts = "alerts"
 // that are no UTF-8, which gRPC refuses, are mended.
 func NewNotification(n *alert.Notification) *Notification {
 	out := &Notification{
-		Id: valid(n.ID), Receiver: valid(n.Receiver), GroupKey: valid(n.GroupKey), GroupLabels: labelMap(n.GroupLabels), Seq: n.Seq,
-		Status: string(n.Status), Reason: valid(n.Reason), Kind: kindOf(n), Quiet: n.Quiet,
-		Truncated: count(n.Truncated), StillFiring: count(n.StillFiring), Reference: valid(n.Reference), ExternalUrl: valid(n.ExternalURL),
+		Id: Text(n.ID), Receiver: Text(n.Receiver), GroupKey: Text(n.GroupKey), GroupLabels: LabelMap(n.GroupLabels), Seq: n.Seq,
+		Status: string(n.Status), Reason: Text(n.Reason), Kind: kindOf(n), Quiet: n.Quiet,
+		Truncated: count(n.Truncated), StillFiring: count(n.StillFiring), Reference: Text(n.Reference), ExternalUrl: Text(n.ExternalURL),
 		At: moment(n.At), Opened: moment(n.Opened),
-		Title: valid(notifiers.Title(n)), Severity: n.Severity().String(),
-		CommonLabels: labelMap(n.CommonLabels()), CommonAnnotations: validMap(n.CommonAnnotations()),
+		Title: Text(notifiers.Title(n)), Severity: n.Severity().String(),
+		CommonLabels: LabelMap(n.CommonLabels()), CommonAnnotations: validMap(n.CommonAnnotations()),
 		Alerts: make([]*Alert, len(n.Alerts)), Lines: make([]string, 0, len(n.Alerts)+1),
 	}
 	for i := range n.Alerts {
@@ -34,7 +34,7 @@ func NewNotification(n *alert.Notification) *Notification {
 		out.Lines = append(out.Lines, line(out.Alerts[i]))
 	}
 	if n.Truncated > 0 {
-		out.Lines = append(out.Lines, strings.TrimSpace(notifiers.Counted(n.Truncated, "more alert")+" "+valid(n.ExternalURL)))
+		out.Lines = append(out.Lines, strings.TrimSpace(notifiers.Counted(n.Truncated, "more alert")+" "+Text(n.ExternalURL)))
 	}
 	if n.Digest != nil {
 		out.Digest = &Digest{Groups: count(n.Digest.Groups), Alerts: count(n.Digest.Alerts)}
@@ -42,7 +42,7 @@ func NewNotification(n *alert.Notification) *Notification {
 	for i := range n.Acks {
 		a := &n.Acks[i]
 		out.Acks = append(out.Acks, &Ack{
-			AlertId: valid(a.AlertID), By: valid(a.By), Comment: valid(a.Comment), At: moment(a.At), Until: moment(a.Until), Severity: a.Severity.String(),
+			AlertId: Text(a.AlertID), By: Text(a.By), Comment: Text(a.Comment), At: moment(a.At), Until: moment(a.Until), Severity: a.Severity.String(),
 		})
 	}
 	return out
@@ -51,14 +51,14 @@ func NewNotification(n *alert.Notification) *Notification {
 // NewAlert makes the message of one alert of a notification.
 func NewAlert(n *alert.Notification, a *alert.Alert) *Alert {
 	out := &Alert{
-		Id: valid(a.ID), Fingerprint: a.Fingerprint.String(), Rule: valid(a.Rule), Category: valid(a.Category), Metric: valid(a.Metric), Unit: valid(a.Unit),
-		Labels: labelMap(a.Labels), Annotations: validMap(a.Annotations), State: string(a.State), Severity: a.Severity.String(), Worst: a.Worst.String(),
+		Id: Text(a.ID), Fingerprint: a.Fingerprint.String(), Rule: Text(a.Rule), Category: Text(a.Category), Metric: Text(a.Metric), Unit: Text(a.Unit),
+		Labels: LabelMap(a.Labels), Annotations: validMap(a.Annotations), State: string(a.State), Severity: a.Severity.String(), Worst: a.Worst.String(),
 		Value: known(a.Value), Threshold: known(a.Threshold), Peak: known(a.Peak),
-		Verb: valid(a.Verb), Message: valid(a.Message), Reason: valid(a.Reason),
+		Verb: Text(a.Verb), Message: Text(a.Message), Reason: Text(a.Reason),
 		PendingAt: moment(a.PendingAt), StartsAt: moment(a.StartsAt), EndsAt: moment(a.EndsAt), UpdatedAt: moment(a.UpdatedAt), SeverityAt: moment(a.SeverityAt),
-		Text: valid(notifiers.Message(a)), Measured: valid(notifiers.Measured(a)),
-		ValueText: quantity(a.Value, a.Unit), ThresholdText: quantity(a.Threshold, a.Unit), PeakText: valid(notifiers.Peak(a)),
-		Duration: durationpb.New(notifiers.Lasted(a, n.At)), Url: valid(notifiers.AlertURL(n, a)),
+		Text: Text(notifiers.Message(a)), Measured: Text(notifiers.Measured(a)),
+		ValueText: quantity(a.Value, a.Unit), ThresholdText: quantity(a.Threshold, a.Unit), PeakText: Text(notifiers.Peak(a)),
+		Duration: durationpb.New(notifiers.Lasted(a, n.At)), Url: Text(notifiers.AlertURL(n, a)),
 	}
 	if a.Flapping() {
 		out.FlappingSince = moment(a.Flap.Since)
@@ -67,7 +67,7 @@ func NewAlert(n *alert.Notification, a *alert.Alert) *Alert {
 		out.Samples = append(out.Samples, &Point{At: moment(p.At), Value: known(p.Value)})
 	}
 	if a.Outside != nil {
-		out.Outside = &Outside{GeneratorUrl: valid(a.Outside.GeneratorURL), ExpiresAt: moment(a.Outside.ExpiresAt)}
+		out.Outside = &Outside{GeneratorUrl: Text(a.Outside.GeneratorURL), ExpiresAt: moment(a.Outside.ExpiresAt)}
 	}
 	return out
 }
@@ -159,20 +159,22 @@ func kindOf(n *alert.Notification) string {
 	return string(n.Kind)
 }
 
-func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+// Text is a text that gRPC takes: what is no UTF-8 in it is replaced.
+func Text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 func validMap(m map[string]string) map[string]string {
 	out := make(map[string]string, len(m))
 	for k, v := range m {
-		out[valid(k)] = valid(v)
+		out[Text(k)] = Text(v)
 	}
 	return out
 }
 
-func labelMap(labels alert.Labels) map[string]string {
+// LabelMap is a label set as the messages have it.
+func LabelMap(labels alert.Labels) map[string]string {
 	out := make(map[string]string, len(labels))
 	for _, l := range labels {
-		out[valid(l.Name)] = valid(l.Value)
+		out[Text(l.Name)] = Text(l.Value)
 	}
 	return out
 }
@@ -183,7 +185,7 @@ func quantity(v alert.Number, unit string) string {
 	if !v.Known() {
 		return ""
 	}
-	return valid(units.Quantity(float64(v), unit))
+	return Text(units.Quantity(float64(v), unit))
 }
 
 func known(v alert.Number) *float64 {
