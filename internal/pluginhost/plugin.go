@@ -19,6 +19,7 @@ type plugin struct {
 
 	retired context.Context // ends when the plugin shall
 	retire  context.CancelFunc
+	now     chan struct{} // ends the wait for the next start
 
 	mu sync.Mutex
 	// changed is closed and made anew at every change of state.
@@ -45,7 +46,7 @@ type plugin struct {
 func newPlugin(spec Spec, f *folder, host *Options) *plugin {
 	p := &plugin{
 		spec: spec, folder: f, host: host, log: host.Log.With("plugin", spec.Name),
-		changed: make(chan struct{}), state: Starting, since: time.Now(),
+		now: make(chan struct{}, 1), changed: make(chan struct{}), state: Starting, since: time.Now(),
 	}
 	p.idle = sync.NewCond(&p.mu)
 	p.retired, p.retire = context.WithCancel(context.Background())
@@ -75,6 +76,7 @@ func (p *plugin) run() {
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
+		case <-p.now:
 		case <-p.retired.Done():
 		}
 		timer.Stop()
@@ -120,6 +122,20 @@ func (p *plugin) drain() {
 }
 
 func (p *plugin) isRetired() bool { return p.retired.Err() != nil }
+
+// hurry ends the wait for the next start, if there is one: somebody may have
+// mended what was wrong.
+func (p *plugin) hurry() {
+	p.mu.Lock()
+	waits := p.state == Failing
+	p.mu.Unlock()
+	if waits {
+		select {
+		case p.now <- struct{}{}:
+		default:
+		}
+	}
+}
 
 // backoff is the wait before the next start after so many deaths in a row.
 func (p *plugin) backoff(deaths int) time.Duration {

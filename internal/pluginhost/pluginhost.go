@@ -100,9 +100,9 @@ func New(o Options) *Host {
 
 // Apply brings the plugins in line with the specs: those that are new are
 // started, those that changed are replaced, those that are gone are stopped once
-// their calls have ended, and the others are left alone. It does not wait for any
-// of that. An error means that there is no place for sockets, and that nothing
-// was changed.
+// their calls have ended, and the others are left alone, but that one which waits
+// for its next start is started now. It does not wait for any of that. An error
+// means that there is no place for sockets, and that nothing was changed.
 func (h *Host) Apply(specs []Spec) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -119,6 +119,7 @@ func (h *Host) Apply(specs []Spec) error {
 	next := make(map[string]*plugin, len(specs))
 	for _, spec := range specs {
 		if old := h.plugins[spec.Name]; old != nil && reflect.DeepEqual(old.spec, spec) {
+			old.hurry()
 			next[spec.Name] = old
 			continue
 		}

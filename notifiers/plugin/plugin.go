@@ -49,41 +49,14 @@ func (n *Notifier) Notify(ctx context.Context, what alert.Notification) (notifie
 	if err != nil {
 		return notifiers.Receipt{}, err
 	}
-	receipt := notifiers.Receipt{
-		Reference: cut(answer.GetReference(), maxReferenceBytes), Status: int(answer.GetStatus()),
-		Answer: cut(answer.GetAnswer(), maxAnswerBytes), Note: cut(answer.GetNote(), maxMessageBytes),
+	answer.Message, answer.Answer = cut(answer.GetMessage(), maxMessageBytes), cut(answer.GetAnswer(), maxAnswerBytes)
+	answer.Reference, answer.Note = cut(answer.GetReference(), maxReferenceBytes), cut(answer.GetNote(), maxMessageBytes)
+	receipt, err := answer.Result()
+	if err != nil {
+		return receipt, fmt.Errorf("plugin %q: %w", n.use.Plugin, err)
 	}
-	return receipt, n.errorOf(answer)
+	return receipt, nil
 }
-
-// errorOf sorts the outcome. One that is not known may pass: a plugin of a later
-// protocol may mean by it whatever it likes, and an alert is not lost for that.
-func (n *Notifier) errorOf(answer *pluginpb.NotifyResponse) error {
-	if answer.GetOutcome() == pluginpb.Outcome_OUTCOME_OK {
-		return nil
-	}
-	message := cut(answer.GetMessage(), maxMessageBytes)
-	if message == "" {
-		message = "it says nothing of why"
-	}
-	var err error = &refusedError{fmt.Sprintf("plugin %q: %s", n.use.Plugin, message), int(answer.GetStatus())}
-	if answer.GetOutcome() == pluginpb.Outcome_OUTCOME_PERMANENT {
-		return notifiers.Permanent(err)
-	}
-	if wait := answer.GetRetryAfter(); wait != nil && wait.IsValid() && wait.AsDuration() > 0 {
-		return notifiers.RetryAfter(err, wait.AsDuration())
-	}
-	return err
-}
-
-// refusedError is what a plugin answered.
-type refusedError struct {
-	text   string
-	status int
-}
-
-func (e *refusedError) Error() string   { return e.text }
-func (e *refusedError) HTTPStatus() int { return e.status }
 
 func cut(text string, most int) string {
 	if len(text) > most {
