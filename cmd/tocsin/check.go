@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ not be read. Warnings fail only with --strict. The file - is standard input.`,
 				return &exitError{exitUnread, "--token is for --daemon"}
 			}
 			f.lint, f.tests = true, !noTests
-			f.plugins = questions{ctx: cmd.Context(), environ: w.environ, skip: noPlugins}.ask
+			f.plugins = questions{ctx: cmd.Context(), environ: w.environ, folder: filepath.Dir(f.config), skip: noPlugins}.ask
 			if daemon != "" {
 				asked, err := newSeenSeries(daemon, secret.New(token))
 				if err != nil {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -135,7 +136,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	if err := d.plugins.Apply(pluginSpecs(p.config, w.environ)); err != nil {
 		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
 	}
-	d.files.plugins = questions{ctx: context.WithoutCancel(ctx), environ: w.environ, running: d.plugins, lenient: true}.ask
+	d.files.plugins = questions{ctx: context.WithoutCancel(ctx), environ: w.environ, folder: filepath.Dir(f.config), running: d.plugins, lenient: true}.ask
 	d.registerMetrics()
 	d.server = d.exchangeAPI().HTTP(p.config.Server.Listen)
 	d.server.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -72,7 +72,7 @@ sources:
 plugins:
   - {name: sink, path: bin/sink, timeout: 2s}
 receivers:
-  - {name: ops, type: sink, url: "${SINK_URL}", token: "${SINK_TOKEN}", timeout: 1s}
+  - {name: ops, type: sink, url: "${SINK_URL}", token_file: sink.token, timeout: 1s}
   - {name: hooks, type: webhook, url: "${HOOK_URL}", secret: "${HOOK_SECRET}", timeout: 500ms}
 route: {receivers: [ops, hooks], group_by: ['...'], group_wait: 0s, group_interval: 100ms}
 `
@@ -92,6 +92,7 @@ func newPluginWorld(t *testing.T) (w *world, p *page, sink, hook *inbox) {
 	w.env["PAGE_URL"], w.env["SINK_URL"], w.env["HOOK_URL"], w.env["HOOK_SECRET"], w.env["TMPDIR"] = p.URL, sink.URL, hook.URL, hookSecret, short
 	w.env["SINK_TOKEN"] = "sink-token-0123456789"
 	w.installPlugin("bin/sink")
+	w.write("sink.token", w.env["SINK_TOKEN"]+"\n")
 	w.write("tocsin.yaml", pluginConfig)
 	w.write("rules.yaml", queueRule)
 	return w, p, sink, hook
@@ -272,7 +273,7 @@ func TestAReloadRestartsThePluginsThatChanged(t *testing.T) {
 	if now := d.awaitPlugin("running", isRunning); now.PID != first.PID {
 		t.Error("a plugin whose entry did not change was restarted")
 	}
-	w.replace("tocsin.yaml", strings.Replace(pluginConfig, `token: "${SINK_TOKEN}"`, "to: ['#a', nobody-knows-me]", 1))
+	w.replace("tocsin.yaml", strings.Replace(pluginConfig, `token_file: sink.token`, "to: ['#a', nobody-knows-me]", 1))
 	code, body := d.post("/-/reload", "")
 	if code != http.StatusUnprocessableEntity && code != http.StatusBadRequest {
 		t.Error(code)
@@ -287,7 +288,7 @@ func TestAReloadRestartsThePluginsThatChanged(t *testing.T) {
 	p.set("q0", 500)
 	sink.awaitTold("queue-depth", "critical firing")
 	w.replace("tocsin.yaml", strings.NewReplacer("plugins:\n  - {name: sink, path: bin/sink, timeout: 2s}\n", "",
-		"  - {name: ops, type: sink, url: \"${SINK_URL}\", token: \"${SINK_TOKEN}\", timeout: 1s}\n", "", "[ops, hooks]", "[hooks]").Replace(pluginConfig))
+		"  - {name: ops, type: sink, url: \"${SINK_URL}\", token_file: sink.token, timeout: 1s}\n", "", "[ops, hooks]", "[hooks]").Replace(pluginConfig))
 	if code, body := d.post("/-/reload", ""); code != http.StatusOK {
 		t.Fatal(code, body)
 	}
@@ -305,7 +306,7 @@ func TestCheckAsksThePluginsAndShowsNoSetting(t *testing.T) {
 	if code, out := w.run("check", "--config", "tocsin.yaml"); code != 0 {
 		t.Error(code, out)
 	}
-	w.write("tocsin.yaml", strings.Replace(pluginConfig, `url: "${SINK_URL}", token: "${SINK_TOKEN}"`, `urll: hunter2, tries: many, to: ['#a', hunter2]`, 1))
+	w.write("tocsin.yaml", strings.Replace(pluginConfig, `url: "${SINK_URL}", token_file: sink.token`, `urll: hunter2, tries: many, to: ['#a', hunter2]`, 1))
 	code, out := w.run("check", "--config", "tocsin.yaml")
 	if code != 1 || strings.Contains(out, "hunter2") {
 		t.Error(code, out)
@@ -320,6 +321,9 @@ func TestCheckAsksThePluginsAndShowsNoSetting(t *testing.T) {
 		t.Error(code, out)
 	}
 	wantText(t, out, "tocsin.yaml:5:1: warning: plugins: not started, so the settings of their sources and receivers are not judged")
+	w.write("tocsin.yaml", strings.Replace(pluginConfig, "sink.token", "no.token", 1))
+	_, out = w.run("check", "--config", "tocsin.yaml")
+	wantText(t, out, "tocsin.yaml:8:61: receivers[0].token_file: cannot read the file: no such file or directory")
 	w.write("tocsin.yaml", strings.Replace(pluginConfig, "name: web, type: prometheus", "name: web, type: sink", 1))
 	_, out = w.run("check", "--config", "tocsin.yaml")
 	wantText(t, out, `sources[0].type: plugin "sink" is no source: it serves receivers`)

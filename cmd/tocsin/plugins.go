@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -54,6 +55,7 @@ func newPluginHost(log *slog.Logger, onChange func()) *pluginhost.Host {
 type questions struct {
 	ctx     context.Context //nolint:containedctx // of the reading, which has no other
 	environ []string
+	folder  string // of the configuration
 	// running has the plugins of a daemon; nil starts others for the occasion.
 	running *pluginhost.Host
 	// lenient takes it that a plugin cannot be run: a daemon starts, and goes on,
@@ -144,7 +146,7 @@ func (q questions) askOne(ctx context.Context, host *pluginhost.Host, path, name
 	described(pluginsource.Metrics(description))
 	var problems problem.List
 	judge := func(at string, kind pluginpb.Kind, part string, settings any) {
-		found, err := judgeSettings(ctx, host, pluginhost.Use{Plugin: name, Kind: kind, Name: part}, settings)
+		found, err := judgeSettings(ctx, host, pluginhost.Use{Plugin: name, Kind: kind, Name: part, Folder: q.folder}, settings)
 		if err != nil && !q.lenient {
 			found = append(found, problem.Problem{Path: "type", Message: err.Error(), Code: problem.PluginFails})
 		}
@@ -202,7 +204,7 @@ func (d *daemon) pluginNotifier(r *configs.Receiver) (notifiers.Notifier, error)
 	if err != nil {
 		return nil, err
 	}
-	return pluginnotifier.New(d.plugins, r.Type, r.Name, text), nil
+	return pluginnotifier.New(d.plugins, r.Type, r.Name, text, filepath.Dir(d.files.config)), nil
 }
 
 // pluginSource makes a source of a plugin's type.
@@ -215,7 +217,7 @@ func (d *daemon) pluginSource(s *configs.Source) (source.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pluginsource.New(d.plugins, s.Type, s.Name, text), nil
+	return pluginsource.New(d.plugins, s.Type, s.Name, text, filepath.Dir(d.files.config)), nil
 }
 
 // pluginStatus is what the API tells of the plugins.

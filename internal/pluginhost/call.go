@@ -19,6 +19,8 @@ type Use struct {
 	Name   string // the receiver's or source's
 	// Settings are its settings in JSON, an object. They are shown to nobody.
 	Settings []byte
+	// Folder is what the files are relative to that settings name.
+	Folder string
 }
 
 // Notify has a plugin tell a receiver. A notification that is larger than the
@@ -26,8 +28,8 @@ type Use struct {
 // asked, or has not answered: it may have told the receiver all the same.
 func (h *Host) Notify(ctx context.Context, use Use, notification *pluginpb.Notification) (*pluginpb.NotifyResponse, error) {
 	var answer *pluginpb.NotifyResponse
-	err := h.call(ctx, use, func(ctx context.Context, i *instance) error {
-		request := &pluginpb.NotifyRequest{DeliveryId: notification.GetId(), ConfigJson: use.Settings, Notification: notification}
+	err := h.call(ctx, use, func(ctx context.Context, i *instance, settings []byte) error {
+		request := &pluginpb.NotifyRequest{DeliveryId: notification.GetId(), ConfigJson: settings, Notification: notification}
 		fit(request, i.messageLimit())
 		var err error
 		answer, err = i.client.Notifier.Notify(ctx, request)
@@ -43,15 +45,15 @@ func (h *Host) Notify(ctx context.Context, use Use, notification *pluginpb.Notif
 // Poll has a plugin read a source once.
 func (h *Host) Poll(ctx context.Context, use Use) (*pluginpb.PollResponse, error) {
 	var answer *pluginpb.PollResponse
-	err := h.call(ctx, use, func(ctx context.Context, i *instance) error {
+	err := h.call(ctx, use, func(ctx context.Context, i *instance, settings []byte) error {
 		var err error
-		answer, err = i.client.Source.Poll(ctx, &pluginpb.PollRequest{Name: use.Name, ConfigJson: use.Settings})
+		answer, err = i.client.Source.Poll(ctx, &pluginpb.PollRequest{Name: use.Name, ConfigJson: settings})
 		return err
 	})
 	return answer, err
 }
 
-func (h *Host) call(ctx context.Context, use Use, f func(context.Context, *instance) error) error {
+func (h *Host) call(ctx context.Context, use Use, f func(context.Context, *instance, []byte) error) error {
 	p, err := h.plugin(use.Plugin)
 	if err != nil {
 		return err
@@ -63,7 +65,7 @@ func (h *Host) call(ctx context.Context, use Use, f func(context.Context, *insta
 // plugin's own. What is wrong with the settings by the plugin's own judgement is
 // an error before anything is sent: a plugin that cannot read its settings might
 // give the notification up.
-func (p *plugin) call(ctx context.Context, use Use, f func(context.Context, *instance) error) error {
+func (p *plugin) call(ctx context.Context, use Use, f func(context.Context, *instance, []byte) error) error {
 	i, err := p.acquire(ctx)
 	if err != nil {
 		p.count(err)
@@ -81,8 +83,9 @@ func (p *plugin) call(ctx context.Context, use Use, f func(context.Context, *ins
 		return err
 	}
 	began := time.Now()
-	if err = i.accepts(ctx, use); err == nil {
-		err = f(ctx, i)
+	settings, err := i.accepts(ctx, use)
+	if err == nil {
+		err = f(ctx, i, settings)
 	}
 	if err != nil {
 		err = p.explain(ctx, i, err)

@@ -78,7 +78,7 @@ func start(t *testing.T, spec pluginhost.Spec) *bench {
 
 func startWith(t *testing.T, spec pluginhost.Spec, pace pluginhost.Pace) *bench {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "p") // t.TempDir is too long for a socket
+	dir, err := os.MkdirTemp("", "p") //nolint:usetesting // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestAFileThatIsNoProgramSaysWhy(t *testing.T) {
 		{"missing", filepath.Join(dir, "nothing"), "", "there is no file " + dir},
 		{"a folder", dir, "", "is not a file"},
 		{"not executable", write("plain", "x", 0o644), "", "is not executable: its mode is 0644; run chmod +x"},
-		{"no program", write("text", "just text", 0o755), "", "it is no program for this machine, nor a script that begins with #!"},
+		{"no program", write("text", "just text", 0o755), "", "it is no program for this machine, nor a script whose first line is #! and an interpreter"},
 		{"no interpreter", write("script", "#!/no/such/python\n", 0o755), "", "the interpreter that its first line names is not there"},
 		{"another program", write("other", "#!/bin/sh\n", 0o755), sum("what was allowed"), "its SHA-256 is " + sum("#!/bin/sh\n") + ", not " + sum("what was allowed")},
 	}

@@ -26,7 +26,12 @@ func (h *Host) Judge(ctx context.Context, use Use) (problem.List, error) {
 		return nil, err
 	}
 	defer p.release()
-	problems, err := i.judge(ctx, use)
+	settings, unread := i.schema.withFiles(use.Settings, use.Folder)
+	problems, err := i.judge(ctx, use, settings)
+	problems = slices.DeleteFunc(problems, func(p problem.Problem) bool { // that it is missing is the echo
+		return slices.ContainsFunc(unread, func(u problem.Problem) bool { return u.Path == p.Path+fileSuffix })
+	})
+	problems = append(unread, problems...)
 	if err != nil {
 		return problems, p.explain(ctx, i, err)
 	}
@@ -36,7 +41,8 @@ func (h *Host) Judge(ctx context.Context, use Use) (problem.List, error) {
 	return problems, nil
 }
 
-func (i *instance) judge(ctx context.Context, use Use) (problem.List, error) {
+// judge judges settings that have their files in them.
+func (i *instance) judge(ctx context.Context, use Use, settings []byte) (problem.List, error) {
 	var problems problem.List
 	if !i.described.serves(use.Kind) {
 		what, serves := "receiver", "sources"
@@ -47,9 +53,9 @@ func (i *instance) judge(ctx context.Context, use Use) (problem.List, error) {
 		return problems, nil
 	}
 	if i.schema != nil {
-		problems = i.schema.Check(use.Settings)
+		problems = i.schema.Check(settings)
 	}
-	answer, err := i.client.Plugin.ValidateConfig(ctx, &pluginpb.ValidateConfigRequest{Name: use.Name, ConfigJson: use.Settings, Kind: use.Kind})
+	answer, err := i.client.Plugin.ValidateConfig(ctx, &pluginpb.ValidateConfigRequest{Name: use.Name, ConfigJson: settings, Kind: use.Kind})
 	if err != nil {
 		return problems, err
 	}
@@ -66,29 +72,44 @@ func (i *instance) judge(ctx context.Context, use Use) (problem.List, error) {
 	return problems, nil
 }
 
-// accepts says why the plugin cannot work by the settings. It asks once for each.
-func (i *instance) accepts(ctx context.Context, use Use) error {
-	sum := sha256.Sum256(use.Settings)
+// accepts returns the settings as the plugin is given them, or says why it cannot
+// work by them. It asks once for each.
+func (i *instance) accepts(ctx context.Context, use Use) ([]byte, error) {
+	settings, problems := i.schema.withFiles(use.Settings, use.Folder)
+	if len(problems) > 0 {
+		return nil, refusedSettings(use, problems)
+	}
+	sum := sha256.Sum256(settings)
 	key := use.Kind.String() + " " + use.Name + " " + hex.EncodeToString(sum[:])
 	i.mu.Lock()
 	refusal, known := i.judged[key]
 	i.mu.Unlock()
 	if known {
-		return refusal
+		return settings, refusal
 	}
-	problems, err := i.judge(ctx, use)
+	problems, err := i.judge(ctx, use, settings)
 	if err != nil {
-		return err // asked again at the next call
+		return nil, err // asked again at the next call
 	}
-	refusal = nil
+	refusal = refusedSettings(use, problems)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.judged) >= maxJudged {
+		clear(i.judged) // secrets that change all the time
+	}
+	i.judged[key] = refusal
+	return settings, refusal
+}
+
+// maxJudged bounds what is remembered of settings.
+const maxJudged = 1000
+
+// refusedSettings is the first problem that is no warning, as an error.
+func refusedSettings(use Use, problems problem.List) error {
 	for _, p := range problems {
 		if !p.Warning {
-			refusal = fmt.Errorf("the settings of %q are refused: %w", use.Name, p)
-			break
+			return fmt.Errorf("the settings of %q are refused: %w", use.Name, p)
 		}
 	}
-	i.mu.Lock()
-	i.judged[key] = refusal
-	i.mu.Unlock()
-	return refusal
+	return nil
 }

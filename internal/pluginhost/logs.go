@@ -138,7 +138,7 @@ func (l *logPump) take(stream string, line []byte, over int) {
 		return
 	}
 	if e, ok := structured(text); ok {
-		l.log.LogAttrs(context.Background(), e.level, e.message, append(e.attributes, slog.String("stream", stream))...)
+		l.log.LogAttrs(context.Background(), e.level, e.message, append(e.attributes, slog.String("stream", stream))...) //nolint:sloglint // the words are the plugin's
 		if e.level >= slog.LevelError {
 			l.remember(e.message)
 		}

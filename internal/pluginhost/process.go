@@ -257,7 +257,7 @@ func startError(path string, err error) error {
 	case errors.Is(err, fs.ErrNotExist) && missing == nil:
 		return fmt.Errorf("%s cannot be started: the interpreter that its first line names is not there", path)
 	case errors.Is(err, syscall.ENOEXEC):
-		return fmt.Errorf("%s cannot be started: it is no program for this machine, nor a script that begins with #!", path)
+		return fmt.Errorf("%s cannot be started: it is no program for this machine, nor a script whose first line is #! and an interpreter", path)
 	case errors.Is(err, syscall.ETXTBSY):
 		return fmt.Errorf("%s cannot be started: it is being written", path)
 	}

@@ -184,22 +184,16 @@ func (j *schemaJudge) unknown(at []string, name string) {
 // properties are those that the schema has at a place, as far as they can be
 // found without the value.
 func (j *schemaJudge) properties(at []string) map[string]*jsonschema.Schema {
-	s := j.root
+	s := referred(j.root)
 	for _, step := range at {
-		for s != nil && s.Ref != nil {
-			s = s.Ref
-		}
 		switch {
 		case s == nil:
 			return nil
 		case s.Properties[step] != nil:
-			s = s.Properties[step]
+			s = referred(s.Properties[step])
 		default:
-			s = s.Items2020
+			s = referred(s.Items2020)
 		}
-	}
-	for s != nil && s.Ref != nil {
-		s = s.Ref
 	}
 	if s == nil {
 		return nil

@@ -6,7 +6,6 @@ package plugin
 
 import (
 	"context"
-
 	"fmt"
 	"strings"
 
@@ -35,10 +34,10 @@ type Notifier struct {
 }
 
 // New makes the notifier of a receiver of a plugin's type. The settings are a JSON
-// object.
-func New(host Host, plugin, receiver string, settings []byte) *Notifier {
+// object; files that they name are relative to the folder.
+func New(host Host, plugin, receiver string, settings []byte, folder string) *Notifier {
 	return &Notifier{host: host, use: pluginhost.Use{
-		Plugin: plugin, Kind: pluginpb.Kind_KIND_NOTIFIER, Name: receiver, Settings: settings,
+		Plugin: plugin, Kind: pluginpb.Kind_KIND_NOTIFIER, Name: receiver, Settings: settings, Folder: folder,
 	}}
 }
 

@@ -36,9 +36,10 @@ type Source struct {
 	use  pluginhost.Use
 }
 
-// New makes a source. The settings are a JSON object.
-func New(host Host, plugin, name string, settings []byte) *Source {
-	return &Source{host: host, use: pluginhost.Use{Plugin: plugin, Kind: pluginpb.Kind_KIND_SOURCE, Name: name, Settings: settings}}
+// New makes a source. The settings are a JSON object; files that they name are
+// relative to the folder.
+func New(host Host, plugin, name string, settings []byte, folder string) *Source {
+	return &Source{host: host, use: pluginhost.Use{Plugin: plugin, Kind: pluginpb.Kind_KIND_SOURCE, Name: name, Settings: settings, Folder: folder}}
 }
 
 // Metrics are what a plugin declares, for the catalog.
