@@ -47,7 +47,7 @@ func (d decoder) value(path string, raw json.RawMessage, v reflect.Value) {
 			v.Set(reflect.New(t.Elem()))
 		}
 		d.value(path, raw, v.Elem())
-	case isDuration(t), readsScalar(t) && (found(raw) != "a mapping" || t.Kind() != reflect.Struct), readsText(t):
+	case isDuration(t), readsScalar(t) && (found(raw) != "a mapping" || !hasLongForm(t)), readsText(t):
 		d.text(path, raw, v)
 	case readsJSON(t):
 		if err := json.Unmarshal(raw, v.Addr().Interface()); err != nil {

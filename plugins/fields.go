@@ -61,6 +61,10 @@ func readsScalar(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[scalarReader]())
 }
 
+// hasLongForm says whether a type that reads itself from a text may be written as
+// a mapping, too.
+func hasLongForm(t reflect.Type) bool { return t.Kind() == reflect.Struct && len(settingsOf(t)) > 0 }
+
 func readsText(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }

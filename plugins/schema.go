@@ -13,8 +13,8 @@ import (
 // the defaults in it. The types say more of themselves with JSONSchema and
 // ScalarSchema (both return the keywords as map[string]any), as Tocsin's own do.
 func (p *Plugin) schema() schema.Schema {
-	s := schema.Merge(schema.Schema{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": p.name}, object(p.settings, p.defaults()))
-	return s
+	head := schema.Schema{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": p.name}
+	return schema.Merge(head, object(p.settings, p.defaults()))
 }
 
 // object is the schema of a struct. defaults is its value before the operator's
@@ -39,15 +39,11 @@ func object(t reflect.Type, defaults reflect.Value) schema.Schema {
 	if len(required) > 0 {
 		s["required"] = required
 	}
-	if d, ok := reflect.Zero(reflect.PointerTo(t)).Interface().(schema.Describer); ok && describes(t) {
+	if d, ok := reflect.New(t).Interface().(schema.Describer); ok {
 		s = schema.Merge(s, d.JSONSchema())
 	}
 	return s
 }
-
-// describes says whether JSONSchema is a method of the value: one of a pointer
-// could not be called on the nil pointer that stands for the type.
-func describes(t reflect.Type) bool { return t.Implements(reflect.TypeFor[schema.Describer]()) }
 
 func valueSchema(t reflect.Type, v reflect.Value) schema.Schema {
 	switch {
@@ -57,11 +53,11 @@ func valueSchema(t reflect.Type, v reflect.Value) schema.Schema {
 		return schema.Schema{"type": []string{"string", "number"}, "writeOnly": true}
 	case isDuration(t):
 		return schema.Schema{"type": []string{"string", "number"}, "pattern": units.DurationPattern()}
-	case readsScalar(t) && t.Kind() == reflect.Struct && len(settingsOf(t)) > 0:
+	case readsScalar(t) && hasLongForm(t):
 		return schema.Schema{} // a text, or the mapping
 	case readsScalar(t):
 		s := schema.Schema{"type": []string{"string", "number", "boolean"}}
-		if d, ok := reflect.Zero(t).Interface().(schema.ScalarDescriber); ok {
+		if d, ok := reflect.New(t).Interface().(schema.ScalarDescriber); ok {
 			s = schema.Merge(s, d.ScalarSchema())
 		}
 		return s

@@ -70,7 +70,7 @@ func (s *server) ValidateConfig(_ context.Context, req *pluginpb.ValidateConfigR
 func (s *server) Notify(ctx context.Context, req *pluginpb.NotifyRequest) (*pluginpb.NotifyResponse, error) {
 	n, err := req.GetNotification().AsNotification()
 	if err != nil {
-		return pluginpb.NewNotifyResponse(notifiers.Receipt{}, fmt.Errorf("the notification cannot be read: %w", err)), nil
+		return nil, status.Error(codes.InvalidArgument, "the notification cannot be read: "+pluginpb.Text(err.Error()))
 	}
 	n.ID = req.GetDeliveryId()
 	var receipt notifiers.Receipt

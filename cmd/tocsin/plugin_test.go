@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,6 +43,29 @@ func TestANewPluginBuildsAndPassesTheKit(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheManualsPlugin builds what docs/plugins.md begins with.
+func TestTheManualsPlugin(t *testing.T) {
+	blocks := blocksOf(t, "docs/plugins.md")
+	i := slices.IndexFunc(blocks, func(b block) bool { return b.lang == "go" })
+	if i < 0 {
+		t.Fatal("the manual has no example")
+	}
+	folder, err := os.MkdirTemp("testdata", "manual") // within the module, for its go.mod
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte(blocks[i].text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "pager")
+	runIn(t, folder, nil, "go", "build", "-o", program, ".")
+	out := runIn(t, folder, nil, builtBinary(t), "plugin", "test", program)
+	if !strings.Contains(out, "PASS  describe        pager 1.0.0, notifier") || !strings.Contains(out, " 0 failed, ") {
+		t.Error(out)
 	}
 }
 

@@ -124,7 +124,7 @@ func copyHouse(t *testing.T, to string) {
 			return err
 		}
 		switch {
-		case rel == ".git" && !d.IsDir(), rel == "bin", rel == "data", rel == ".git":
+		case rel == ".git" && !d.IsDir(), rel == "bin", rel == "plugins/bin", rel == "data", rel == ".git":
 			if d.IsDir() {
 				return fs.SkipDir
 			}

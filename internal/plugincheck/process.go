@@ -67,7 +67,7 @@ func (o *Options) start(ctx context.Context, h how) (*process, error) {
 	p.host = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: pluginpb.Handshake(), VersionedPlugins: h.versions, Cmd: p.cmd, AutoMTLS: h.mtls,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC}, SkipHostEnv: true, StartTimeout: startTimeout,
-		Logger:     hclog.New(&hclog.LoggerOptions{Output: p.log, Level: hclog.Trace}),
+		Logger: hclog.New(&hclog.LoggerOptions{Output: p.log, Level: hclog.Trace}),
 		Stderr: p.stderr, SyncStdout: p.log, SyncStderr: p.log,
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(pluginpb.MaxMessageBytes), grpc.MaxCallSendMsgSize(pluginpb.MaxMessageBytes))},

@@ -77,7 +77,8 @@ def serve(name, version, schema, notify, concurrency=16):
     )
     ending = threading.Event()
     register(server, Receiver(name, version, schema, notify, concurrency), ending)
-    socket = os.path.join(tempfile.mkdtemp(dir=os.environ.get("PLUGIN_UNIX_SOCKET_DIR") or None), "plugin")
+    folder = os.environ.get("PLUGIN_UNIX_SOCKET_DIR") or tempfile.mkdtemp()
+    socket = os.path.join(folder, f"plugin{os.getpid()}")
     certificate = listen(server, socket)
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     server.start()
@@ -88,11 +89,10 @@ def serve(name, version, schema, notify, concurrency=16):
     while os.getppid() == parent and not ending.wait(0.25):
         pass
     server.stop(GRACE_SECONDS if ending.is_set() else 0).wait()
-    for remove, path in ((os.unlink, socket), (os.rmdir, os.path.dirname(socket))):
-        try:
-            remove(path)
-        except OSError:
-            pass  # gRPC has removed it, or the host
+    try:
+        os.unlink(socket)
+    except OSError:
+        pass  # gRPC has removed it, or the host
     os._exit(0)  # threads that hang hold nobody up
 
 

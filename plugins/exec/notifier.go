@@ -120,8 +120,14 @@ func (s *Notifier) environment(n *alert.Notification) []string {
 		kind = "alerts"
 	}
 	for _, v := range [...]struct{ name, value string }{
-		{"ID", n.ID}, {"KIND", kind}, {"RECEIVER", n.Receiver}, {"STATUS", string(n.Status)}, {"SEVERITY", n.Severity().String()},
-		{"TITLE", notifiers.Title(n)}, {"REFERENCE", n.Reference}, {"URL", n.ExternalURL},
+		{"ID", n.ID},
+		{"KIND", kind},
+		{"RECEIVER", n.Receiver},
+		{"STATUS", string(n.Status)},
+		{"SEVERITY", n.Severity().String()},
+		{"TITLE", notifiers.Title(n)},
+		{"REFERENCE", n.Reference},
+		{"URL", n.ExternalURL},
 	} {
 		env = append(env, "TOCSIN_"+v.name+"="+notifiers.Plain(v.value))
 	}
