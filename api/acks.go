@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -12,8 +13,13 @@ import (
 	"github.com/tocsin-dev/tocsin/store"
 )
 
-// maxAcked is how many alerts one request takes up.
-const maxAcked = 10_000
+const (
+	// maxAcked is how many alerts a request may name, and how many an answer lists.
+	maxAcked = 10_000
+	// ackedAtOnce is how many of those that match are taken up before the engine
+	// does something else.
+	ackedAtOnce = 2_000
+)
 
 // standingDoc is how an alert that fires stands with the router.
 type standingDoc struct {
@@ -138,21 +144,30 @@ func (s *Server) postAcks(r *http.Request) (any, error) {
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	acknowledged, err := s.acknowledge(r, ids, ack)
+	doc := ackedDoc{Alerts: []alertDoc{}}
 	if len(matchers) > 0 {
-		acknowledged, err = s.acknowledgeMatching(r, matchers, ack)
+		return &doc, s.acknowledgeMatching(r, matchers, ack, &doc)
 	}
-	if err != nil {
-		return nil, err
+	acknowledged, err := s.acknowledge(r, ids, ack)
+	doc.add(acknowledged)
+	return &doc, err
+}
+
+// ackedDoc is what was taken up.
+type ackedDoc struct {
+	Count  int        `json:"count"` // of all
+	More   bool       `json:"more"`  // than are listed
+	Alerts []alertDoc `json:"alerts"`
+}
+
+func (d *ackedDoc) add(standing []alert.Standing) {
+	d.Count += len(standing)
+	for i := range standing {
+		if d.More = len(d.Alerts) == maxAcked; d.More {
+			return
+		}
+		d.Alerts = append(d.Alerts, alertStandingDoc(&standing[i]))
 	}
-	docs := make([]alertDoc, len(acknowledged))
-	for i := range acknowledged {
-		docs[i] = alertStandingDoc(&acknowledged[i])
-	}
-	return struct {
-		Count  int        `json:"count"`
-		Alerts []alertDoc `json:"alerts"`
-	}{len(docs), docs}, nil
 }
 
 // readAck reads what an acknowledgement and a snooze share.
@@ -192,27 +207,46 @@ func (s *Server) acknowledge(r *http.Request, ids []string, ack alert.Ack) ([]al
 	return standing, nil
 }
 
-// acknowledgeMatching takes up what fires and matches. An alert that ends
-// between looking and taking up is no reason to take up nothing.
-func (s *Server) acknowledgeMatching(r *http.Request, matchers alert.Matchers, ack alert.Ack) ([]alert.Standing, error) {
+// acknowledgeMatching takes up all that fires and matches, some at a time.
+func (s *Server) acknowledgeMatching(r *http.Request, matchers alert.Matchers, ack alert.Ack, into *ackedDoc) error {
 	if s.Router == nil {
-		return nil, errNoSilences()
+		return errNoSilences()
 	}
-	const tries = 3
-	for try := 1; ; try++ {
-		var ids []string
-		s.Router.Standings(alert.StandingQuery{Matchers: matchers}, func(one *alert.Standing) bool {
-			ids = append(ids, one.Alert.ID)
-			return len(ids) < maxAcked
-		})
-		if len(ids) == 0 {
-			return nil, nil
+	var ids []string
+	s.Router.Standings(alert.StandingQuery{Matchers: matchers}, func(one *alert.Standing) bool {
+		ids = append(ids, one.Alert.ID)
+		return true
+	})
+	for some := range slices.Chunk(ids, ackedAtOnce) {
+		standing, err := s.acknowledgeStanding(r, some, ack)
+		if err != nil && into.Count > 0 {
+			told := *errorOf(err)
+			told.Message += fmt.Sprintf("; %d of %d alerts were taken up before: ask again for the others", into.Count, len(ids))
+			return &told
 		}
+		if err != nil {
+			return err
+		}
+		into.add(standing)
+	}
+	return nil
+}
+
+// acknowledgeStanding takes up those that still fire: an alert that ends between
+// looking and taking up is no reason to take up nothing.
+func (s *Server) acknowledgeStanding(r *http.Request, ids []string, ack alert.Ack) ([]alert.Standing, error) {
+	const tries = 3
+	for try := 1; len(ids) > 0; try++ {
 		standing, err := s.Operator.Acknowledge(r.Context(), ids, ack)
 		if err == nil || try == tries || !errors.Is(err, store.ErrNotFound) {
 			return standing, err
 		}
+		ids = slices.DeleteFunc(ids, func(id string) bool {
+			_, fires := s.Router.Standing(id)
+			return !fires
+		})
 	}
+	return nil, nil
 }
 
 // notFiring says of an alert that is not found whether it is over.
@@ -229,7 +263,7 @@ func (s *Server) notFiring(r *http.Request, ids []string, err error) error {
 		if past, err := s.History.Alert(r.Context(), id); err == nil {
 			return &Error{Status: http.StatusConflict, Code: "alert_not_firing", Message: "the alert " + short(id) + " does not fire: it is " + string(past.State)}
 		}
-		return notFound("there is no alert " + short(id) + "; GET /api/v1/alerts lists them")
+		return noAlert(id)
 	}
 	return err
 }

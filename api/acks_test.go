@@ -1,13 +1,16 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/api"
+	"github.com/tocsin-dev/tocsin/store"
 )
 
 func TestAnAlertIsTakenUpSnoozedAndLetGo(t *testing.T) {
@@ -67,7 +70,50 @@ func TestManyAlertsAreTakenUpAtOnce(t *testing.T) {
 	if h.flaky != 0 || !h.acks[one.ID].Snooze() || !h.acks[two.ID].Snooze() || len(h.acks) != 2 {
 		t.Errorf("acks %v", h.acks)
 	}
-	wantBody(t, do(t, handler, "POST", "/api/v1/acks", strings.NewReader(`{"matchers":["category=none"]}`)), 200, `{"count":0,"alerts":[]}`)
+	wantBody(t, do(t, handler, "POST", "/api/v1/acks", strings.NewReader(`{"matchers":["category=none"]}`)), 200, `{"count":0,"more":false,"alerts":[]}`)
+}
+
+// crowd is many alerts that fire, with an engine that takes up only so many.
+type crowd struct {
+	*hands
+	alerts []alert.Alert
+	takes  int
+}
+
+func (c *crowd) Standings(_ alert.StandingQuery, yield func(*alert.Standing) bool) {
+	for i := range c.alerts {
+		if !yield(&alert.Standing{Alert: c.alerts[i]}) {
+			return
+		}
+	}
+}
+
+func (c *crowd) Acknowledge(_ context.Context, ids []string, _ alert.Ack) ([]alert.Standing, error) {
+	if c.takes -= len(ids); c.takes < 0 {
+		return nil, store.ErrNotStored
+	}
+	return make([]alert.Standing, len(ids)), nil
+}
+
+func TestAllThatMatchesIsTakenUpHoweverMuch(t *testing.T) {
+	const many = 10_500
+	c := &crowd{newHands(), make([]alert.Alert, many), many}
+	o := c.options()
+	o.Router, o.Operator = c, c
+	handler := api.New(o).Handler()
+	var doc struct {
+		Count  int
+		More   bool
+		Alerts []struct{ ID string }
+	}
+	post := func() *httptest.ResponseRecorder {
+		return do(t, handler, "POST", "/api/v1/acks", strings.NewReader(`{"matchers":["category=cache"]}`))
+	}
+	if err := json.Unmarshal(post().Body.Bytes(), &doc); err != nil || doc.Count != many || !doc.More || len(doc.Alerts) != 10_000 || c.takes != 0 {
+		t.Errorf("%d alerts, more %t, %d listed, %d left: %v", doc.Count, doc.More, len(doc.Alerts), c.takes, err)
+	}
+	c.takes = 5000 // a disk that fills up
+	wantError(t, post(), 503, "not_stored", "; 4000 of 10500 alerts were taken up before: ask again for the others")
 }
 
 func TestTheListHasOurOwnAlertsAndThoseFromOutside(t *testing.T) {

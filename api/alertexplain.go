@@ -77,15 +77,20 @@ func (s *Server) getAlertExplain(r *http.Request) (any, error) {
 		e := &events[i]
 		doc.Decisions = append(doc.Decisions, decisionDoc{stamp(e.At), e.Kind, decision(e), textOrNil(e.Receiver), textOrNil(e.DeliveryID)})
 	}
-	if doc.Deliveries, err = s.deliveriesOf(r, events); err != nil {
+	deliveries, err := s.deliveriesOf(r, events)
+	if err != nil {
 		return nil, err
 	}
-	s.outlook(&doc, &found)
+	doc.Deliveries = make([]explainDeliveryDoc, len(deliveries))
+	for i := range deliveries {
+		doc.Deliveries[i] = explainDeliveryDocOf(&deliveries[i])
+	}
+	s.outlook(&doc, &found, ledger{events: events, deliveries: deliveries, receivers: s.Engine.Receivers(), now: time.Time(doc.At)})
 	return doc, nil
 }
 
 // outlook adds what is due, or why nothing is.
-func (s *Server) outlook(doc *alertExplainDoc, a *alert.Alert) {
+func (s *Server) outlook(doc *alertExplainDoc, a *alert.Alert, ledger ledger) {
 	switch {
 	case a.State == alert.Pending:
 		doc.Notes = append(doc.Notes, "it is pending: nobody is told before it fires")
@@ -100,14 +105,16 @@ func (s *Server) outlook(doc *alertExplainDoc, a *alert.Alert) {
 	if ok && len(out.Lines) == 0 {
 		doc.Notes = append(doc.Notes, "no route leads it to a receiver")
 	}
-	for _, l := range out.Lines {
+	for i := range out.Lines {
+		l := &out.Lines[i]
+		ledger.settle(l)
 		doc.Next = append(doc.Next, nextDoc{l.Receiver, l.Group, l.State, l.Reason, stamp(l.Next), textOrNil(l.What)})
 	}
 }
 
 // deliveriesOf returns the notifications that the events name, oldest first;
 // those that are not kept any more are left out.
-func (s *Server) deliveriesOf(r *http.Request, events []alert.Event) ([]explainDeliveryDoc, error) {
+func (s *Server) deliveriesOf(r *http.Request, events []alert.Event) ([]alert.Delivery, error) {
 	var ids []string
 	seen := map[string]bool{"": true}
 	for i := range events {
@@ -115,10 +122,10 @@ func (s *Server) deliveriesOf(r *http.Request, events []alert.Event) ([]explainD
 			seen[id], ids = true, append(ids, id)
 		}
 	}
-	docs := []explainDeliveryDoc{}
 	if s.Deliveries == nil {
-		return docs, nil
+		return nil, nil
 	}
+	var out []alert.Delivery
 	for _, id := range ids[max(0, len(ids)-maxExplainedDeliveries):] {
 		d, err := s.Deliveries.Delivery(r.Context(), id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -127,9 +134,9 @@ func (s *Server) deliveriesOf(r *http.Request, events []alert.Event) ([]explainD
 		if err != nil {
 			return nil, err
 		}
-		docs = append(docs, explainDeliveryDocOf(&d))
+		out = append(out, d)
 	}
-	return docs, nil
+	return out, nil
 }
 
 func explainDeliveryDocOf(d *alert.Delivery) explainDeliveryDoc {

@@ -77,11 +77,7 @@ func readBody(r *http.Request, into *bytes.Buffer) error {
 		into.Grow(int(min(r.ContentLength, maxKeptBytes-bytes.MinRead)) + bytes.MinRead)
 	}
 	if _, err := into.ReadFrom(r.Body); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return err
-		}
-		return &Error{Status: http.StatusBadRequest, Code: "bad_request", Message: "the body could not be read to its end", Err: err}
+		return cutOff(err)
 	}
 	return nil
 }
@@ -159,7 +155,7 @@ func standingQuery(r *http.Request) (alert.StandingQuery, url.Values, error) {
 	if q.Matchers, err = amv2.Filter(values["filter"]); err != nil {
 		return q, nil, amv2.BadRequest(err.Error())
 	}
-	if q.Receiver, err = amv2.Receivers(values.Get("receiver"), values.Has("receiver")); err != nil {
+	if q.Receiver, err = amv2.Receivers(values.Get("receiver")); err != nil {
 		return q, nil, amv2.BadRequest("failed to parse receiver param: " + err.Error())
 	}
 	labelled, err := receiverMatchers(values)
@@ -230,7 +226,8 @@ func asAM(err error) error {
 // body at all where it has none.
 type plain struct {
 	status int
-	body   any // nil for none
+	body   any         // nil for none
+	header [][2]string // further headers, name and value
 }
 
 // empty is 200 without a body.
@@ -238,6 +235,9 @@ func empty() plain { return plain{status: http.StatusOK} }
 
 func (s *Server) writePlain(w http.ResponseWriter, r *http.Request, p plain) int {
 	w.Header().Set("Cache-Control", "no-store")
+	for _, h := range p.header {
+		w.Header().Set(h[0], h[1])
+	}
 	if p.body == nil {
 		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(p.status)
@@ -257,7 +257,7 @@ func (s *Server) am(handle func(*http.Request) (any, error)) func(*http.Request)
 		value, err := handle(r)
 		var refusal *amv2.Refusal
 		if err = asAM(err); errors.As(err, &refusal) {
-			return plain{refusal.Status, refusal.Body()}, nil
+			return plain{status: refusal.Status, body: refusal.Body()}, nil
 		}
 		if err != nil {
 			return nil, err
@@ -266,7 +266,7 @@ func (s *Server) am(handle func(*http.Request) (any, error)) func(*http.Request)
 		case plain, http.Handler:
 			return value, nil
 		}
-		return plain{http.StatusOK, value}, nil
+		return plain{status: http.StatusOK, body: value}, nil
 	}
 }
 

@@ -226,5 +226,12 @@ func (s *Server) findAlert(r *http.Request, id string) (alert.Alert, *standingDo
 		return *firing, standing, nil
 	}
 	found, err := s.History.Alert(r.Context(), id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = noAlert(id)
+	}
 	return found, nil, err
+}
+
+func noAlert(id string) *Error {
+	return notFound("there is no alert " + short(id) + "; GET /api/v1/alerts lists them")
 }

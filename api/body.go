@@ -31,11 +31,7 @@ func parseBody(r *http.Request) (*body, error) {
 	}
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return nil, err
-		}
-		return nil, &Error{Status: http.StatusBadRequest, Code: "bad_request", Message: "the body could not be read to its end", Err: err}
+		return nil, cutOff(err)
 	}
 	b := &body{}
 	if len(bytes.TrimSpace(text)) == 0 {

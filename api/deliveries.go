@@ -154,9 +154,10 @@ func (s *Server) getDelivery(r *http.Request) (any, error) {
 	if s.Deliveries == nil {
 		return nil, errNoLedger()
 	}
-	d, err := s.Deliveries.Delivery(r.Context(), mux.Vars(r)["id"])
+	id := mux.Vars(r)["id"]
+	d, err := s.Deliveries.Delivery(r.Context(), id)
 	if err != nil {
-		return nil, deliveryError(err)
+		return nil, deliveryError(id, err)
 	}
 	return wholeDelivery(&d), nil
 }
@@ -182,7 +183,7 @@ func (s *Server) postRedeliver(r *http.Request) (any, error) {
 	id := mux.Vars(r)["id"]
 	before, err := s.Deliveries.Delivery(r.Context(), id)
 	if err != nil {
-		return nil, deliveryError(err)
+		return nil, deliveryError(id, err)
 	}
 	name := before.Notification.Receiver
 	if !slices.ContainsFunc(s.Engine.Receivers(), func(r ReceiverStatus) bool { return r.Name == name }) {
@@ -190,18 +191,18 @@ func (s *Server) postRedeliver(r *http.Request) (any, error) {
 	}
 	again, err := s.Sender.Redeliver(r.Context(), id)
 	if err != nil {
-		return nil, deliveryError(err)
+		return nil, deliveryError(id, err)
 	}
 	s.Log.Info("a notification is sent once more", "delivery", id, "receiver", name, "by", s.guard.bearer(r.Header.Get("Authorization")))
 	return answer{status: http.StatusAccepted, body: wholeDelivery(&again)}, nil
 }
 
-func deliveryError(err error) error {
+func deliveryError(id string, err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return notFound("no such delivery; GET /api/v1/deliveries lists them")
+		return notFound("there is no delivery " + short(id) + "; GET /api/v1/deliveries lists them")
 	case errors.Is(err, store.ErrPending):
-		return &Error{Status: http.StatusConflict, Code: "pending", Message: "the delivery is on its way already"}
+		return &Error{Status: http.StatusConflict, Code: "pending", Message: "the delivery is on its way already, or what became of it is not stored yet"}
 	}
 	return err
 }

@@ -113,7 +113,7 @@ func TestDeliveries(t *testing.T) {
 	wantError(t, get(t, h, "/api/v1/deliveries?state=lost&limit=5000&cursr=x"), 400, "bad_request", "state", "limit", `did you mean "cursor"`)
 	wantError(t, get(t, h, "/api/v1/deliveries?cursor=bad"), 400, "bad_request", "cursor")
 	wantBody(t, get(t, h, "/api/v1/deliveries/msg_dead"), 200, `"state":"dead"`, `"threshold":`)
-	wantError(t, get(t, h, "/api/v1/deliveries/none"), 404, "not_found", "no such delivery")
+	wantError(t, get(t, h, "/api/v1/deliveries/none"), 404, "not_found", `there is no delivery "none"; GET /api/v1/deliveries lists them`)
 	wantError(t, get(t, api.New(detailWorld().options()).Handler(), "/api/v1/deliveries"), 501, "no_ledger")
 }
 
@@ -121,7 +121,7 @@ func TestRedeliver(t *testing.T) {
 	l := newLedger()
 	h := ledgerHandler(l)
 	wantBody(t, do(t, h, "POST", "/api/v1/deliveries/msg_dead/redeliver", http.NoBody), 202, `"id":"msg_dead"`, `"state":"pending"`)
-	wantError(t, do(t, h, "POST", "/api/v1/deliveries/none/redeliver", http.NoBody), 404, "not_found", "no such delivery")
+	wantError(t, do(t, h, "POST", "/api/v1/deliveries/none/redeliver", http.NoBody), 404, "not_found", `there is no delivery "none"; GET /api/v1/deliveries lists them`)
 	wantError(t, do(t, h, "POST", "/api/v1/deliveries/msg_gone/redeliver", http.NoBody), 409, "no_receiver", "old")
 	wantError(t, do(t, h, "POST", "/api/v1/deliveries/msg_pending/redeliver", http.NoBody), 409, "pending")
 	if diff := cmp.Diff([]string{"redeliver msg_dead", "redeliver msg_pending"}, l.did); diff != "" {

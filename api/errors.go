@@ -34,6 +34,15 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// cutOff is what a body comes to that cannot be read: too large, or cut off.
+func cutOff(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return &Error{Status: http.StatusBadRequest, Code: "bad_request", Message: "the body could not be read to its end", Err: err}
+}
+
 func badRequest(message string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: "bad_request", Message: message}
 }

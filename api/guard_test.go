@@ -73,6 +73,24 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// A proxy such as karma's passes on the Origin of its own page; the token says
+// who asks. Where none is needed, the page still matters.
+func TestATokenCountsWhateverPageItComesFrom(t *testing.T) {
+	h := guarded(api.Token{Name: "karma", Token: secret.New("o-token"), Scope: api.Operate})
+	post := func(path string, header ...string) int {
+		return do(t, h, "POST", path, strings.NewReader("{}"), append(header, "Origin", "http://karma.lan:8080")...).Code
+	}
+	if got := post("/api/v1/ingest", "Authorization", "Bearer o-token"); got != 200 {
+		t.Errorf("with a token: %d", got)
+	}
+	if got := post("/api/v1/ingest"); got != 401 {
+		t.Errorf("without one: %d", got)
+	}
+	if got := post("/api/v1/slack/interactions", "Authorization", "Bearer o-token"); got != 403 {
+		t.Errorf("where none is needed: %d", got)
+	}
+}
+
 func TestAnEmptyTokenDoesNotOpenTheDoor(t *testing.T) {
 	h := guarded(api.Token{Name: "unset", Scope: api.Admin})
 	for _, header := range []string{"", "Bearer", "Bearer "} {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -18,6 +19,7 @@ type hands struct {
 	flaky int    // how often Acknowledge does not find what it is given
 	beats []string
 	sent  map[string]alert.Delivery
+	lines []alert.OutlookLine // nil for the usual ones
 }
 
 func newHands(alerts ...alert.Alert) *hands {
@@ -94,8 +96,11 @@ func (h *hands) ExplainAlert(id string) (alert.Outlook, bool) {
 	if _, ok := h.Standing(id); !ok {
 		return alert.Outlook{}, false
 	}
+	if h.lines != nil {
+		return alert.Outlook{Lines: slices.Clone(h.lines)}, true
+	}
 	return alert.Outlook{Lines: []alert.OutlookLine{
-		{Receiver: "ops", Group: "{}:{}", State: alert.OutlookTold, Reason: "told as critical at 10:00:00", Next: tenOClock().Add(4 * time.Hour), What: "repeat"},
+		{Receiver: "ops", Group: "{}:{}", State: alert.OutlookQueued, Queued: tenOClock().Add(70 * time.Second), As: alert.Critical, Next: tenOClock().Add(4 * time.Hour), What: "repeat"},
 		{Receiver: "pager", Group: "{}:{}", State: alert.OutlookSilenced, Reason: "silenced by ada"},
 	}}, true
 }

@@ -108,8 +108,11 @@ func (s *Server) amRoutes() []route {
 }
 
 func (s *Server) unknownPath(r *http.Request) (any, error) {
-	message := "no such path; GET / lists what there is"
-	if near := s.nearestPath(r.URL.Path); near != "" {
+	message, near := "no such path; GET / lists what there is", s.nearestPath(r.URL.Path)
+	if ofAM(r.URL.Path) {
+		return amUnknownPath(r.URL.Path, near), nil
+	}
+	if near != "" {
 		message = "no such path; did you mean " + near + "?"
 	}
 	return nil, notFound(message)
@@ -134,10 +137,18 @@ func (s *Server) nearestPath(path string) string {
 }
 
 func (s *Server) wrongMethod(r *http.Request) (any, error) {
-	allow := strings.Join(s.methodsOf(r), ", ")
+	allowed := s.methodsOf(r)
+	if ofAM(r.URL.Path) {
+		return amWrongMethod(r.Method, allowed), nil
+	}
+	allow := strings.Join(allowed, ", ")
+	message := "this path answers " + allow + " only"
+	if r.Method == http.MethodPost && r.URL.Path == "/api/v1/alerts" {
+		// Where a Prometheus posts that still says api_version: v1.
+		message += "; alerts from outside go to /api/v2/alerts"
+	}
 	return nil, &Error{
-		Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
-		Message: "this path answers " + allow + " only", Header: [][2]string{{"Allow", allow}},
+		Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: message, Header: [][2]string{{"Allow", allow}},
 	}
 }
 

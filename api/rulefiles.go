@@ -2,7 +2,6 @@ package api
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -162,11 +161,7 @@ func ruleText(r *http.Request) ([]byte, error) {
 	}
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return nil, err
-		}
-		return nil, &Error{Status: http.StatusBadRequest, Code: "bad_request", Message: "the body could not be read to its end", Err: err}
+		return nil, cutOff(err)
 	}
 	return text, nil
 }

@@ -156,7 +156,7 @@ func New(o Options) *Server {
 		// A file's name may hold slashes: it is a path.
 		s.router.Handle(strings.ReplaceAll(rt.path, "{file}", "{file:.+}"), s.wrap(rt, m.route(rt.path))).Methods(methods...)
 	}
-	s.router.NotFoundHandler = s.wrap(route{handle: s.unknownPath}, s.unmatched)
+	s.router.NotFoundHandler = tidyAM(s.router, s.wrap(route{handle: s.unknownPath}, s.unmatched))
 	s.router.MethodNotAllowedHandler = s.wrap(route{handle: s.wrongMethod}, s.unmatched)
 	return s
 }

@@ -60,7 +60,7 @@ func TestOneAlertWithItsEvents(t *testing.T) {
 		`"events":[{"seq":4,"at":"2024-01-15T10:00:00.000Z","kind":"firing","severity":"warning","from":"ok","value":82.3,"threshold":85,"reason":"held for 1m"}`,
 		`"value":null,"threshold":85,"receiver":"ops","delivery_id":"d1","reason":""}]}`)
 	wantBody(t, get(t, h, "/api/v1/alerts/"+then.ID), 200, `"state":"resolved"`, `"ends_at":"2024-01-15T10:00:00.000Z"`)
-	wantError(t, get(t, h, "/api/v1/alerts/none"), 404, "not_found", "no such alert")
+	wantError(t, get(t, h, "/api/v1/alerts/none"), 404, "not_found", `there is no alert "none"; GET /api/v1/alerts lists them`)
 }
 
 func TestRulesSourcesAndReceivers(t *testing.T) {

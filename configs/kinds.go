@@ -158,10 +158,21 @@ func (l *loader) validatePart(path string, settings any, s switched) {
 		return
 	}
 	var problems problem.List
+	unread, keys := l.unread(path), l.doc.Keys(path)
 	for _, p := range v.Validate() {
-		if !slices.Contains(s.emptyURLs, p.Path) {
+		// Where a secret's file could not be read, what is missing may be in it.
+		follows := unread && !slices.Contains(keys, p.Path)
+		if !slices.Contains(s.emptyURLs, p.Path) && !follows {
 			problems.Under(path, problem.List{p})
 		}
 	}
 	l.locate(problems)
+}
+
+// unread says whether a file that a key of the part names could not be read.
+func (l *loader) unread(path string) bool {
+	return slices.ContainsFunc(l.mistakes, func(m yamlpos.Mistake) bool {
+		key, below := strings.CutPrefix(m.Path, path+".")
+		return below && !m.Warning && strings.HasSuffix(key, "_file") && !strings.Contains(key, ".")
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -59,7 +60,7 @@ func severityOf(name string) alert.Severity {
 func (e *External) validate() problem.List {
 	var ps problem.List
 	positive(&ps, "resolve_timeout", e.ResolveTimeout)
-	for _, name := range sortedKeys(e.Severities) {
+	for _, name := range slices.Sorted(maps.Keys(e.Severities)) {
 		oneOf(&ps, problem.Join("severities", name), e.Severities[name], severityNames()...)
 	}
 	oneOf(&ps, "default_severity", e.DefaultSeverity, severityNames()...)
@@ -130,7 +131,7 @@ func (h *Heartbeat) validate() problem.List {
 	if h.Severity != "" {
 		oneOf(&ps, "severity", h.Severity, severityNames()...)
 	}
-	for _, name := range sortedKeys(h.Labels) {
+	for _, name := range slices.Sorted(maps.Keys(h.Labels)) {
 		at := problem.Join("labels", name)
 		switch {
 		case !alert.IsLabelName(name):

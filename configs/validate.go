@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -208,7 +209,7 @@ func (s *Source) validate() problem.List {
 	case s.Timeout > s.Interval && s.Interval >= minInterval:
 		ps.AddHint("timeout", "polls never overlap", "longer than the interval of %s", units.Duration(s.Interval))
 	}
-	for _, name := range sortedKeys(s.Labels) {
+	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
 		at := problem.Join("labels", name)
 		switch {
 		case !alert.IsLabelName(name):
@@ -291,13 +292,4 @@ func positive(ps *problem.List, path string, d time.Duration) {
 	if d <= 0 {
 		ps.Add(path, "want more than 0s")
 	}
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

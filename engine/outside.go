@@ -129,7 +129,7 @@ func (e *Engine) noteOutside(c *store.Change, transitions []external.Transition,
 		c.Alerts = append(c.Alerts, t.Record.Alert())
 		a := &c.Alerts[len(c.Alerts)-1]
 		if t.Kind == "" {
-			e.dispatcher.RefreshBody(a.ID, t.Record)
+			e.dispatcher.RefreshBody(t.Record)
 			continue
 		}
 		c.Events = append(c.Events, alert.Event{

@@ -1,7 +1,10 @@
 package notifiers
 
 import (
+	"fmt"
 	"net/http"
+	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/internal/httpx"
@@ -34,6 +37,16 @@ func (a Addresses) reach() httpx.Reach {
 // HTTPClient makes a client of the options that goes where it may.
 func (a Addresses) HTTPClient(o httpx.Options, timeout time.Duration) (*http.Client, error) {
 	return o.ClientTo(a.reach(), timeout)
+}
+
+// Control is asked by a net.Dialer of every address that it is about to connect to,
+// for receivers that do not speak HTTP.
+func (a Addresses) Control(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("cannot read the address %q", address)
+	}
+	return a.reach().Check(at.Addr())
 }
 
 // ValidateAddresses returns what is wrong with the setting, and with the URL at

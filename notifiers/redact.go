@@ -14,7 +14,13 @@ func (r *Request) clean(text string) string {
 	if text == "" {
 		return ""
 	}
-	secrets := r.secrets()
+	return Redact(text, r.secrets()...)
+}
+
+// Redact makes a text that a receiver said fit for an error, as clean does, for
+// those that do not speak HTTP.
+func Redact(text string, secrets ...string) string {
+	secrets = slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return s == "" })
 	// Longest first, or a part would be taken out and leave the rest.
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	for _, s := range secrets {

@@ -61,6 +61,17 @@ func TestWhatTemplatesWrite(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftOutIsAtHandForTemplates(t *testing.T) {
+	n := Sample(alert.Firing, 2)
+	if got := rendered(t, "{{ .Left }}", n); got != "" {
+		t.Errorf("nothing is left out: %q", got)
+	}
+	n.Truncated = 3
+	if got, want := rendered(t, "{{ .Left }} {{ .ListURL }}", n), "and 3 more: "+ListURL(&n)+" "+ListURL(&n); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func berlin(t *testing.T) *time.Location {
 	t.Helper()
 	l, err := time.LoadLocation("Europe/Berlin")

@@ -79,8 +79,9 @@ type Data struct {
 	Status string
 	// Severity is the worst that fires: critical, warning, info or none.
 	Severity string
-	// Left says what is left out, and where it is to be seen; empty for nothing.
-	Left string
+	// Left says how many alerts are left out and where to see them; empty for
+	// none. ListURL is where all of them are listed.
+	Left, ListURL string
 }
 
 // NewData makes it.
@@ -88,6 +89,10 @@ func NewData(n *alert.Notification) *Data {
 	d := &Data{
 		Notification: n, GroupLabels: n.GroupLabels.Map(), CommonLabels: n.CommonLabels().Map(), CommonAnnotations: n.CommonAnnotations(),
 		Title: Title(n), Subject: Subject(n), Status: string(n.Status), Severity: n.Severity().String(),
+		ListURL: ListURL(n),
+	}
+	if n.Truncated > 0 {
+		d.Left = AndMore(n, n.Truncated)
 	}
 	d.Alerts = make(DataAlerts, len(n.Alerts))
 	for i := range n.Alerts {

@@ -183,6 +183,11 @@ func Peak(a *alert.Alert) string {
 	return units.Quantity(float64(a.Peak), a.Unit)
 }
 
+// LastedText is Lasted in whole seconds, for people.
+func LastedText(a *alert.Alert, now time.Time) string {
+	return units.Duration(Lasted(a, now).Round(time.Second))
+}
+
 // Lasted is how long the alert fired, or has been firing at a time; never
 // less than zero.
 func Lasted(a *alert.Alert, at time.Time) time.Duration {

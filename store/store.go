@@ -22,6 +22,10 @@ var ErrBadCursor = errors.New("bad cursor")
 // way already.
 var ErrPending = errors.New("the delivery is pending already")
 
+// ErrInvalid is returned for what no driver could ever store, however often it
+// is asked: a mistake in this program, or something larger than a row may be.
+var ErrInvalid = errors.New("it can never be stored")
+
 // ErrDamaged is returned when what is stored cannot be read any more. A driver
 // that can mend it does so when it is opened again.
 var ErrDamaged = errors.New("the store is damaged")
@@ -169,9 +173,11 @@ type MemberKey struct{ Group, Receiver, AlertID string }
 // last told of it.
 type Member struct {
 	MemberKey
-	Told     alert.State    // alert.Firing, ToldFlapping, or "" for nothing yet
-	Severity alert.Severity // that it was told with
-	At       time.Time      // told at, or joined at
+	Told alert.State // alert.Firing, ToldFlapping, or "" for nothing yet
+	// Severity that it was told with; OK where it was told that the alert fires,
+	// and a snooze has ended since that the receiver is not told of yet.
+	Severity alert.Severity
+	At       time.Time // told at, or joined at
 }
 
 // ToldFlapping is what a receiver was told of an alert that fires and changes

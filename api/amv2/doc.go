@@ -7,7 +7,14 @@
 // https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 package amv2
 
-import "net/http"
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+)
 
 // Refusal is a request that Alertmanager refuses, with its own words. With a
 // Code the body is {"code": …, "message": …}, without one it is the message as
@@ -48,9 +55,30 @@ func unprocessable(code int, message string) *Refusal {
 	return &Refusal{Status: http.StatusUnprocessableEntity, Code: code, Message: message}
 }
 
+// unreadable refuses a body. Of a value of another type it says which, in
+// JSON's words: Alertmanager names the types of its own code there.
 func unreadable(what string, err error) *Refusal {
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(err, &mismatch) {
+		place := cmp.Or(mismatch.Field, what)
+		err = fmt.Errorf("json: cannot unmarshal %s into %s, which is %s", mismatch.Value, place, jsonName(mismatch.Type.Kind()))
+	}
 	return &Refusal{
 		Status: http.StatusBadRequest, Code: http.StatusBadRequest,
 		Message: "parsing " + what + ` body from "" failed, because ` + err.Error(),
 	}
+}
+
+// jsonName is what a value of a kind is in JSON, of the kinds that the bodies
+// have.
+func jsonName(kind reflect.Kind) string {
+	switch kind { //nolint:exhaustive // the others stand for themselves
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	case reflect.Slice:
+		return "an array"
+	case reflect.Bool:
+		return "a boolean"
+	}
+	return "a " + kind.String()
 }

@@ -46,9 +46,10 @@ func Flag(values []string) bool {
 	return false
 }
 
-// Receivers reads a regular expression for names; nil matches every name.
-func Receivers(expression string, given bool) (func(name string) bool, error) {
-	if !given {
+// Receivers reads a regular expression for names; nil, which an empty one
+// gives, matches every name.
+func Receivers(expression string) (func(name string) bool, error) {
+	if expression == "" {
 		return nil, nil
 	}
 	re, err := regexp.Compile("^(?:" + expression + ")$")

@@ -36,9 +36,7 @@ func newExplain(w world) *cobra.Command {
 the values of its operands, the state, and why it is no other. Labels pick some
 of its series: strategy=USER_RUNS, team!=web, host=~'web-.*' or host!~'db-.*'.
 
-The daemon is the one at --url, or the one that the configuration describes, or
-http://127.0.0.1:9590. The token is --token, or $TOCSIN_TOKEN, or one of the
-configuration's; scope read is enough.
+` + whichDaemon + `; scope read is enough.
 
 Exit status: 0 when there is something to tell, 1 when there is no such rule or no
 series with such labels, 2 when the daemon could not be asked.`,

@@ -25,7 +25,7 @@ attempt at telling somebody, how it stands with each receiver, and what is due.
 ` + whichDaemon + `; scope read is enough.
 
 Exit status: 0, 1 when there is no such alert, 2 when the daemon could not be asked.`,
-		Args: oneArgument("name an alert by its id, as in tocsin explain-alert 0b11d49c3e500320-lreqn11c"),
+		Args: idsOnly(oneArgument("name an alert by its id, as in tocsin explain-alert 0b11d49c3e500320-lreqn11c")),
 		RunE: func(cmd *cobra.Command, args []string) error { return ask.explainAlert(cmd.Context(), w, args[0]) },
 	}
 	ask.flags(cmd)

@@ -257,6 +257,11 @@ func awaitSettled(ctx context.Context, e *engine.Engine, box *outbox.Outbox, s *
 		for _, g := range e.Groups() {
 			due = due || !g.FlushAt.IsZero() && g.FlushAt.Before(time.Now().Add(time.Minute))
 		}
+		// What was decided is on its way to the store for a moment; an order that
+		// changes nothing comes behind it.
+		if _, err := e.Acknowledge(ctx, nil, alert.Ack{}); err != nil {
+			return err
+		}
 		page, err := s.Deliveries(ctx, store.DeliveryQuery{States: []alert.DeliveryState{alert.DeliveryPending}})
 		if err != nil {
 			return err

@@ -82,7 +82,7 @@ on the console.
   tocsin explain cache-hit-rate                  ask the daemon why a rule fires, or not
   tocsin alerts                                  list what fires, with the ids
   tocsin explain-alert ID                        ask what became of one
-  tocsin silence add category=cache --for 2h     hold back what it would tell
+  tocsin silence add team=web --comment moving   hold back what it would tell
   tocsin routes test severity=critical           say whom an alert would reach
   tocsin demo                                    watch an incident, with no server installed`,
 		Version: versionLine(), Args: cobra.ArbitraryArgs,
@@ -100,7 +100,7 @@ on the console.
 	root.SetErr(w.stderr)
 	root.SetVersionTemplate("{{ .Version }}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newExplainAlert(w), newAlerts(w), newSilence(w), newAck(w), newSnooze(w), newUnack(w), newRoutes(w), newDeliveries(w), newReceivers(w), newPlugin(w), newPlugins(w), newImport(w), newSchema(w), newDemo(w), newVersion(w))
+	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newExplainAlert(w), newAlerts(w), newSilence(w), newAck(w), newSnooze(w), newUnack(w), newRoutes(w), newDeliveries(w), newReceivers(w), newPlugin(w), newPlugins(w), newTemplate(w), newImport(w), newSchema(w), newDemo(w), newVersion(w))
 	plainUsage(root)
 	return root
 }

@@ -246,24 +246,33 @@ func (a *operateAsk) takeUp(ctx context.Context, w world, args []string, snooze 
 	if err != nil {
 		return err
 	}
-	var taken struct{ Alerts []seenAlert }
-	if err := a.print(w, body, &taken, func() string { return takenText(taken.Alerts) }); err != nil {
+	var taken takenAlerts
+	if err := a.print(w, body, &taken, taken.text); err != nil {
 		return err
 	}
-	if a.output == "text" && len(taken.Alerts) == 0 {
+	if a.output == "text" && taken.Count == 0 {
 		return &exitError{exitMistakes, "no alert fires that has these labels"}
 	}
 	return nil
 }
 
-func takenText(alerts []seenAlert) string {
-	rows := make([][]string, len(alerts))
-	for i := range alerts {
+// takenAlerts is what was taken up; of very many only the first are listed.
+type takenAlerts struct {
+	Count  int
+	Alerts []seenAlert
+}
+
+func (t *takenAlerts) text() string {
+	rows := make([][]string, len(t.Alerts))
+	for i := range t.Alerts {
 		how := "acknowledged"
-		if ack := alerts[i].Ack; ack != nil && ack.Until != nil {
+		if ack := t.Alerts[i].Ack; ack != nil && ack.Until != nil {
 			how = "snoozed until " + momentText(*ack.Until)
 		}
-		rows[i] = append([]string{how}, alerts[i].named()...)
+		rows[i] = append([]string{how}, t.Alerts[i].named()...)
+	}
+	if more := t.Count - len(t.Alerts); more > 0 {
+		return aligned(rows) + fmt.Sprintf("and %d more\n", more)
 	}
 	return aligned(rows)
 }
@@ -278,7 +287,7 @@ func newUnack(w world) *cobra.Command {
 ` + whichDaemon + ` that has the scope operate.
 
 Exit status: 0, 1 when no such alert fires, 2 when the daemon could not be asked.`,
-		Args: someArguments("name alerts by their id, as in tocsin unack 0b11d49c3e500320-lreqn11c"),
+		Args: idsOnly(someArguments("name alerts by their id, as in tocsin unack 0b11d49c3e500320-lreqn11c")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := ask.checkOutput(); err != nil {
 				return err
@@ -311,5 +320,15 @@ func someArguments(wanted string) cobra.PositionalArgs {
 			return &exitError{exitUnread, wanted}
 		}
 		return nil
+	}
+}
+
+// idsOnly refuses labels where others take them in the place of ids.
+func idsOnly(ids cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if i := slices.IndexFunc(args, isMatcher); i >= 0 {
+			return &exitError{exitUnread, fmt.Sprintf("%s takes ids, not labels; tocsin alerts '%s' lists them", cmd.CommandPath(), args[i])}
+		}
+		return ids(cmd, args)
 	}
 }

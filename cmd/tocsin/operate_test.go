@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,12 +72,17 @@ func TestWhatPeopleDoToAlerts(t *testing.T) {
 		{"taken up by labels", []string{"ack", "category=cache", "team!=web", "--author", "ada"}, `POST /api/v1/acks {"by":"ada","comment":"","matchers":["category=cache","team!=web"]}`, 200, `{"count":0,"alerts":[]}`, 1, []string{"no alert fires that has these labels"}},
 		{"by both", []string{"ack", "a1", "category=cache"}, "", 0, "", 2, []string{"not by both"}},
 		{"by nothing", []string{"ack"}, "", 0, "", 2, []string{"name alerts by their id"}},
+		{"very many", []string{"ack", "category=cache", "--author", "ada"}, `POST /api/v1/acks {"by":"ada","comment":"","matchers":["category=cache"]}`, 200, `{"count":10500,"more":true,"alerts":[` + oneAlert + `]}`, 0, []string{"acknowledged  critical  cache-hit-rate", "and 10499 more\n"}},
 		{"over", []string{"ack", "a1", "--author", "ada"}, `POST /api/v1/acks {"alerts":["a1"],"by":"ada","comment":""}`, 409, `{"error":{"code":"alert_not_firing","message":"the alert does not fire: it is resolved"}}`, 1, []string{"it is resolved"}},
 		{"snoozed", []string{"snooze", "a1", "--for", "2h", "--author", "ada"}, `POST /api/v1/acks {"alerts":["a1"],"by":"ada","comment":"","duration":"2h"}`, 200, `{"count":1,"alerts":[` + strings.Replace(oneAlert, `"until":null`, `"until":"2124-01-15T12:00:00.000Z"`, 1) + `]}`, 0, []string{"snoozed until 2124-01-15 12:00Z  critical  cache-hit-rate"}},
 		{"an hour", []string{"snooze", "a1", "--author", "ada"}, `POST /api/v1/acks {"alerts":["a1"],"by":"ada","comment":"","duration":"1h"}`, 403, `{"error":{"code":"forbidden","message":"this needs a token of scope operate"}}`, 2, []string{"scope operate"}},
 		{"taken back", []string{"unack", "a1", "--author", "ada"}, "DELETE /api/v1/alerts/a1/ack?by=ada", 200, oneAlert, 0, []string{"taken back  critical  cache-hit-rate"}},
 		{"over meanwhile", []string{"unack", "a1", "--author", "ada"}, "DELETE /api/v1/alerts/a1/ack?by=ada", 204, "", 0, []string{""}},
 		{"explained to programs", []string{"explain-alert", "a1", "-o", "json"}, "GET /api/v1/alerts/a1/explain", 200, `{"x":1}`, 0, []string{`{"x":1}`}},
+		{"labels in the place of an id", []string{"explain-alert", "alertname=X"}, "", 0, "", 2, []string{"tocsin explain-alert takes ids, not labels; tocsin alerts 'alertname=X' lists them"}},
+		{"labels to take back", []string{"unack", "a1", "team=web"}, "", 0, "", 2, []string{"tocsin unack takes ids, not labels; tocsin alerts 'team=web' lists them"}},
+		{"a number", []string{"deliveries", "--limit", "many"}, "", 0, "", 2, []string{`--limit "many" is not a whole number`}},
+		{"yes or no", []string{"silence", "list", "--expired=maybe"}, "", 0, "", 2, []string{`--expired "maybe" is not true or false`}},
 		{"no such alert", []string{"explain-alert", "a1"}, "GET /api/v1/alerts/a1/explain", 404, `{"error":{"code":"not_found","message":"no such alert"}}`, 1, []string{"no such alert"}},
 		{"no id", []string{"explain-alert"}, "", 0, "", 2, []string{"name an alert by its id"}},
 		{"a format that is none", []string{"explain-alert", "a1", "-o", "yaml"}, "", 0, "", 2, []string{`--output "yaml" is not one of text, json`}},
@@ -104,6 +110,26 @@ func TestWhatPeopleDoToAlerts(t *testing.T) {
 				t.Errorf("asked for %s\nwant      %s", asked, tt.request)
 			}
 		})
+	}
+}
+
+// The examples of the help that ask a daemon lack nothing but a daemon.
+func TestTheHelpsExamplesCanBeTyped(t *testing.T) {
+	_, help := runs(t, "--help")
+	ran := 0
+	for line := range strings.Lines(help) {
+		example, _, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		words := strings.Fields(example)
+		if len(words) < 2 || words[0] != "tocsin" || !slices.Contains([]string{"alerts", "explain", "explain-alert", "silence"}, words[1]) {
+			continue
+		}
+		ran++
+		if _, out := runs(t, append(words[1:], "--url", "http://127.0.0.1:1")...); !strings.Contains(out, "no daemon answers") {
+			t.Errorf("%s: %s", example, out)
+		}
+	}
+	if ran != 4 {
+		t.Errorf("%d examples were found", ran)
 	}
 }
 

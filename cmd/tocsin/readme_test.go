@@ -68,7 +68,7 @@ func blocksOf(t *testing.T, page string) []block {
 func pages(t *testing.T) []string {
 	t.Helper()
 	names := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md"}
-	for _, pattern := range []string{"docs/*.md", "docs/adr/*.md"} {
+	for _, pattern := range []string{"docs/*.md", "docs/adr/*.md", "docs/receivers/*.md"} {
 		found, err := filepath.Glob(filepath.Join(house, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -260,6 +260,11 @@ func TestExamplesAreRight(t *testing.T) {
 	values := map[string]string{
 		"REDIS_URL": "redis://127.0.0.1:6379", "DATABASE_URL": "postgres://127.0.0.1/app",
 		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/X", "SLACK_BOT_TOKEN": "xoxb-0123456789",
+		"DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/x", "TEAMS_WEBHOOK_URL": "https://x.environment.api.powerplatform.com/workflows/x?sig=x",
+		"GOOGLE_CHAT_WEBHOOK_URL": "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=t", "MATTERMOST_WEBHOOK_URL": "https://chat.example.com/hooks/x",
+		"ROCKETCHAT_WEBHOOK_URL": "https://chat.example.com/hooks/x/y", "TELEGRAM_BOT_TOKEN": "123456789:AAx",
+		"PUSHOVER_TOKEN": "azGDORePK8gMaC0QOYAMyEEuzJnyUi", "PUSHOVER_USER_KEY": "uQiRzpo4DXghDmr9QzzfQu27cmVRsG",
+		"PAGERDUTY_ROUTING_KEY": "0123456789abcdef0123456789abcdef",
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "rules.yaml"), "rules: []\n")

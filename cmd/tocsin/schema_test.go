@@ -179,6 +179,8 @@ func excuses() []excuse {
 		{`^there is a metric ".*" already$`, "", catalog},
 		{`in a circle: |^a rule cannot depend on itself$`, "", names},
 		{`^"\d+ of \d+" cannot be$`, "", "a pattern does not compare numbers"},
+		{`^must be 5m0s or more: alerts would end`, "", "a pattern does not compare numbers"},
+		{`^the password would be readable on the way$`, "", names},
 		{`is not a time zone$`, "", "the zones are not in the schema"},
 		{`^it is not clear which of several series is the worst`, "", language},
 		{`is not a day of the week$|^time\(\) is the time of day`, "", language},
@@ -199,7 +201,7 @@ func excuses() []excuse {
 		{`^cannot read `, "", world},
 		{`^there is no (file|pack) `, "", world},
 		{`^no file fits `, "", world},
-		{`; notifications are not sent there`, "", "a pattern knows no networks"},
+		{`; nothing is sent there`, "", "a pattern knows no networks"},
 		{`^only one of webhook_url and token can be used$|^a webhook's messages have no buttons`, "", "a secret may come from x_file or a variable"},
 	}
 }

@@ -32,6 +32,7 @@ type descriptions struct {
 	storeUp, commitSeconds                                  *prometheus.Desc
 	sourceUp, sourcePolls, sourceSkipped, sourcePollSeconds *prometheus.Desc
 	pending, sent, failed, dead                             *prometheus.Desc
+	unsettled, held                                         *prometheus.Desc
 	breakerOpen, disabled                                   *prometheus.Desc
 	pings, pingAt                                           *prometheus.Desc
 	pluginUp, pluginRestarts, pluginCalls, pluginFailures   *prometheus.Desc
@@ -61,6 +62,8 @@ func newDescriptions() descriptions {
 		sent:              desc("notifications_sent_total", "Notifications sent since the start.", "receiver"),
 		failed:            desc("notification_attempts_failed_total", "Attempts that failed; each is tried again unless the notification is dead.", "receiver"),
 		dead:              desc("notifications_dead_total", "Notifications given up.", "receiver"),
+		unsettled:         desc("notification_outcomes_unsettled", "Outcomes of attempts that the store does not have yet."),
+		held:              desc("notifications_held", "1 while nothing is sent, for too many outcomes wait for the store."),
 		breakerOpen:       desc("receiver_breaker_open", "1 while the receiver takes nothing and is asked with one notification at a time.", "receiver"),
 		disabled:          desc("receiver_disabled", "1 while the receiver is disabled, for it answered 410.", "receiver"),
 		pings:             desc("deadman_pings_total", "Dead-man pings by outcome: sent, failed, or withheld because all was not well.", "outcome"),
@@ -103,6 +106,9 @@ func (c selfCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.desc.breakerOpen, oneIf(s.Breaker != outbox.BreakerClosed), name)
 		gauge(c.desc.disabled, oneIf(s.Disabled), name)
 	}
+	unsettled, held := c.d.outbox.Unsettled()
+	gauge(c.desc.unsettled, float64(unsettled))
+	gauge(c.desc.held, oneIf(held))
 	for _, p := range c.d.plugins.Status() {
 		gauge(c.desc.pluginUp, oneIf(p.State == pluginhost.Running), p.Name)
 		counter(c.desc.pluginRestarts, p.Restarts, p.Name)

@@ -18,12 +18,10 @@ type sender struct{ d *daemon }
 
 // Redeliver sends a delivery once more.
 func (s sender) Redeliver(ctx context.Context, id string) (alert.Delivery, error) {
-	// From here on it goes through, whatever becomes of who asked for it.
-	again, err := s.d.store.Redeliver(context.WithoutCancel(ctx), id, time.Now())
-	if err == nil {
-		s.d.outbox.Redeliver(again)
-	}
-	return again, err
+	return s.d.outbox.Redeliver(ctx, id, func() (alert.Delivery, error) {
+		// From here on it goes through, whatever becomes of who asked for it.
+		return s.d.store.Redeliver(context.WithoutCancel(ctx), id, time.Now())
+	})
 }
 
 // TestReceiver sends a test and waits for the answer.

@@ -30,7 +30,11 @@ func digest(h hash.Hash, v reflect.Value) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fmt.Fprintf(h, "%s=", v.Type().Field(i).Name)
+			field := v.Type().Field(i)
+			if !field.IsExported() && field.Type.Kind() == reflect.Interface {
+				continue // it is made of the others: a parsed template leads in circles
+			}
+			fmt.Fprintf(h, "%s=", field.Name)
 			digest(h, v.Field(i))
 		}
 	case reflect.Slice, reflect.Array:

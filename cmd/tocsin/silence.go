@@ -59,7 +59,7 @@ severity!=critical, host=~'web-.*' or host!~'db-.*'.
 ` + whichDaemon + ` that has the scope operate.
 
 Exit status: 0, 1 when the silence is refused, 2 when the daemon could not be asked.`,
-		Args: someArguments(fmt.Sprintf(nameLabels, "add")),
+		Args: someArguments(fmt.Sprintf(nameLabels, "add") + ` --comment "filling the cache"`),
 		RunE: func(cmd *cobra.Command, args []string) error { return ask.silence(cmd.Context(), w, args, start) },
 	}
 	ask.flags(cmd)

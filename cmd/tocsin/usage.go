@@ -29,6 +29,11 @@ func badFlag(cmd *cobra.Command, err error) error {
 	if given := cmd.Flags().Arg(0); given != "" && cmd.HasSubCommands() {
 		return unknownCommand(cmd, given) // its flags are not this command's
 	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		wanted := map[string]string{"int": "a whole number", "bool": "true or false"}[invalid.GetFlag().Value.Type()]
+		return &exitError{exitUnread, fmt.Sprintf("--%s %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), cmp.Or(wanted, "what it takes"))}
+	}
 	if !errors.As(err, &unknown) {
 		return &exitError{exitUnread, fmt.Sprintf("%v; %s --help says more", err, cmd.CommandPath())}
 	}

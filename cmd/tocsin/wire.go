@@ -98,7 +98,7 @@ func sourceKinds() map[string]sourceKind {
 
 // receiverKinds names every receiver there is.
 func receiverKinds() map[string]receiverKind {
-	return map[string]receiverKind{
+	kinds := map[string]receiverKind{
 		"slack": {
 			settings:    settingsOf(slack.Default),
 			concurrency: 4, // Slack takes about one message a second for a channel
@@ -139,6 +139,9 @@ func receiverKinds() map[string]receiverKind {
 			},
 		},
 	}
+	maps.Copy(kinds, chatKinds())
+	maps.Copy(kinds, pagingKinds())
+	return kinds
 }
 
 // kindTable is every kind of source and receiver that a process knows.

@@ -233,6 +233,26 @@ func TestWhatIsLeftOfARuleHoldsNothingBack(t *testing.T) {
 	}
 }
 
+// TestAllLabelsInATextAreKept: a catalogue of rules that many copy from ends each
+// description with them.
+func TestAllLabelsInATextAreKept(t *testing.T) {
+	const rules = `groups: [{name: g, rules: [{alert: A, expr: up == 0, labels: {severity: critical}, annotations: {summary: s, description: "VALUE = {{ $value }} LABELS = {{ $labels }} of {{ $labels.job }}"}}]}]`
+	var im Importer
+	if err := im.Add("r.yml", []byte(rules)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := im.Result()
+	if err != nil || len(got.Notes) != 0 {
+		t.Fatalf("%v %+v", err, got.Notes)
+	}
+	for _, f := range got.Files {
+		if strings.Contains(f.Content, "VALUE = {{ .Value }} LABELS = {{ .Labels }} of {{ .Labels.job }}") {
+			return
+		}
+	}
+	t.Errorf("%+v", got.Files)
+}
+
 func TestASeverityThatIsNotGivenIsNoted(t *testing.T) {
 	var im Importer
 	if err := im.Add("r.yml", []byte("groups: [{name: g, rules: [{alert: A, expr: up == 0}, {alert: B, expr: up == 0, labels: {severity: CRITICAL}}]}]")); err != nil {

@@ -79,6 +79,7 @@ func severityOf(r *reader, n *yaml.Node, path, text string) alert.Severity {
 var (
 	labelVariable  = regexp.MustCompile(`\$labels\.([A-Za-z_][A-Za-z0-9_]*)`)
 	labelIndex     = regexp.MustCompile(`index\s+\$labels\s+"([A-Za-z_][A-Za-z0-9_]*)"`)
+	bareLabels     = regexp.MustCompile(`\$labels\b`) // all of them, as a map is printed
 	humanizedBytes = regexp.MustCompile(`(?:\$value|\.Value)\s*\|\s*humanize1024|humanize1024\s+(?:\$value|\.Value)`)
 	humanizedTime  = regexp.MustCompile(`(?:\$value|\.Value)\s*\|\s*humanizeDuration|humanizeDuration\s+(?:\$value|\.Value)`)
 	humanized      = regexp.MustCompile(`(?:\$value|\.Value)\s*\|\s*humanize\b|humanize\s+(?:\$value|\.Value)`)
@@ -129,6 +130,7 @@ func (r *reader) template(of *mapping, key *yaml.Node) string {
 		}{
 			{labelIndex, `.Labels.$1`},
 			{labelVariable, `.Labels.$1`},
+			{bareLabels, `.Labels`},
 			{humanizedBytes, `bytes .Value`},
 			{humanizedTime, `duration .Value`},
 			{humanizedShare, `.Value`},

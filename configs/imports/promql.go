@@ -9,11 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/engine/rule"
 )
 
@@ -142,20 +140,6 @@ func (s *speaker) alert(expr parser.Expr) {
 	}
 }
 
-// group ends a derived metric: equal matchers become labels that are kept, so
-// that the rule can ask for them.
-func (s *speaker) group() {
-	names := append([]string{}, s.grouping...)
-	for _, m := range s.matchers {
-		if !slices.Contains(names, m.Name) {
-			names = append(names, m.Name)
-		}
-	}
-	slices.Sort(names)
-	s.out.derived.Labels = &names
-	s.out.match = s.match(s.matchers)
-}
-
 // comparison turns an expression that is there or not.
 func (s *speaker) comparison(expr parser.Expr) string {
 	expr = unwrap(expr)
@@ -280,150 +264,4 @@ func (s *speaker) checkMatching(b *parser.BinaryExpr) {
 		wanted := slices.Sorted(slices.Values(m.MatchingLabels))
 		s.setGrouping(b, wanted, m.On)
 	}
-}
-
-// aggregate is sum by (a) (x), of which every series has the labels of the
-// derived metric.
-func (s *speaker) aggregate(n *parser.AggregateExpr) string {
-	fn := n.Op.String()
-	switch {
-	case !slices.Contains([]string{"sum", "avg", "min", "max", "count"}, fn):
-		stop(n, "%s joins series in a way that is not known here", fn)
-	case n.Without:
-		stop(n, "without keeps labels that are not known here; write by")
-	case !s.deriving:
-		stop(n, "an aggregation within an expression over single series")
-	}
-	s.setGrouping(n, slices.Sorted(slices.Values(n.Grouping)), true)
-	inner := unwrap(n.Expr)
-	var vs *parser.VectorSelector
-	switch of := inner.(type) {
-	case *parser.VectorSelector:
-		vs = of
-	case *parser.Call:
-		if ms, ok := lastArg(of).(*parser.MatrixSelector); ok {
-			vs, _ = ms.VectorSelector.(*parser.VectorSelector)
-		}
-	}
-	if vs == nil {
-		stop(inner, "an aggregation of anything but one metric, or one window over it")
-	}
-	s.sameMatchers(vs)
-	s.joining = true
-	text := fn + "(" + s.number(inner, 0) + ")"
-	s.joining = false
-	return text
-}
-
-// setGrouping notes the labels by which series are joined: all parts of an
-// expression must agree.
-func (s *speaker) setGrouping(n parser.Node, names []string, on bool) {
-	for _, name := range names {
-		if !alert.IsLabelName(name) || name == labels.BucketLabel {
-			stop(n, "an aggregation by the label %s", name)
-		}
-	}
-	if !on || s.grouped && !slices.Equal(s.grouping, names) {
-		stop(n, "its parts are joined by different labels")
-	}
-	s.grouping, s.grouped = names, true
-}
-
-// sameMatchers holds the matchers of all parts together. Only = can be said: its
-// label is kept, and the rule asks for it.
-func (s *speaker) sameMatchers(vs *parser.VectorSelector) {
-	var own []*labels.Matcher
-	for _, m := range vs.LabelMatchers {
-		if m.Name == model.MetricNameLabel {
-			continue
-		}
-		if m.Type != labels.MatchEqual || m.Value == "" {
-			stop(vs, "an aggregation of some series, by %s; give that metric a name of its own in the map of its source, or in the application", m)
-		}
-		own = append(own, m)
-	}
-	slices.SortFunc(own, func(a, b *labels.Matcher) int { return strings.Compare(a.String(), b.String()) })
-	if s.matchers != nil && !slices.EqualFunc(s.matchers, own, func(a, b *labels.Matcher) bool { return a.String() == b.String() }) {
-		stop(vs, "its parts are of different series; give each a name of its own in the map of its source, or in the application")
-	}
-	s.matchers = append([]*labels.Matcher{}, own...)
-}
-
-// constantValue computes an expression without series.
-func constantValue(expr parser.Expr) (float64, bool) {
-	switch n := unwrap(expr).(type) {
-	case *parser.NumberLiteral:
-		return n.Val, true
-	case *parser.UnaryExpr:
-		v, ok := constantValue(n.Expr)
-		if n.Op == parser.SUB {
-			v = -v
-		}
-		return v, ok
-	case *parser.BinaryExpr:
-		a, ok := constantValue(n.LHS)
-		b, ok2 := constantValue(n.RHS)
-		switch {
-		case !ok || !ok2:
-		case n.Op == parser.ADD:
-			return a + b, true
-		case n.Op == parser.SUB:
-			return a - b, true
-		case n.Op == parser.MUL:
-			return a * b, true
-		case n.Op == parser.DIV:
-			return a / b, true
-		}
-	}
-	return 0, false
-}
-
-// constant says whether an expression is a number without any series.
-func constant(expr parser.Expr) bool {
-	found := false
-	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
-		switch n := n.(type) {
-		case *parser.VectorSelector:
-			found = true
-		case *parser.Call:
-			found = found || len(n.Args) == 0
-		}
-		return nil
-	})
-	return !found
-}
-
-func aggregates(expr parser.Expr) bool {
-	found := false
-	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
-		_, is := n.(*parser.AggregateExpr)
-		found = found || is
-		return nil
-	})
-	return found
-}
-
-func unwrap(expr parser.Expr) parser.Expr {
-	for {
-		switch n := expr.(type) {
-		case *parser.ParenExpr:
-			expr = n.Expr
-		case *parser.StepInvariantExpr:
-			expr = n.Expr
-		default:
-			return expr
-		}
-	}
-}
-
-func lastArg(call *parser.Call) parser.Expr {
-	if len(call.Args) == 0 {
-		return nil
-	}
-	for _, arg := range call.Args {
-		if m, ok := unwrap(arg).(*parser.MatrixSelector); ok {
-			return m
-		}
-	}
-	return unwrap(call.Args[len(call.Args)-1])
 }

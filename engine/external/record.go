@@ -9,23 +9,69 @@ import (
 	"github.com/tocsin-dev/tocsin/alert"
 )
 
-// Record is one alert as it is kept: its texts in one string, in which those that
-// many alerts share are numbers, so that a hundred thousand of them stay small.
-// It is a route.Body. All but its expiry is never changed.
+// Record is one alert as it is kept: its texts and moments in one string, in
+// which texts that many alerts share are numbers, so that a hundred thousand of
+// them stay small. It is a route.Body. All but its expiry is never changed.
 type Record struct {
 	symbols *symbols
 	fp      alert.Fingerprint
-	// text is the number of labels, their names and values, the number of
-	// annotations, theirs, and the generator's URL.
-	text string
-	// Moments are nanoseconds since 1970; began is the id's, in milliseconds.
-	began, startsAt, updatedAt int64
-	endsAt                     int64 // 0 while it fires
-	expires                    atomic.Int64
-	noted                      int64 // the expiry that the agenda and the store know
-	severity                   alert.Severity
-	explicit                   bool // the sender gave the expiry
-	reason                     reason
+	// packed is the moments, then the number of labels, their names and values,
+	// the number of annotations, theirs, and the generator's URL.
+	packed  string
+	expires atomic.Int64 // in nanoseconds since 1970
+	// slot is the record's in the agenda, which has the expiry that the store
+	// knows. It is the registry's alone.
+	slot     int32
+	severity alert.Severity
+	explicit bool // the sender gave the expiry
+	reason   reason
+}
+
+// moments are in nanoseconds since 1970.
+type moments struct {
+	updatedAt, startsAt int64
+	began               int64 // the id's, in milliseconds
+	endsAt              int64 // 0 while it fires
+}
+
+// append writes the moments, as how far they are from the last.
+func (m *moments) append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(m.updatedAt)) //nolint:gosec // its bits
+	b = binary.AppendVarint(b, m.updatedAt-m.startsAt)           // it may overflow, and does so back
+	b = binary.AppendVarint(b, m.updatedAt/int64(time.Millisecond)-m.began)
+	if m.endsAt == 0 {
+		return append(b, 0)
+	}
+	return binary.AppendVarint(append(b, 1), m.updatedAt-m.endsAt)
+}
+
+// cutMoments takes them off the text.
+func cutMoments(text string) (m moments, rest string) {
+	for i := range 8 {
+		m.updatedAt |= int64(text[i]) << (8 * i)
+	}
+	text = text[8:]
+	ago, text := cutSigned(text)
+	m.startsAt = m.updatedAt - ago
+	ago, text = cutSigned(text)
+	m.began = m.updatedAt/int64(time.Millisecond) - ago
+	over, text := cut(text)
+	if over == 1 {
+		ago, text = cutSigned(text)
+		m.endsAt = m.updatedAt - ago
+	}
+	return m, text
+}
+
+// moments are the record's, texts what follows them.
+func (r *Record) moments() moments {
+	m, _ := cutMoments(r.packed)
+	return m
+}
+
+func (r *Record) texts() string {
+	_, texts := cutMoments(r.packed)
+	return texts
 }
 
 // reason is why an alert is in its state.
@@ -44,90 +90,31 @@ func (r reason) String() string {
 	}[r]
 }
 
-// pack writes the texts of what was posted. It shares no memory with it.
-func (s *symbols) pack(p *alert.Posted) string {
-	size := 4 + len(p.GeneratorURL)
-	for _, set := range [...]alert.Labels{p.Labels, p.Annotations} {
-		for i := range set {
-			size += len(set[i].Value) + 8
-		}
-	}
-	b := make([]byte, 0, size)
-	for _, set := range [...]alert.Labels{p.Labels, p.Annotations} {
-		b = binary.AppendUvarint(b, uint64(len(set)))
-		for i := range set {
-			b = s.append(b, set[i].Name)
-			b = s.append(b, set[i].Value)
-		}
-	}
-	return string(s.append(b, p.GeneratorURL))
-}
-
-// cut takes a number off the text.
-func cut(text string) (n int, rest string) {
-	shift := 0
-	for i := range len(text) {
-		n |= int(text[i]&0x7f) << shift
-		if text[i] < 0x80 {
-			return n, text[i+1:]
-		}
-		shift += 7
-	}
-	return 0, ""
-}
-
-// same says whether what was posted tells nothing new.
-func (r *Record) same(p *alert.Posted) bool {
-	text := r.text
-	for _, set := range [...]alert.Labels{p.Labels, p.Annotations} {
-		var n int
-		n, text = cut(text)
-		if n != len(set) {
-			return false
-		}
-		for i := range set {
-			var name, value string
-			name, text = r.symbols.cut(text)
-			value, text = r.symbols.cut(text)
-			if name != set[i].Name || value != set[i].Value {
-				return false
-			}
-		}
-	}
-	generator, _ := r.symbols.cut(text)
-	return generator == p.GeneratorURL && (p.StartsAt.IsZero() || nanos(p.StartsAt) >= r.startsAt)
-}
-
-// set reads a set of labels off the text. The strings share its memory.
-func (r *Record) set(text string) (alert.Labels, string) {
-	n, text := cut(text)
-	set := make(alert.Labels, n)
-	for i := range set {
-		set[i].Name, text = r.symbols.cut(text)
-		set[i].Value, text = r.symbols.cut(text)
-	}
-	return set, text
-}
-
 // ID names the occurrence; see alert.Alert.
-func (r *Record) ID() string { return alert.NewID(r.fp, time.UnixMilli(r.began)) }
+func (r *Record) ID() string { return alert.NewID(r.fp, time.UnixMilli(r.moments().began)) }
+
+// Rule is the alert's name.
+func (r *Record) Rule() string { return r.Label(alert.LabelName) }
+
+// StartsAt is when it began to fire, as its sender has it.
+func (r *Record) StartsAt() time.Time { return moment(r.moments().startsAt) }
 
 // Fingerprint is that of the labels.
 func (r *Record) Fingerprint() alert.Fingerprint { return r.fp }
 
 // Labels returns the labels as they were posted.
 func (r *Record) Labels() alert.Labels {
-	labels, _ := r.set(r.text)
+	labels, _ := r.symbols.set(r.texts(), nil)
 	return labels
 }
 
 // Label returns one of them; empty when there is none of that name.
 func (r *Record) Label(name string) string {
-	n, text := cut(r.text)
+	n, text := cut(r.texts())
 	for range n {
 		var key, value string
-		key, text = r.symbols.cut(text)
-		value, text = r.symbols.cut(text)
+		key, text = r.symbols.cut(text, nil)
+		value, text = r.symbols.cut(text, nil)
 		if key == name {
 			return value
 		}
@@ -140,23 +127,24 @@ func (r *Record) ExpiresAt() time.Time { return moment(r.expires.Load()) }
 
 // Alert returns the whole alert.
 func (r *Record) Alert() alert.Alert {
-	labels, rest := r.set(r.text)
-	annotations, rest := r.set(rest)
-	generator, _ := r.symbols.cut(rest)
-	startsAt := moment(r.startsAt)
+	m, rest := cutMoments(r.packed)
+	labels, rest := r.symbols.set(rest, nil)
+	annotations, rest := r.symbols.set(rest, labels)
+	generator, _ := r.symbols.cut(rest, labels)
+	startsAt := moment(m.startsAt)
 	a := alert.Alert{
-		ID: r.ID(), Fingerprint: r.fp, Rule: labels.Get(alert.LabelName), Category: labels.Get(alert.LabelCategory), Labels: labels,
+		ID: alert.NewID(r.fp, time.UnixMilli(m.began)), Fingerprint: r.fp, Rule: labels.Get(alert.LabelName), Category: labels.Get(alert.LabelCategory), Labels: labels,
 		State: alert.Firing, Severity: r.severity, Worst: r.severity,
 		Value: alert.Unknown(), Threshold: alert.Unknown(), Peak: alert.Unknown(),
 		Message: message(annotations), Reason: r.reason.String(),
-		PendingAt: startsAt, StartsAt: startsAt, UpdatedAt: moment(r.updatedAt), SeverityAt: startsAt,
+		PendingAt: startsAt, StartsAt: startsAt, UpdatedAt: moment(m.updatedAt), SeverityAt: startsAt,
 		Outside: &alert.Outside{GeneratorURL: generator, ExpiresAt: r.ExpiresAt()},
 	}
 	if len(annotations) > 0 {
 		a.Annotations = annotations.Map()
 	}
-	if r.endsAt != 0 {
-		a.State, a.EndsAt = alert.Resolved, moment(r.endsAt)
+	if m.endsAt != 0 {
+		a.State, a.EndsAt = alert.Resolved, moment(m.endsAt)
 	}
 	return a
 }

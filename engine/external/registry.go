@@ -96,19 +96,26 @@ func (r *Registry) Stored(until uint64) {
 			delete(r.unstored, fp)
 		}
 	}
+	if len(r.unstored) == 0 { // a map keeps the room of its greatest day
+		r.unstored = map[alert.Fingerprint]uint64{}
+	}
 }
 
 // extend puts the expiry off. An endsAt that was given holds until a later one
 // comes.
 func (r *Registry) extend(rec *Record, p *alert.Posted, now time.Time) {
 	at := r.expiry(p, now).UnixNano() // within the years that it can say
-	if rec.explicit && at < rec.expires.Load() {
+	before := rec.expires.Load()
+	if rec.explicit && at < before {
 		return
 	}
 	rec.expires.Store(at)
-	if at < rec.noted { // a shorter one: it must be looked at sooner
-		heap.Push(&r.agenda, due{at, rec})
-		rec.noted = at
+	if at >= before {
+		return // and the agenda looks no later than before
+	}
+	if d := &r.agenda[rec.slot]; at < d.at {
+		d.at = at
+		heap.Fix(&r.agenda, int(rec.slot))
 	}
 }
 
@@ -136,35 +143,41 @@ func (r *Registry) Post(p *alert.Posted, now time.Time) (t Transition, ok bool) 
 		}
 		return r.end(known, nanos(p.EndsAt), endGiven, now), true
 	}
+	if known != nil && known.same(p) {
+		r.extend(known, p, now)
+		return t, false
+	}
+	m := moments{updatedAt: now.UnixNano(), startsAt: nanos(p.StartsAt)}
+	if p.StartsAt.IsZero() {
+		m.startsAt = m.updatedAt
+	}
 	rec := &Record{
 		symbols: r.symbols, fp: fp, severity: r.options.Severity(p.Labels.Get(alert.LabelSeverity)), explicit: !p.EndsAt.IsZero(),
-		startsAt: nanos(p.StartsAt), updatedAt: now.UnixNano(), reason: justPosted,
-	}
-	if p.StartsAt.IsZero() {
-		rec.startsAt = now.UnixNano()
-	}
-	kind := alert.EventFiring
-	if known != nil {
-		if known.same(p) {
-			r.extend(known, p, now)
-			return t, false
-		}
-		kind, rec.began, rec.noted = "", known.began, known.noted
-		rec.startsAt = min(rec.startsAt, known.startsAt)
-		rec.explicit = rec.explicit || known.explicit
-		rec.expires.Store(known.expires.Load())
-	} else {
-		rec.began = r.begin(fp, now)
-	}
-	rec.text = r.symbols.pack(p)
-	r.byFP[fp] = rec
-	r.extend(rec, p, now)
-	if kind == alert.EventFiring {
-		rec.noted = rec.expires.Load()
-		heap.Push(&r.agenda, due{rec.noted, rec})
+		reason: justPosted,
 	}
 	r.unstored[fp] = r.epoch
-	return Transition{Record: rec, Kind: kind}, true
+	r.byFP[fp] = rec
+	if known == nil {
+		m.began = r.begin(fp, now)
+		rec.packed = r.symbols.pack(&m, p)
+		r.schedule(rec, r.expiry(p, now).UnixNano())
+		return Transition{Record: rec, Kind: alert.EventFiring}, true
+	}
+	before := known.moments()
+	m.began, m.startsAt = before.began, min(m.startsAt, before.startsAt)
+	rec.packed = r.symbols.pack(&m, p)
+	rec.explicit = rec.explicit || known.explicit
+	rec.expires.Store(known.expires.Load())
+	rec.slot = known.slot
+	r.agenda[rec.slot].rec = rec
+	r.extend(rec, p, now)
+	return Transition{Record: rec}, true
+}
+
+// schedule enters a record that fires into the agenda.
+func (r *Registry) schedule(rec *Record, expires int64) {
+	rec.expires.Store(expires)
+	heap.Push(&r.agenda, due{expires, rec})
 }
 
 // begin is the millisecond of a new occurrence's id, another than that of one
@@ -188,13 +201,17 @@ func (r *Registry) forgetEnded(now time.Time) {
 // end resolves a record. What is known of the ended one is another record: the
 // first may be read by somebody.
 func (r *Registry) end(rec *Record, at int64, why reason, now time.Time) Transition {
-	delete(r.byFP, rec.fp)
+	if r.byFP[rec.fp] == rec {
+		delete(r.byFP, rec.fp)
+	}
+	heap.Remove(&r.agenda, int(rec.slot))
 	r.forgetEnded(now)
-	r.last[rec.fp] = rec.began
+	m, texts := cutMoments(rec.packed)
+	r.last[rec.fp] = m.began
 	r.unstored[rec.fp] = r.epoch
+	m.updatedAt, m.endsAt = now.UnixNano(), max(at, m.startsAt)
 	over := &Record{
-		symbols: rec.symbols, fp: rec.fp, text: rec.text, severity: rec.severity, explicit: rec.explicit, began: rec.began,
-		startsAt: rec.startsAt, updatedAt: now.UnixNano(), endsAt: max(at, rec.startsAt), reason: why, noted: rec.noted,
+		symbols: rec.symbols, fp: rec.fp, packed: string(m.append(nil)) + texts, severity: rec.severity, explicit: rec.explicit, reason: why,
 	}
 	over.expires.Store(rec.expires.Load())
 	return Transition{Record: over, Kind: alert.EventResolved}
@@ -205,15 +222,11 @@ func (r *Registry) end(rec *Record, at int64, why reason, now time.Time) Transit
 func (r *Registry) Tick(now time.Time) []Transition {
 	var out []Transition
 	for len(r.agenda) > 0 && r.agenda[0].at <= now.UnixNano() {
-		d := heap.Pop(&r.agenda).(due) //nolint:forcetypeassert // container/heap's way
-		rec := r.byFP[d.rec.fp]
-		if rec == nil || rec.began != d.rec.began || rec.noted != d.at {
-			continue // it ended, or another entry of the agenda stands for it
-		}
+		rec := r.agenda[0].rec
 		at := rec.expires.Load()
 		if at > now.UnixNano() {
-			rec.noted = at
-			heap.Push(&r.agenda, due{at, rec})
+			r.agenda[0].at = at
+			heap.Fix(&r.agenda, 0)
 			out = append(out, Transition{Record: rec})
 			continue
 		}
@@ -240,16 +253,16 @@ func (r *Registry) NextDue() time.Time {
 // kept may be one that its sender has put off.
 func (r *Registry) Restore(a *alert.Alert, now time.Time) *Record {
 	p := alert.Posted{Labels: a.Labels, Annotations: alert.FromMap(a.Annotations), GeneratorURL: a.Outside.GeneratorURL}
-	rec := &Record{
-		symbols: r.symbols, fp: a.Fingerprint, text: r.symbols.pack(&p), severity: a.Severity, explicit: true,
-		began: a.Began().UnixMilli(), startsAt: nanos(a.StartsAt), updatedAt: a.UpdatedAt.UnixNano(),
+	m := moments{began: a.Began().UnixMilli(), startsAt: nanos(a.StartsAt), updatedAt: nanos(a.UpdatedAt)}
+	if !a.Active() {
+		m.endsAt = nanos(a.EndsAt)
 	}
+	rec := &Record{symbols: r.symbols, fp: a.Fingerprint, packed: r.symbols.pack(&m, &p), severity: a.Severity, explicit: true}
 	for rec.reason < endUnheard && rec.reason.String() != a.Reason {
 		rec.reason++
 	}
 	expires := a.Outside.ExpiresAt
 	if !a.Active() {
-		rec.endsAt = nanos(a.EndsAt)
 		rec.expires.Store(nanos(expires))
 		return rec
 	}
@@ -257,26 +270,34 @@ func (r *Registry) Restore(a *alert.Alert, now time.Time) *Record {
 	if sure := now.Add(lease); expires.Before(sure) {
 		expires = sure
 	}
-	rec.noted = nanos(expires)
-	rec.expires.Store(rec.noted)
 	r.byFP[rec.fp] = rec
-	heap.Push(&r.agenda, due{rec.noted, rec})
+	r.schedule(rec, nanos(expires))
 	return rec
 }
 
-// due is when a record must be looked at.
+// due is when a record must be looked at: when it expires as far as the store
+// knows.
 type due struct {
 	at  int64
 	rec *Record
 }
 
-// agenda is the records by when they must be looked at.
+// agenda is the records that fire by when they must be looked at, each once.
 type agenda []due
 
 func (a agenda) Len() int           { return len(a) }
 func (a agenda) Less(i, j int) bool { return a[i].at < a[j].at }
-func (a agenda) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)        { *a = append(*a, x.(due)) } //nolint:forcetypeassert // container/heap's way
+
+func (a agenda) Swap(i, j int) {
+	a[i], a[j] = a[j], a[i]
+	a[i].rec.slot, a[j].rec.slot = int32(i), int32(j) //nolint:gosec // of so many there is no memory for
+}
+
+func (a *agenda) Push(x any) {
+	d := x.(due)                //nolint:forcetypeassert // container/heap's way
+	d.rec.slot = int32(len(*a)) //nolint:gosec // of so many there is no memory for
+	*a = append(*a, d)
+}
 
 func (a *agenda) Pop() any {
 	old := *a

@@ -1,15 +1,13 @@
 package external
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 	"strings"
 	"sync/atomic"
 )
 
 // symbols are the texts that many alerts share: names of labels, and values that
-// came twice. A text is written as its length and its bytes, or as a symbol's
-// number; the lowest bit of the number before it tells which.
+// came twice.
 //
 // One goroutine appends, many may cut at the same time.
 type symbols struct {
@@ -19,6 +17,7 @@ type symbols struct {
 	// once remembers, in a bounded room, the hashes of texts that came once.
 	seed maphash.Seed
 	once []uint32
+	room []byte // for what is packed
 }
 
 // The limits of the table: it never shrinks.
@@ -34,14 +33,6 @@ func newSymbols() *symbols {
 	s := &symbols{numbers: map[string]uint64{}, seed: maphash.MakeSeed(), once: make([]uint32, onceSlots)}
 	s.texts.Store(new([]string))
 	return s
-}
-
-// append writes a text.
-func (s *symbols) append(b []byte, text string) []byte {
-	if number, ok := s.number(text); ok {
-		return binary.AppendUvarint(b, number<<1|1)
-	}
-	return append(binary.AppendUvarint(b, uint64(len(text))<<1), text...)
 }
 
 // number finds the symbol of a text, or makes it one when it came before.
@@ -70,13 +61,4 @@ func (s *symbols) number(text string) (uint64, bool) {
 	texts = append(texts, text)
 	s.texts.Store(&texts)
 	return number, true
-}
-
-// cut takes a text off what append wrote.
-func (s *symbols) cut(text string) (part, rest string) {
-	n, rest := cut(text)
-	if n&1 == 1 {
-		return (*s.texts.Load())[n>>1], rest
-	}
-	return rest[:n>>1], rest[n>>1:]
 }

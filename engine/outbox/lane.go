@@ -183,7 +183,7 @@ func (l *lane) wanted(now time.Time) int {
 		return 0
 	case l.receiver == nil:
 		return min(n, 1-l.workers)
-	case l.disabled != nil, now.Before(l.pausedUntil), now.Before(l.limitedUntil):
+	case l.disabled != nil, now.Before(l.pausedUntil), now.Before(l.limitedUntil), l.settler.holds.Load():
 		return 0
 	}
 	ok, probe := l.breaker.lets(now)
@@ -206,7 +206,7 @@ func (l *lane) mayTry(now time.Time) (ok, probe bool) {
 		return false, false
 	case l.receiver == nil:
 		return true, false
-	case l.disabled != nil, now.Before(l.pausedUntil), len(l.calls) >= l.receiver.Concurrency:
+	case l.disabled != nil, now.Before(l.pausedUntil), len(l.calls) >= l.receiver.Concurrency, l.settler.holds.Load():
 		return false, false
 	}
 	if ok, probe = l.breaker.lets(now); !ok || l.limiter == nil || l.limiter.AllowN(now, 1) {

@@ -106,7 +106,7 @@ func TestWhatIsSentAgainLeavesItsGroupsMessageAlone(t *testing.T) {
 			synctest.Wait()
 		}
 		again := func(d alert.Delivery) {
-			o.Redeliver(d)
+			redeliver(t, o, d)
 			synctest.Wait()
 		}
 		old := began.Add(-time.Hour)
@@ -130,6 +130,14 @@ func TestWhatIsSentAgainLeavesItsGroupsMessageAlone(t *testing.T) {
 			t.Error("run ended without a stop")
 		}
 	})
+}
+
+// redeliver has a delivery sent again that the store has made pending.
+func redeliver(t *testing.T, o *Outbox, d alert.Delivery) {
+	t.Helper()
+	if _, err := o.Redeliver(t.Context(), d.Notification.ID, func() (alert.Delivery, error) { return d, nil }); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestEachAttemptIsNoted(t *testing.T) {
@@ -166,6 +174,28 @@ func TestEachAttemptIsNoted(t *testing.T) {
 	})
 }
 
+// What was sent otherwise than it was meant is told in the attempt and in the
+// history.
+func TestANoteOfTheReceiptIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, Receiver{Notifier: noting{}})
+		b.enqueue(1)
+		synctest.Wait()
+		b.stop()
+		got := b.ledger.outcomes()[0]
+		if got.State != alert.DeliverySent || got.Attempt.Answer != "the template title failed; ok" || len(got.Events) == 0 ||
+			!strings.HasSuffix(got.Events[0].Reason, "; the template title failed") {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+type noting struct{}
+
+func (noting) Notify(context.Context, alert.Notification) (notifiers.Receipt, error) {
+	return notifiers.Receipt{Status: 200, Answer: "ok", Note: "the template title failed"}, nil
+}
+
 func TestARedeliveryHasItsTimeOnceMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &phone{answer: func(_ context.Context, _ alert.Notification, call int) error {
@@ -177,7 +207,7 @@ func TestARedeliveryHasItsTimeOnceMore(t *testing.T) {
 		b := start(t, Receiver{Notifier: p})
 		d := delivery("ops", "g", 1)
 		d.CreatedAt = time.Now().Add(-7 * 24 * time.Hour)
-		b.Redeliver(d)
+		redeliver(t, b.Outbox, d)
 		time.Sleep(time.Minute)
 		if got := b.ledger.states()["ops/g/1"]; got != alert.DeliverySent {
 			t.Errorf("it is %q", got)

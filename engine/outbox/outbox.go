@@ -60,6 +60,12 @@ type Policy struct {
 	// FallbackAfter is how long a receiver must take nothing before it counts as
 	// failing.
 	FallbackAfter time.Duration
+
+	// Unsettled outcomes, or UnsettledEntries of the alerts' histories with them,
+	// may wait in memory for a store that refuses. Beyond that nothing is sent
+	// until it takes them: so many notifications are repeated after a kill, and no
+	// more than the attempts under way besides.
+	Unsettled, UnsettledEntries int
 }
 
 // DefaultPolicy is what serve uses.
@@ -67,6 +73,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		Base: time.Second, Cap: 5 * time.Minute, GiveUp: 72 * time.Hour, Concurrency: 32, Drain: 10 * time.Second,
 		Failures: 5, Timeouts: 2, ProbeCap: time.Minute, FallbackAfter: time.Minute,
+		Unsettled: 10_000, UnsettledEntries: 200_000,
 	}
 }
 
@@ -97,7 +104,18 @@ type Outbox struct {
 // New makes an outbox. Run starts it; what is handed to it before waits, and
 // nothing is given up for want of a receiver before SetReceivers is called.
 func New(o Options) *Outbox {
-	return &Outbox{options: o, settler: newSettler(o.Store, o.Log), lanes: map[string]*lane{}}
+	out := &Outbox{options: o, lanes: map[string]*lane{}}
+	out.settler = newSettler(o.Store, &out.options.Policy, o.Log, out.nudge)
+	return out
+}
+
+// nudge has every lane look at what it may send.
+func (o *Outbox) nudge() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, l := range o.lanes {
+		l.nudge()
+	}
 }
 
 // SetReceivers puts these receivers in the place of the present ones. What is
@@ -156,10 +174,24 @@ func (o *Outbox) EnqueueUnstored(deliveries []alert.Delivery, stored <-chan stru
 	}
 }
 
-// Redeliver takes a delivery that the store has made pending again. It has the
-// whole of the receiver's time once more, unless the process ends before that.
-func (o *Outbox) Redeliver(d alert.Delivery) {
-	o.lane(d.Notification.Receiver).push(&row{d: &d, since: time.Now(), again: true})
+// Redeliver has revive make a delivery pending again in the store, and takes
+// what it returns: it has the whole of the receiver's time once more, unless the
+// process ends before that. No outcome of an attempt from before can settle it,
+// for revive is not called while one waits for the store; the error wraps
+// store.ErrPending then. It waits for a write of outcomes that is under way, as
+// long as ctx lasts.
+func (o *Outbox) Redeliver(ctx context.Context, id string, revive func() (alert.Delivery, error)) (alert.Delivery, error) {
+	var d alert.Delivery
+	err := o.settler.fenced(ctx, id, func() (err error) {
+		d, err = revive()
+		return err
+	})
+	if err != nil {
+		return alert.Delivery{}, err
+	}
+	taken := d // the caller reads it while it is sent
+	o.lane(d.Notification.Receiver).push(&row{d: &taken, since: time.Now(), again: true})
+	return d, nil
 }
 
 // Enable lets a receiver be told again that was disabled, and asks one that
@@ -241,9 +273,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 // once a minute at least.
 const stillAfter = 3 * longest
 
-// Alive says what is wrong with the outbox itself: a lane that stands still, or
-// outcomes that the store has not taken for a minute. A receiver that takes
-// nothing is nothing wrong with it.
+// Alive says what is wrong with the outbox itself: a lane that stands still,
+// outcomes that the store has not taken for a minute, or so many of them that
+// nothing is sent. A receiver that takes nothing is nothing wrong with it.
 func (o *Outbox) Alive(now time.Time) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -255,12 +287,21 @@ func (o *Outbox) Alive(now time.Time) error {
 			return fmt.Errorf("the queue of receiver %q has stood still for %s", name, now.Sub(turned).Round(time.Second))
 		}
 	}
+	if n, holds := o.Unsettled(); holds {
+		return fmt.Errorf("nothing is sent: the outcomes of %d attempts wait for the store", n)
+	}
 	o.settler.mu.Lock()
 	defer o.settler.mu.Unlock()
 	if since := o.settler.refusedSince; !since.IsZero() && now.Sub(since) > time.Minute {
 		return fmt.Errorf("the store has taken no outcomes for %s", now.Sub(since).Round(time.Second))
 	}
 	return nil
+}
+
+// Unsettled is how many outcomes the store does not have yet, and whether they
+// are so many that nothing is sent.
+func (o *Outbox) Unsettled() (outcomes int, holds bool) {
+	return o.settler.unsettled(), o.settler.holds.Load()
 }
 
 // RefusedSince is when the store began to take no outcomes; zero while it does.

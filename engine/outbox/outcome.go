@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -59,6 +60,10 @@ func (l *lane) judge(c *call, receipt notifiers.Receipt, err error, gone bool, n
 		reason := "sent in " + now.Sub(c.started).Round(time.Millisecond/10).String()
 		if d.Attempts > 1 {
 			reason = fmt.Sprintf("sent at attempt %d, %s after it was queued", d.Attempts, units.Duration(now.Sub(d.CreatedAt)))
+		}
+		if receipt.Note != "" {
+			l.log.Warn("notification was sent, but not as it was meant", "delivery", d.Notification.ID, "note", noteOf(receipt))
+			reason += "; " + noteOf(receipt)
 		}
 		return events(d, alert.EventSent, reason, now)
 	}
@@ -224,6 +229,11 @@ func timedOut(err error) bool { return errors.Is(err, context.DeadlineExceeded) 
 
 func errorText(err error) string { return notifiers.Clip(notifiers.Plain(err.Error()), maxErrorRunes) }
 
+// noteOf is what the receiver's adapter says of a message, within bounds.
+func noteOf(receipt notifiers.Receipt) string {
+	return notifiers.Clip(notifiers.Plain(receipt.Note), maxAnswerRunes)
+}
+
 // attemptOf is what is noted of an attempt.
 func attemptOf(at time.Time, took time.Duration, receipt notifiers.Receipt, err error) alert.Attempt {
 	a := alert.Attempt{At: at, Took: took, Status: receipt.Status, Answer: receipt.Answer}
@@ -232,6 +242,9 @@ func attemptOf(at time.Time, took time.Duration, receipt notifiers.Receipt, err 
 			a.Status = notifiers.StatusOf(err)
 		}
 		a.Answer = err.Error()
+	}
+	if receipt.Note != "" {
+		a.Answer = strings.TrimSuffix(noteOf(receipt)+"; "+a.Answer, "; ")
 	}
 	a.Answer = notifiers.Clip(notifiers.Plain(a.Answer), maxAnswerRunes)
 	return a

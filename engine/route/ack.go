@@ -13,19 +13,17 @@ func (d *Dispatcher) Acknowledge(id string, ack alert.Ack, now time.Time) bool {
 	if e == nil {
 		return false
 	}
-	ack.AlertID, ack.Severity, ack.At = e.id, e.severity, now
-	e.ack = &ack
-	for i := range e.places {
-		for _, m := range e.places[i].told {
-			m.again = false // whoever takes it up needs not be told
-		}
+	ack.AlertID, ack.Severity, ack.At = e.id(), e.severity, now
+	e.setAck(&ack)
+	for m := range e.members() {
+		d.setAgain(e, m, false) // whoever takes it up needs not be told
 	}
 	d.out.ack(ack)
 	kind, reason := alert.EventAcknowledged, "acknowledged"+by(ack.By)+comment(ack.Comment)
 	if ack.Snooze() {
 		kind, reason = alert.EventSnoozed, "snoozed until "+moment(ack.Until)+by(ack.By)+comment(ack.Comment)
-		for i := range e.places {
-			d.bring(e.places[i].group, ack.Until)
+		for g := range e.groups() {
+			d.bring(g, ack.Until)
 		}
 	}
 	d.out.event(e, kind, "", "", reason, now)
@@ -34,7 +32,6 @@ func (d *Dispatcher) Acknowledge(id string, ack alert.Ack, now time.Time) bool {
 	} else {
 		d.noteAck(e, reasonAcked, now)
 	}
-	d.version++
 	return true
 }
 
@@ -44,14 +41,13 @@ func (d *Dispatcher) Unacknowledge(id, who string, now time.Time) bool {
 	if e == nil {
 		return false
 	}
-	if e.ack != nil {
-		snoozed := e.ack.Snooze()
+	if e.ack() != nil {
+		snoozed := e.ack().Snooze()
 		d.reopen(e, "taken back"+by(who), now)
 		if !snoozed { // what a snooze kept is told anyway
 			d.noteAck(e, reasonTakenBack, now)
 		}
 		d.hastenAll(e, now)
-		d.version++
 	}
 	return true
 }
@@ -61,11 +57,11 @@ func (d *Dispatcher) Fires(id string) bool { return d.firing(id) != nil }
 
 // firing returns the alert that fires with that id or fingerprint.
 func (d *Dispatcher) firing(id string) *entry {
-	if e := d.alerts[id]; e != nil && e.active {
+	if e := d.byID(id); e != nil && e.active {
 		return e
 	}
 	if fp, err := alert.ParseFingerprint(id); err == nil {
-		return d.fires[fp]
+		return d.fires(fp)
 	}
 	return nil
 }
@@ -73,31 +69,29 @@ func (d *Dispatcher) firing(id string) *entry {
 // reopen ends an acknowledgement or a snooze. What a snooze kept from the
 // receivers is told now, and the escalation counts from here.
 func (d *Dispatcher) reopen(e *entry, why string, now time.Time) {
-	snooze := e.ack.Snooze()
-	e.ack = nil
-	d.out.dropAck(e.id)
+	snooze := e.ack().Snooze()
+	e.setAck(nil)
+	d.out.dropAck(e.id())
 	what := "acknowledgement"
 	if snooze {
 		what = "snooze"
 	}
 	d.out.event(e, alert.EventReopened, "", "", what+" is over: "+why, now)
-	if !e.since.IsZero() {
+	if e.since != 0 {
 		d.escalateFrom(e, now)
 	}
 	if !snooze {
 		return
 	}
-	for i := range e.places {
-		for _, m := range e.places[i].told {
-			m.again = m.again || m.toldFiring()
-		}
+	for m := range e.members() {
+		d.setAgain(e, m, m.again || m.toldFiring())
 	}
 }
 
 // wake ends the snoozes in a group whose time has come.
 func (d *Dispatcher) wake(g *group, now time.Time) {
 	for _, e := range g.entries {
-		if e.ack != nil && e.ack.Snooze() && !now.Before(e.ack.Until) {
+		if ack := e.ack(); ack != nil && ack.Snooze() && !now.Before(ack.Until) {
 			d.reopen(e, "its time has passed", now)
 		}
 	}
@@ -116,16 +110,16 @@ func (d *Dispatcher) SetFailing(name, reason string, now time.Time) {
 	if failed == (reason != "") {
 		return // only the reason is another
 	}
-	for _, id := range sortedKeys(d.alerts) {
-		if e := d.alerts[id]; e.active && e.hasFallback() {
+	for _, e := range d.sorted() {
+		if e.active && e.hasFallback() {
 			d.place(e, e.body.Labels(), false, now)
 		}
 	}
 }
 
 func (e *entry) hasFallback() bool {
-	for i := range e.places {
-		if r := e.places[i].group.route; r != nil && len(r.Fallback) > 0 {
+	for g := range e.groups() {
+		if r := g.route; r != nil && len(r.Fallback) > 0 {
 			return true
 		}
 	}

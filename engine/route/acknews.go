@@ -31,20 +31,19 @@ type ackKey struct {
 
 // noteAck has those told that know of the alert.
 func (d *Dispatcher) noteAck(e *entry, what string, now time.Time) {
-	for i := range e.places {
-		for _, m := range e.places[i].told {
-			if r := d.receivers[m.receiver]; r == nil || !r.Acks || m.leaving || !m.toldFiring() {
-				continue
-			}
-			if d.acked.since.IsZero() {
-				d.acked = ackNews{since: now, news: map[ackKey]map[*entry]string{}}
-			}
-			key := ackKey{e.places[i].group, m.receiver}
-			if d.acked.news[key] == nil {
-				d.acked.news[key] = map[*entry]string{}
-			}
-			d.acked.news[key][e] = what
+	for m := range e.members() {
+		r := d.receivers[d.receiverOf(m)]
+		if r == nil || !r.Acks || m.leaving || !m.toldFiring() {
+			continue
 		}
+		if d.acked.since.IsZero() {
+			d.acked = ackNews{since: now, news: map[ackKey]map[*entry]string{}}
+		}
+		key := ackKey{m.group, r.Name}
+		if d.acked.news[key] == nil {
+			d.acked.news[key] = map[*entry]string{}
+		}
+		d.acked.news[key][e] = what
 	}
 }
 
@@ -64,14 +63,14 @@ func (d *Dispatcher) tellAcks(now time.Time) {
 	for _, key := range keys {
 		p, counts := plan{group: key.group, receiver: key.receiver}, map[string]int{}
 		for _, e := range key.group.entries {
-			m := e.in(key.group).of(key.receiver)
+			m := e.of(key.group, d.names.number(key.receiver))
 			switch what := noted[key][e]; {
 			case m == nil, !e.active, m.leaving, !m.toldFiring():
 			case what == "":
 				p.known++
 			default:
 				counts[what]++
-				p.tell = append(p.tell, item{m, e})
+				p.tell = append(p.tell, d.item(m, e))
 			}
 		}
 		p.reason = phrase(counts)
@@ -98,7 +97,7 @@ func (d *Dispatcher) spend(receiver string, now time.Time) bool {
 
 func (d *Dispatcher) queueAcks(p plan, now time.Time) {
 	n := d.groupNotification(p, now)
-	n.Quiet, n.Acks = true, p.group.acks(p.receiver)
+	n.Quiet, n.Acks = true, d.acks(p.group, p.receiver)
 	for _, i := range p.tell {
 		d.out.event(i.e, alert.EventQueued, p.receiver, n.ID, p.reason, now)
 	}
@@ -107,14 +106,15 @@ func (d *Dispatcher) queueAcks(p plan, now time.Time) {
 }
 
 // acks are those of the alerts that the receiver knows to fire.
-func (g *group) acks(receiver string) []alert.Ack {
+func (d *Dispatcher) acks(g *group, receiver string) []alert.Ack {
 	var out []alert.Ack
+	number := d.names.number(receiver)
 	for _, e := range g.entries {
-		if e.ack == nil || !e.active || len(out) == MaxAlerts {
+		if e.ack() == nil || !e.active || len(out) == MaxAlerts {
 			continue
 		}
-		if m := e.in(g).of(receiver); m != nil && m.toldFiring() {
-			out = append(out, *e.ack)
+		if m := e.of(g, number); m != nil && m.toldFiring() {
+			out = append(out, *e.ack())
 		}
 	}
 	slices.SortFunc(out, func(a, b alert.Ack) int { return strings.Compare(a.AlertID, b.AlertID) })

@@ -60,7 +60,7 @@ func (c *changes) dropGroup(g *group) {
 
 func (c *changes) event(e *entry, kind alert.EventKind, receiver, delivery, reason string, at time.Time) {
 	event := alert.Event{
-		AlertID: e.id, At: at, Kind: kind, Severity: e.severity, Receiver: receiver, DeliveryID: delivery, Reason: reason,
+		AlertID: e.id(), At: at, Kind: kind, Severity: e.severity, Receiver: receiver, DeliveryID: delivery, Reason: reason,
 		Value: alert.Unknown(), Threshold: alert.Unknown(),
 	}
 	if a, ok := e.body.(*whole); ok {

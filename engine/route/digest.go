@@ -8,10 +8,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/units"
-	"github.com/tocsin-dev/tocsin/store"
 )
-
-const toldFlapping = store.ToldFlapping
 
 // digestsPer is how many digests are sent within a receiver's CapPer at most.
 const digestsPer = 4

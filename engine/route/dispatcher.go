@@ -1,7 +1,7 @@
 package route
 
 import (
-	"slices"
+	"hash/maphash"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
@@ -48,14 +48,16 @@ type Options struct {
 type Dispatcher struct {
 	options   Options
 	receivers map[string]*receiver
-	alerts    map[string]*entry // firing, or ended and not told to all yet
-	groups    map[string]*group
-	agenda    agenda
-	// ended are the alerts that do not fire any more and are not told to all
-	// yet, by fingerprint.
-	ended map[alert.Fingerprint]map[*entry]bool
-	// fires has the alert of each fingerprint that fires.
-	fires map[alert.Fingerprint]*entry
+	// alerts are those that fire, or ended and are not told to all yet: the first
+	// of each fingerprint, which has the next. Those that fire come first.
+	alerts map[alert.Fingerprint]*entry
+	// named finds those whose ids do not begin with their fingerprints.
+	named   map[string]*entry
+	endings int   // how many of them do not fire any more
+	names   names // of receivers
+	seed    maphash.Seed
+	groups  map[string]*group
+	agenda  agenda
 	// depended has the alerts that fire of each rule that another depends on.
 	depended   map[string]map[*entry]bool
 	inhibitors []inhibitor
@@ -65,7 +67,6 @@ type Dispatcher struct {
 	// failing has the receivers that do not take what is sent, with the reason.
 	failing map[string]string
 	acked   ackNews
-	version uint64
 	out     *changes
 }
 
@@ -83,9 +84,11 @@ const MaxAlerts = 1000
 
 // New makes a dispatcher without groups.
 func New(o Options) *Dispatcher {
+	seed := maphash.MakeSeed()
 	d := &Dispatcher{
-		alerts: map[string]*entry{}, groups: map[string]*group{}, ended: map[alert.Fingerprint]map[*entry]bool{},
-		fires: map[alert.Fingerprint]*entry{}, silences: newSilences(), byLabel: newLabelIndex(), failing: map[string]string{}, out: newChanges(),
+		seed:   seed,
+		alerts: map[alert.Fingerprint]*entry{}, named: map[string]*entry{}, groups: map[string]*group{},
+		silences: newSilences(), byLabel: newLabelIndex(seed), failing: map[string]string{}, out: newChanges(),
 	}
 	d.set(o)
 	return d
@@ -123,9 +126,6 @@ func (d *Dispatcher) skipsResolved(name string) bool {
 // Take returns what was decided since the last time and must be committed.
 func (d *Dispatcher) Take() store.Change { return d.out.take() }
 
-// Version rises whenever it may change how an alert stands.
-func (d *Dispatcher) Version() uint64 { return d.version }
-
 // Apply takes an alert's transition: it fired, moved, or resolved. Transitions
 // of alerts that do not fire are of no interest here.
 func (d *Dispatcher) Apply(a alert.Alert, kind alert.EventKind, now time.Time) {
@@ -135,12 +135,12 @@ func (d *Dispatcher) Apply(a alert.Alert, kind alert.EventKind, now time.Time) {
 // ApplyBody is Apply for an alert whose body is kept by somebody else. a is
 // not kept.
 func (d *Dispatcher) ApplyBody(a *alert.Alert, body Body, kind alert.EventKind, now time.Time) {
-	e := d.alerts[a.ID]
+	e := d.occurrence(a.Fingerprint, a.ID)
 	switch {
 	case a.State == alert.Firing && isNews(kind):
 		raised := e != nil && e.severity < a.Severity
 		e = d.note(e, a, body)
-		if raised && e.ack != nil {
+		if raised && e.ack() != nil {
 			d.reopen(e, "the severity rose to "+a.Severity.String(), now)
 		}
 		d.place(e, a.AllLabels(), raised, now)
@@ -148,46 +148,50 @@ func (d *Dispatcher) ApplyBody(a *alert.Alert, body Body, kind alert.EventKind, 
 			d.hastenAll(e, now)
 		}
 	case a.State == alert.Resolved && e != nil:
+		was := e.active
 		d.unindex(e)
 		d.fill(e, a, body)
 		d.endSteps(e, now)
-		d.end(e)
-		if e.ack != nil {
-			e.ack = nil
-			d.out.dropAck(e.id)
+		d.end(e, was)
+		if e.ack() != nil {
+			e.setAck(nil)
+			d.out.dropAck(e.id())
 		}
 		d.hastenAll(e, now)
-	default:
-		return
 	}
-	d.version++
 }
 
 // note makes or renews the entry of an alert that fires.
 func (d *Dispatcher) note(e *entry, a *alert.Alert, body Body) *entry {
 	if e == nil {
-		e = &entry{id: a.ID, fp: a.Fingerprint, rule: a.Rule}
-		d.alerts[e.id] = e
+		e = &entry{}
+		d.fill(e, a, body)
+		d.enter(e)
 	} else {
+		was := e.active
 		d.unindex(e)
+		d.fill(e, a, body)
+		if !was {
+			d.withdraw(e, was)
+			d.enter(e)
+		}
 	}
-	d.fill(e, a, body)
 	d.index(e, a.AllLabels())
 	return e
 }
 
 func (d *Dispatcher) fill(e *entry, a *alert.Alert, body Body) {
-	e.body, e.severity, e.active, e.flapping, e.startsAt = body, a.Severity, a.Active(), a.Flapping(), a.StartsAt
+	e.body, e.severity, e.active, e.flapping = body, a.Severity, a.Active(), a.Flapping()
 }
 
 // Refresh takes an alert's newest value and message, so that the next
 // notification shows them. It decides nothing.
-func (d *Dispatcher) Refresh(a alert.Alert) { d.RefreshBody(a.ID, &whole{a}) }
+func (d *Dispatcher) Refresh(a alert.Alert) { d.RefreshBody(&whole{a}) }
 
 // RefreshBody is Refresh for an alert whose body is kept by somebody else.
 // Its labels are the same.
-func (d *Dispatcher) RefreshBody(id string, body Body) {
-	if e := d.alerts[id]; e != nil && e.active {
+func (d *Dispatcher) RefreshBody(body Body) {
+	if e := d.occurrence(body.Fingerprint(), body.ID()); e != nil && e.active {
 		e.body = body
 	}
 }
@@ -204,82 +208,34 @@ func isNews(kind alert.EventKind) bool {
 
 // index enters an alert that fires where others look for what holds them back.
 func (d *Dispatcher) index(e *entry, labels alert.Labels) {
-	d.enter(e)
-	if of := d.depended[e.rule]; of != nil {
-		of[e] = true
+	if len(d.depended) > 0 {
+		if of := d.depended[e.body.Rule()]; of != nil {
+			of[e] = true
+		}
 	}
 	d.inhibit(e, labels)
 	d.byLabel.add(e)
 }
 
-// enter makes the alert the one of its fingerprint, before others of it.
-func (d *Dispatcher) enter(e *entry) {
-	for other := d.fires[e.fp]; other != nil; other = other.twin {
-		if other == e {
-			return
-		}
-	}
-	e.twin = d.fires[e.fp]
-	d.fires[e.fp] = e
-}
-
-// withdraw takes it back.
-func (d *Dispatcher) withdraw(e *entry) {
-	switch first := d.fires[e.fp]; {
-	case first == e && e.twin == nil:
-		delete(d.fires, e.fp)
-	case first == e:
-		d.fires[e.fp] = e.twin
-	default:
-		for ; first != nil; first = first.twin {
-			if first.twin == e {
-				first.twin = e.twin
-			}
-		}
-	}
-	e.twin = nil
-}
-
 func (d *Dispatcher) unindex(e *entry) {
-	delete(d.depended[e.rule], e)
+	if len(d.depended) > 0 {
+		delete(d.depended[e.body.Rule()], e)
+	}
 	d.uninhibit(e)
 	d.byLabel.remove(e)
 }
 
-// end notes that the alert fires no more.
-func (d *Dispatcher) end(e *entry) {
-	d.withdraw(e)
-	if len(e.places) == 0 {
-		delete(d.alerts, e.id)
-		return
-	}
-	if d.ended[e.fp] == nil {
-		d.ended[e.fp] = map[*entry]bool{}
-	}
-	d.ended[e.fp][e] = true
-}
-
 // endSteps takes out the receivers of steps that an ended alert has not come to.
 func (d *Dispatcher) endSteps(e *entry, now time.Time) {
-	for _, p := range slices.Clone(e.places) {
-		for _, m := range slices.Clone(p.told) {
-			if m.step > 0 && m.told == "" {
-				d.out.event(e, alert.EventHeld, m.receiver, "", "not sent: it ended before its escalation", now)
-				d.out.drop(e.key(p.group, m))
-				e.remove(p.group, m)
-			}
+	for m := range e.members() {
+		if m.step > 0 && m.told == toldNothing {
+			d.out.event(e, alert.EventHeld, d.receiverOf(m), "", "not sent: it ended before its escalation", now)
+			d.out.drop(d.key(e, m))
+			g := m.group
+			e.remove(m)
+			d.retire(g)
 		}
-		d.retire(p.group)
 	}
-}
-
-// forget drops an alert that every receiver knows the end of.
-func (d *Dispatcher) forget(e *entry) {
-	delete(d.ended[e.fp], e)
-	if len(d.ended[e.fp]) == 0 {
-		delete(d.ended, e.fp)
-	}
-	delete(d.alerts, e.id)
 }
 
 // Due returns the firing alerts that are kept as they came and whose groups

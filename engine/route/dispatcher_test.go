@@ -132,8 +132,8 @@ func TestGroupIsSentOnceWithItsResolution(t *testing.T) {
 		"1m10s ops: a=resolved (1 resolved)",
 		"2m10s ops: b=resolved (1 resolved)",
 	)
-	if len(w.d.groups)+len(w.d.alerts)+len(w.d.ended) != 0 {
-		t.Errorf("left behind: %d groups, %d alerts, %d ended", len(w.d.groups), len(w.d.alerts), len(w.d.ended))
+	if len(w.d.groups)+len(w.d.alerts)+len(w.d.named)+w.d.endings != 0 {
+		t.Errorf("left behind: %d groups, %d alerts, %d ended", len(w.d.groups), len(w.d.alerts), w.d.endings)
 	}
 }
 

@@ -33,6 +33,10 @@ func (r *Route) setEscalation(spec *Spec, path string, receivers []string, probl
 		return
 	}
 	r.Escalate = nil
+	if len(spec.Escalate) > maxSteps {
+		problems.Add(problem.Join(path, "escalate"), "%d steps: there may be %d", len(spec.Escalate), maxSteps)
+		return
+	}
 	told := slices.Clone(r.Receivers)
 	for i, step := range spec.Escalate {
 		at := problem.Join(path, fmt.Sprintf("escalate[%d]", i))

@@ -54,8 +54,12 @@ func (d *Dispatcher) Flush(now time.Time) {
 	d.send(plans, again, now)
 	for _, g := range due {
 		d.settle(g)
-		d.agenda.set(g, d.nextLook(g, again[g], now))
-		d.out.groups[g] = true
+		// Where nothing was told the row keeps the look that has passed, and a
+		// restart looks at once: what is held back costs no write at each look.
+		next := d.nextLook(g, again[g], now)
+		if d.agenda.set(g, next); next.IsZero() {
+			d.out.groups[g] = true
+		}
 		d.retire(g)
 	}
 }
@@ -85,7 +89,7 @@ func (d *Dispatcher) ends(plans []plan, g *group) []plan {
 	if !d.firesAgain(g) {
 		return plans
 	}
-	receivers := g.byReceiver()
+	receivers := d.byReceiver(g)
 	for _, name := range sortedKeys(receivers) {
 		if d.skipsResolved(name) {
 			continue
@@ -95,7 +99,7 @@ func (d *Dispatcher) ends(plans []plan, g *group) []plan {
 			switch {
 			case i.e.active:
 				p.known++
-			case d.fires[i.e.fp] != nil && d.why(i) != reasonSkip:
+			case d.fires(i.e.fp()) != nil && d.why(i) != reasonSkip:
 				p.tell = append(p.tell, i)
 			}
 		}
@@ -122,17 +126,17 @@ func (d *Dispatcher) sendEnds(plans []plan, now time.Time) {
 	}
 	for _, p := range plans {
 		for _, i := range p.tell {
-			d.drop(p.group, i)
+			d.drop(i)
 		}
 	}
 }
 
 func (d *Dispatcher) firesAgain(g *group) bool {
-	if len(d.ended) == 0 {
+	if d.endings == 0 {
 		return false
 	}
 	for _, e := range g.entries {
-		if !e.active && d.fires[e.fp] != nil {
+		if !e.active && d.fires(e.fp()) != nil {
 			return true
 		}
 	}
@@ -150,7 +154,7 @@ type plan struct {
 
 // plans looks at a group for each of its receivers.
 func (d *Dispatcher) plans(plans []plan, g *group, again map[*group]time.Time, now time.Time) []plan {
-	receivers := g.byReceiver()
+	receivers := d.byReceiver(g)
 	for _, name := range sortedKeys(receivers) {
 		repeatAt := d.repeatAt(g, receivers[name])
 		p := d.plan(g, name, receivers[name], !repeatAt.IsZero() && !now.Before(repeatAt), again, now)
@@ -171,17 +175,17 @@ func (d *Dispatcher) nextLook(g *group, again, now time.Time) time.Time {
 			look = earlier(look, at)
 		}
 	}
-	for _, items := range g.byReceiver() {
+	for _, items := range d.byReceiver(g) {
 		consider(d.repeatAt(g, items))
 		for _, i := range items {
-			if i.step > 0 && i.told == "" && i.e.active && i.e.ack == nil && !i.leaving {
+			if i.step > 0 && i.told == toldNothing && i.e.active && i.e.ack() == nil && !i.leaving {
 				consider(d.stepDue(g, i.member, i.e))
 			}
 		}
 	}
 	for _, e := range g.entries {
-		if e.ack != nil && e.ack.Snooze() {
-			consider(e.ack.Until)
+		if ack := e.ack(); ack != nil && ack.Snooze() {
+			consider(ack.Until)
 		}
 	}
 	return look
@@ -197,7 +201,7 @@ func (d *Dispatcher) repeatAt(g *group, items []item) time.Time {
 	worst := alert.OK
 	for _, i := range items {
 		if i.toldFiring() && i.e.active && !i.leaving {
-			last = later(last, i.at)
+			last = later(last, i.toldAt())
 			worst = max(worst, i.e.severity)
 		}
 	}
@@ -233,7 +237,7 @@ func (d *Dispatcher) plan(g *group, receiver string, items []item, repeat bool, 
 			}
 			continue
 		}
-		i.held = ""
+		i.held = 0
 		counts[why]++
 		p.tell = append(p.tell, i)
 	}
@@ -256,8 +260,8 @@ func (d *Dispatcher) plan(g *group, receiver string, items []item, repeat bool, 
 // is held back is looked at again one group_interval on, or when its reason is
 // known to end.
 func (d *Dispatcher) mayTell(g *group, i item, again map[*group]time.Time, now time.Time) bool {
-	if i.step > 0 && i.told == "" {
-		if due := d.stepDue(g, i.member, i.e); due.IsZero() || due.After(now) || i.e.ack != nil {
+	if i.step > 0 && i.told == toldNothing {
+		if due := d.stepDue(g, i.member, i.e); due.IsZero() || due.After(now) || i.e.ack() != nil {
 			return false
 		}
 	}
@@ -265,7 +269,7 @@ func (d *Dispatcher) mayTell(g *group, i item, again map[*group]time.Time, now t
 	if h.kind == "" {
 		return true
 	}
-	d.recordHeld(g, i, h, now)
+	d.recordHeld(i, h, now)
 	g.held = true
 	look := h.until
 	if g.route != nil {
@@ -281,16 +285,16 @@ func (d *Dispatcher) unrepeated(g *group, known []item, p *plan, now time.Time) 
 	var left []item
 	for _, i := range known {
 		h := d.heldBack(i.e, g, now)
-		if h.kind == "" && i.e.ack != nil {
-			h = hold{kind: alert.EventHeld, reason: "acknowledged" + by(i.e.ack.By)}
+		if h.kind == "" && i.e.ack() != nil {
+			h = hold{kind: alert.EventHeld, reason: "acknowledged" + by(i.e.ack().By)}
 		}
 		if h.kind == "" {
 			left = append(left, i)
 			continue
 		}
 		p.known++
-		i.at = now
-		d.out.put(i.e.row(g, i.member))
+		i.at = stampOf(now)
+		d.out.put(d.row(i.e, i.member))
 		d.out.event(i.e, h.kind, i.receiver, "", "not repeated; "+h.reason, now)
 	}
 	return left
@@ -302,10 +306,10 @@ func (d *Dispatcher) settle(g *group) {
 		if e.active {
 			continue
 		}
-		for _, m := range slices.Clone(e.in(g).told) {
-			i := item{m, e} // what a cap defers stays
-			if m.told == alert.Resolved || d.why(i) == reasonSkip {
-				d.drop(g, i)
+		for m := range e.membersIn(g) {
+			i := d.item(m, e) // what a cap defers stays
+			if m.told == toldResolved || d.why(i) == reasonSkip {
+				d.drop(i)
 			}
 		}
 	}
@@ -313,10 +317,10 @@ func (d *Dispatcher) settle(g *group) {
 
 // drop takes an ended alert's member out of its group, and forgets the alert
 // when it was the last.
-func (d *Dispatcher) drop(g *group, i item) {
-	d.out.drop(i.e.key(g, i.member))
-	i.e.remove(g, i.member)
-	if len(i.e.places) == 0 {
+func (d *Dispatcher) drop(i item) {
+	d.out.drop(d.key(i.e, i.member))
+	i.e.remove(i.member)
+	if !i.e.routed() {
 		d.forget(i.e)
 	}
 }

@@ -1,11 +1,11 @@
 package route
 
 import (
+	"hash/maphash"
 	"strings"
 	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/store"
 )
 
 // hold is what keeps a receiver from being told of an alert for now.
@@ -29,8 +29,8 @@ func (d *Dispatcher) heldBack(e *entry, g *group, now time.Time) hold {
 	if h := d.at(now).muted(g.route); h.kind != "" {
 		return h
 	}
-	if e.ack != nil && e.ack.Snooze() && now.Before(e.ack.Until) {
-		return hold{kind: alert.EventSnoozed, reason: "snoozed until " + moment(e.ack.Until) + by(e.ack.By), until: e.ack.Until}
+	if ack := e.ack(); ack != nil && ack.Snooze() && now.Before(ack.Until) {
+		return hold{kind: alert.EventSnoozed, reason: "snoozed until " + moment(ack.Until) + by(ack.By), until: ack.Until}
 	}
 	return hold{}
 }
@@ -38,7 +38,7 @@ func (d *Dispatcher) heldBack(e *entry, g *group, now time.Time) hold {
 // heldByLabels is the part of heldBack that hangs on the alert's labels alone.
 func (d *Dispatcher) heldByLabels(labels alert.Labels, now time.Time) hold {
 	if by := d.inhibitedBy(labels); by != nil {
-		return hold{kind: alert.EventInhibited, reason: "held back: " + by.rule + " fires, which inhibits it"}
+		return hold{kind: alert.EventInhibited, reason: "held back: " + by.body.Rule() + " fires, which inhibits it"}
 	}
 	if s := d.silences.first(labels, now); s != nil {
 		return hold{kind: alert.EventSilenced, reason: "silenced until " + moment(s.EndsAt) + by(s.CreatedBy) + comment(s.Comment), until: s.EndsAt}
@@ -69,15 +69,16 @@ func comment(text string) string {
 
 // recordHeld writes into the history that an alert is held back; once, which
 // the member's severity remembers over a restart.
-func (d *Dispatcher) recordHeld(g *group, i item, h hold, now time.Time) {
-	if i.held == h.reason {
+func (d *Dispatcher) recordHeld(i item, h hold, now time.Time) {
+	reason := max(1, uint32(maphash.String(d.seed, h.reason))) //nolint:gosec // any 32 bits of it
+	if i.held == reason {
 		return
 	}
-	known := i.held == "" && i.told == "" && i.severity == i.e.severity && i.severity != alert.OK
-	i.held = h.reason
-	if i.told == "" && i.severity != i.e.severity {
+	known := i.held == 0 && i.told == toldNothing && i.severity == i.e.severity && i.severity != alert.OK
+	i.held = reason
+	if i.told == toldNothing && i.severity != i.e.severity {
 		i.severity = i.e.severity
-		d.out.put(i.e.row(g, i.member))
+		d.out.put(d.row(i.e, i.member))
 	}
 	if !known {
 		d.out.event(i.e, h.kind, i.receiver, "", h.reason, now)
@@ -88,7 +89,7 @@ func (d *Dispatcher) recordHeld(g *group, i item, h hold, now time.Time) {
 // it has heard of it.
 func unsent(m *member) string {
 	switch {
-	case m.told != "":
+	case m.told != toldNothing:
 		return ""
 	case m.severity != alert.OK: // see recordHeld
 		return "not sent: it ended while it was held back"
@@ -97,12 +98,12 @@ func unsent(m *member) string {
 }
 
 // toldAs is what a receiver that is told of the alert now knows.
-func (e *entry) toldAs() alert.State {
+func (e *entry) toldAs() told {
 	switch {
 	case !e.active:
-		return alert.Resolved
+		return toldResolved
 	case e.flapping:
-		return store.ToldFlapping
+		return toldFlapping
 	}
-	return alert.Firing
+	return toldFiring
 }

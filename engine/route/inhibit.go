@@ -66,7 +66,7 @@ type sources struct{ pure, both sourceHeap }
 type sourceHeap []*inhibitKey
 
 func (h sourceHeap) Len() int           { return len(h) }
-func (h sourceHeap) Less(i, j int) bool { return h[i].e.id < h[j].e.id }
+func (h sourceHeap) Less(i, j int) bool { return h[i].id < h[j].id }
 
 func (h sourceHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
@@ -87,16 +87,17 @@ func (h *sourceHeap) Pop() any {
 	return k
 }
 
-func (h sourceHeap) first() *entry {
+func (h sourceHeap) first() *inhibitKey {
 	if len(h) == 0 {
 		return nil
 	}
-	return h[0].e
+	return h[0]
 }
 
 // inhibitKey is the place of an alert in an inhibitor.
 type inhibitKey struct {
 	e         *entry
+	id        string // the entry's
 	inhibitor int
 	equal     string
 	both      bool // it matches the target, too
@@ -138,17 +139,20 @@ func (d *Dispatcher) inhibit(e *entry, labels alert.Labels) {
 		if !in.Source.Matches(labels) {
 			continue
 		}
-		k := &inhibitKey{e: e, inhibitor: i, equal: in.equalKey(labels), both: in.Target.Matches(labels)}
+		k := &inhibitKey{e: e, id: e.id(), inhibitor: i, equal: in.equalKey(labels), both: in.Target.Matches(labels)}
 		if in.sources[k.equal] == nil {
 			in.sources[k.equal] = &sources{}
 		}
 		heap.Push(in.sources[k.equal].heap(k.both), k)
-		e.inhibits = append(e.inhibits, k)
+		e.setRare(func(x *extra) { x.inhibits = append(x.inhibits, k) })
 	}
 }
 
 func (d *Dispatcher) uninhibit(e *entry) {
-	for _, k := range e.inhibits {
+	if len(e.rare().inhibits) == 0 {
+		return
+	}
+	for _, k := range e.rare().inhibits {
 		in := &d.inhibitors[k.inhibitor]
 		of := in.sources[k.equal]
 		heap.Remove(of.heap(k.both), k.at)
@@ -156,7 +160,7 @@ func (d *Dispatcher) uninhibit(e *entry) {
 			delete(in.sources, k.equal)
 		}
 	}
-	e.inhibits = nil
+	e.setRare(func(x *extra) { x.inhibits = nil })
 }
 
 // inhibitedBy returns the firing alert that holds this one back; nil for none.
@@ -177,7 +181,7 @@ func (d *Dispatcher) inhibitedBy(labels alert.Labels) *entry {
 			by = both
 		}
 		if by != nil {
-			return by
+			return by.e
 		}
 	}
 	return nil
@@ -186,7 +190,10 @@ func (d *Dispatcher) inhibitedBy(labels alert.Labels) *entry {
 // dependsOnFiring names the rule that the alert's depends on and that fires, or
 // "".
 func (d *Dispatcher) dependsOnFiring(e *entry) string {
-	for _, on := range d.options.DependsOn[e.rule] {
+	if len(d.options.DependsOn) == 0 {
+		return ""
+	}
+	for _, on := range d.options.DependsOn[e.body.Rule()] {
 		for other := range d.depended[on.Rule] {
 			if other != e && d.concerns(on, other, e) {
 				return on.Rule

@@ -17,7 +17,7 @@ func (w *world) labelled(id string, severity alert.Severity, state alert.State, 
 	switch {
 	case state == alert.Resolved:
 		kind = alert.EventResolved
-	case w.d.alerts[id] != nil:
+	case w.d.byID(id) != nil:
 		kind = alert.EventSeverity
 	}
 	w.d.Apply(a, kind, w.now)
@@ -113,7 +113,7 @@ func TestTheLeastSourceIsNamedWhateverCameAndWent(t *testing.T) {
 			}
 			got := ""
 			if by := d.inhibitedBy(target); by != nil {
-				got = by.id
+				got = by.id()
 			}
 			if got != want {
 				t.Fatalf("%s holds it back, not %s", got, want)

@@ -2,8 +2,6 @@ package route
 
 import (
 	"hash/maphash"
-	"slices"
-	"strings"
 
 	"github.com/tocsin-dev/tocsin/alert"
 )
@@ -18,14 +16,15 @@ type labelIndex struct {
 // maxIndexed bounds the labels that are indexed: a client may ask for any.
 const maxIndexed = 8
 
-// few is a list of entries of which most have one.
+// few is a set of entries of which most have one. One of a hundred thousand is
+// taken out as fast as one of two.
 type few struct {
 	one  *entry
-	more []*entry
+	more map[*entry]struct{} // nil for none
 }
 
-func newLabelIndex() labelIndex {
-	return labelIndex{seed: maphash.MakeSeed(), labels: map[string]map[uint64]few{}}
+func newLabelIndex(seed maphash.Seed) labelIndex {
+	return labelIndex{seed: seed, labels: map[string]map[uint64]few{}}
 }
 
 func (x *labelIndex) add(e *entry) {
@@ -40,12 +39,14 @@ func (x *labelIndex) put(values map[uint64]few, value string, e *entry) {
 	}
 	key := maphash.String(x.seed, value)
 	at := values[key]
-	if at.one == nil {
-		at.one = e
-	} else {
-		at.more = append(at.more, e)
+	switch {
+	case at.one == nil:
+		values[key] = few{one: e}
+	case at.more == nil:
+		values[key] = few{at.one, map[*entry]struct{}{e: {}}}
+	default:
+		at.more[e] = struct{}{}
 	}
-	values[key] = at
 }
 
 func (x *labelIndex) remove(e *entry) {
@@ -56,20 +57,15 @@ func (x *labelIndex) remove(e *entry) {
 		}
 		key := maphash.String(x.seed, value)
 		at := values[key]
-		for i, other := range at.more {
-			if other == e {
-				last := len(at.more) - 1
-				at.more[i], at.more[last] = at.more[last], nil
-				at.more = at.more[:last]
-				break
-			}
+		delete(at.more, e)
+		if at.one != e {
+			continue
 		}
-		if at.one == e {
-			at.one = nil
-			if last := len(at.more) - 1; last >= 0 {
-				at.one, at.more[last] = at.more[last], nil
-				at.more = at.more[:last]
-			}
+		at.one = nil
+		for other := range at.more {
+			at.one = other
+			delete(at.more, other)
+			break
 		}
 		if at.one == nil {
 			delete(values, key)
@@ -103,7 +99,7 @@ func (d *Dispatcher) indexed(name string) map[uint64]few {
 		return values
 	}
 	values = map[uint64]few{}
-	for _, e := range d.alerts {
+	for e := range d.all() {
 		if e.active {
 			d.byLabel.put(values, e.body.Label(name), e)
 		}
@@ -116,7 +112,7 @@ func (d *Dispatcher) indexed(name string) map[uint64]few {
 func (d *Dispatcher) find(ms alert.Matchers) []*entry {
 	var out []*entry
 	d.visit(ms, func(e *entry) { out = append(out, e) })
-	slices.SortFunc(out, func(a, b *entry) int { return strings.Compare(a.id, b.id) })
+	sortByID(out)
 	return out
 }
 
@@ -129,12 +125,12 @@ func (d *Dispatcher) visit(ms alert.Matchers, yield func(*entry)) {
 	}
 	if found, ok := d.candidates(ms); ok {
 		take(found.one)
-		for _, e := range found.more {
+		for e := range found.more {
 			take(e)
 		}
 		return
 	}
-	for _, e := range d.alerts {
+	for e := range d.all() {
 		take(e)
 	}
 }

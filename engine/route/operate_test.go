@@ -166,6 +166,47 @@ func TestASnoozeHoldsBackAndTellsAgain(t *testing.T) {
 	}, plain, "10s ops: a=warning b=warning (2 new)", "30m20s ops: a=warning (1 snoozed until now)")
 }
 
+// A kill between the end of a snooze and the look that tells of it.
+func TestTheEndOfASnoozeIsToldAfterARestart(t *testing.T) {
+	for name, tell := range map[string]func(w *world){
+		"taken back": func(w *world) { w.d.Unacknowledge("a", "ann", w.now); w.take(w.d.Take()) },
+		"its time has passed while a silence holds it back": func(w *world) {
+			w.put(w.silence("s", 15*time.Minute, "category = cache"))
+			w.pass(10 * time.Minute)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world, then func()) {
+				w.fire("a", alert.Warning)
+				w.pass(20 * time.Second)
+				w.ack("a", alert.Ack{By: "ann", Until: w.now.Add(5 * time.Minute)})
+				then()
+				tell(w)
+				then()
+				w.sent = nil
+				w.pass(20 * time.Minute)
+				for i := range w.sent {
+					_, w.sent[i], _ = strings.Cut(w.sent[i], " ")
+				}
+			}, plain, "ops: a=warning (1 snoozed until now)")
+		})
+	}
+}
+
+func TestWhoTakesUpASnoozedAlertIsNotToldAfterARestart(t *testing.T) {
+	each(t, func(w *world, then func()) {
+		w.fire("a", alert.Warning)
+		w.pass(20 * time.Second)
+		w.ack("a", alert.Ack{By: "ann", Until: w.now.Add(5 * time.Minute)})
+		w.d.Unacknowledge("a", "ann", w.now)
+		w.take(w.d.Take())
+		then()
+		w.ack("a", alert.Ack{By: "bob"})
+		then()
+		w.pass(20 * time.Minute)
+	}, plain, "10s ops: a=warning (1 new)")
+}
+
 func escalating(w *world) Options {
 	o := w.options(simple())
 	o.Root.Escalate = []Step{{After: 15 * time.Minute, Receivers: []string{"hooks"}}, {After: time.Hour, Receivers: []string{"quiet"}}}
@@ -372,8 +413,9 @@ func TestTheOutlookSaysWhatIsNotSentYet(t *testing.T) {
 	w.fire("b", alert.Warning)
 	w.d.Unacknowledge("a", "ann", w.now)
 	line, ok := w.d.Outlook("a", w.now)
-	if want := "told as warning at 2026-01-15 10:00:10 UTC; snoozed until now, which is not sent yet"; !ok ||
-		line.Lines[0].State != alert.OutlookWaiting || line.Lines[0].Reason != want || !line.Lines[0].Next.Equal(w.now.Add(10*time.Second)) {
+	if want := "snoozed until now, which is not sent yet"; !ok ||
+		line.Lines[0].State != alert.OutlookWaiting || line.Lines[0].Reason != want || !line.Lines[0].Next.Equal(w.now.Add(10*time.Second)) ||
+		!line.Lines[0].Queued.Equal(w.now) || line.Lines[0].As != alert.Warning {
 		t.Errorf("%+v", line)
 	}
 }

@@ -18,10 +18,8 @@ func (d *Dispatcher) Outlook(id string, now time.Time) (alert.Outlook, bool) {
 		return alert.Outlook{}, false
 	}
 	var out alert.Outlook
-	for i := range e.places {
-		for _, m := range e.places[i].told {
-			out.Lines = append(out.Lines, d.outlook(e.places[i].group, item{m, e}, now))
-		}
+	for m := range e.members() {
+		out.Lines = append(out.Lines, d.outlook(m.group, d.item(m, e), now))
 	}
 	slices.SortFunc(out.Lines, func(a, b alert.OutlookLine) int {
 		return strings.Compare(a.Group+"\xff"+a.Receiver, b.Group+"\xff"+b.Receiver)
@@ -36,8 +34,8 @@ func (d *Dispatcher) outlook(g *group, i item, now time.Time) alert.OutlookLine 
 		return line
 	}
 	if i.toldFiring() {
-		line.State, line.Reason = alert.OutlookTold, fmt.Sprintf("told as %s at %s", i.severity, moment(i.at))
-		line.Next, line.What = d.repeatAt(g, g.byReceiver()[i.receiver]), "repeat"
+		line.State, line.Queued, line.As = alert.OutlookQueued, i.toldAt(), i.severity
+		line.Next, line.What = d.repeatAt(g, d.byReceiver(g)[i.receiver]), "repeat"
 	}
 	if h := d.heldBack(i.e, g, now); h.kind != "" {
 		line.State, line.Reason = stateOf(h.kind), h.reason
@@ -46,15 +44,15 @@ func (d *Dispatcher) outlook(g *group, i item, now time.Time) alert.OutlookLine 
 	}
 	why := d.why(i)
 	switch {
-	case i.told != "" && why != "":
+	case i.told != toldNothing && why != "":
 		line.State, line.Next = alert.OutlookWaiting, g.record.FlushAt
-		line.Reason, line.What = line.Reason+"; "+why+", which is not sent yet", "the group is sent"
-	case i.told != "" && i.e.ack != nil:
-		line.State, line.Reason = alert.OutlookAcknowledged, "acknowledged"+by(i.e.ack.By)+comment(i.e.ack.Comment)
+		line.Reason, line.What = why+", which is not sent yet", "the group is sent"
+	case i.told != toldNothing && i.e.ack() != nil:
+		line.State, line.Reason = alert.OutlookAcknowledged, "acknowledged"+by(i.e.ack().By)+comment(i.e.ack().Comment)
 		line.Next, line.What = time.Time{}, ""
-	case i.told != "":
-	case i.step > 0 && i.e.ack != nil:
-		line.State, line.Reason = alert.OutlookAcknowledged, fmt.Sprintf("step %d of the escalation is stopped: acknowledged%s", i.step, by(i.e.ack.By))
+	case i.told != toldNothing:
+	case i.step > 0 && i.e.ack() != nil:
+		line.State, line.Reason = alert.OutlookAcknowledged, fmt.Sprintf("step %d of the escalation is stopped: acknowledged%s", i.step, by(i.e.ack().By))
 	case i.step > 0:
 		line.State, line.Next = alert.OutlookEscalation, d.stepDue(g, i.member, i.e)
 		line.Reason, line.What = fmt.Sprintf("step %d of the escalation", i.step), "told, unless somebody acknowledges it"

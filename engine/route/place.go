@@ -78,15 +78,13 @@ func (d *Dispatcher) place(e *entry, labels alert.Labels, raised bool, now time.
 // one receiver, as an older store may have it, the greater knowledge counts.
 func (d *Dispatcher) known(e *entry) []member {
 	var known []member
-	for i := range e.places {
-		for _, m := range e.places[i].told {
-			at := slices.IndexFunc(known, func(k member) bool { return k.receiver == m.receiver })
-			switch {
-			case at < 0:
-				known = append(known, *m)
-			case m.toldFiring() && (known[at].told == "" || m.severity > known[at].severity):
-				known[at] = *m
-			}
+	for m := range e.members() {
+		at := slices.IndexFunc(known, func(k member) bool { return k.receiver == m.receiver })
+		switch {
+		case at < 0:
+			known = append(known, *m)
+		case m.toldFiring() && (known[at].told == toldNothing || m.severity > known[at].severity):
+			known[at] = *m
 		}
 	}
 	return known
@@ -109,21 +107,22 @@ func (d *Dispatcher) group(r *Route, labels alert.Labels, now time.Time) *group 
 // join makes the alert a member of the group for one receiver, and sees that
 // the group is flushed in time.
 func (d *Dispatcher) join(g *group, c call, known []member, e *entry, now time.Time) *member {
-	m := e.in(g).of(c.receiver)
+	receiver := d.names.number(c.receiver)
+	m := e.of(g, receiver)
 	here := m != nil
 	if !here {
-		m = &member{receiver: c.receiver, at: now}
+		joined := member{receiver: receiver, at: stampOf(now)}
 		for i := range known {
-			if k := &known[i]; k.receiver == c.receiver {
-				m.told, m.severity, m.at, m.again = k.told, k.severity, k.at, k.again
+			if k := &known[i]; k.receiver == receiver {
+				joined.told, joined.severity, joined.at, joined.again = k.told, k.severity, k.at, k.again
 			}
 		}
-		if c.step > 0 && m.told == "" && !e.since.IsZero() {
-			m.at = e.since
+		if c.step > 0 && joined.told == toldNothing && e.since != 0 {
+			joined.at = e.since
 		}
-		e.put(g, m)
+		m = e.put(g, joined)
 	}
-	m.leaving, m.step = false, c.step
+	m.leaving, m.step = false, int16(c.step) //nolint:gosec // see maxSteps
 	// A fall is not told, and is remembered: when the severity moves up again,
 	// that is news.
 	fell := m.toldFiring() && m.severity > e.severity
@@ -131,11 +130,11 @@ func (d *Dispatcher) join(g *group, c call, known []member, e *entry, now time.T
 		m.severity = e.severity
 	}
 	if fell || !here {
-		d.out.put(e.row(g, m))
+		d.out.put(d.row(e, m))
 	}
 	switch {
 	case here:
-	case m.told != "":
+	case m.told != toldNothing:
 		d.out.groups[g] = true
 	case c.step > 0:
 		d.out.groups[g] = true
@@ -151,24 +150,21 @@ func (d *Dispatcher) join(g *group, c call, known []member, e *entry, now time.T
 // stepDue is when a step of the escalation is due: so long after the route's own
 // receivers were told, or after somebody's acknowledgement ended. Zero for never.
 func (d *Dispatcher) stepDue(g *group, m *member, e *entry) time.Time {
-	if g.route == nil || m.step <= 0 || m.step > len(g.route.Escalate) || e.since.IsZero() {
+	if g.route == nil || m.step <= 0 || int(m.step) > len(g.route.Escalate) || e.since == 0 {
 		return time.Time{}
 	}
-	return e.since.Add(g.route.Escalate[m.step-1].After)
+	return e.since.time().Add(g.route.Escalate[m.step-1].After)
 }
 
 // escalateFrom begins to count the delays of the alert's steps, in all of its
 // groups.
 func (d *Dispatcher) escalateFrom(e *entry, at time.Time) {
-	e.since = at
-	for i := range e.places {
-		g := e.places[i].group
-		for _, m := range e.places[i].told {
-			if m.step > 0 && m.told == "" && e.active {
-				m.at = at
-				d.out.put(e.row(g, m))
-				d.bring(g, d.stepDue(g, m, e))
-			}
+	e.since = stampOf(at)
+	for m := range e.members() {
+		if m.step > 0 && m.told == toldNothing && e.active {
+			m.at = e.since
+			d.out.put(d.row(e, m))
+			d.bring(m.group, d.stepDue(m.group, m, e))
 		}
 	}
 }
@@ -199,26 +195,25 @@ func (d *Dispatcher) hasten(g *group, now time.Time) {
 }
 
 func (d *Dispatcher) hastenAll(e *entry, now time.Time) {
-	for i := range e.places {
-		d.hasten(e.places[i].group, now)
+	for g := range e.groups() {
+		d.hasten(g, now)
 	}
 }
 
 // leave takes the alert out of the groups that it does not belong to any more,
 // but for the receivers that were told it fires and that no group tells now.
 func (d *Dispatcher) leave(e *entry, stays []*member, calls []call) {
-	for _, p := range slices.Clone(e.places) {
-		for _, m := range slices.Clone(p.told) {
-			switch {
-			case slices.Contains(stays, m):
-			case m.toldFiring() && !slices.ContainsFunc(calls, func(c call) bool { return c.receiver == m.receiver }):
-				m.leaving = true
-			default:
-				d.out.drop(e.key(p.group, m))
-				e.remove(p.group, m)
-			}
+	for m := range e.members() {
+		switch {
+		case slices.Contains(stays, m):
+		case m.toldFiring() && !slices.ContainsFunc(calls, func(c call) bool { return c.receiver == d.receiverOf(m) }):
+			m.leaving = true
+		default:
+			d.out.drop(d.key(e, m))
+			g := m.group
+			e.remove(m)
+			d.retire(g)
 		}
-		d.retire(p.group)
 	}
 }
 
@@ -226,9 +221,12 @@ func (d *Dispatcher) leave(e *entry, stays []*member, calls []call) {
 // next one, where they stand in different groups: a receiver that knows alerts
 // by fingerprint would take the new one for ended.
 func (d *Dispatcher) endBefore(e *entry, now time.Time) {
-	for last := range d.ended[e.fp] {
-		for i := range last.places {
-			if g := last.places[i].group; e.in(g) == nil {
+	for last := d.alerts[e.fp()]; last != nil; last = last.next() {
+		if last.active {
+			continue
+		}
+		for g := range last.groups() {
+			if e.in(g) == nil {
 				d.agenda.set(g, now)
 				d.out.groups[g] = true
 			}

@@ -13,9 +13,10 @@ import (
 // told, and every receiver that was told of an alert is told of its end. body
 // gives the body of an alert; nil keeps it whole.
 func (d *Dispatcher) Restore(s store.Snapshot, body func(*alert.Alert) Body, now time.Time) {
+	entries := make(map[string]*entry, len(s.Alerts))
 	for i := range s.Alerts {
 		a := &s.Alerts[i]
-		e := &entry{id: a.ID, fp: a.Fingerprint, rule: a.Rule}
+		e := &entry{}
 		var b Body
 		if body != nil {
 			b = body(a)
@@ -24,7 +25,8 @@ func (d *Dispatcher) Restore(s store.Snapshot, body func(*alert.Alert) Body, now
 			b = &whole{*a}
 		}
 		d.fill(e, a, b)
-		d.alerts[e.id] = e
+		d.enter(e)
+		entries[a.ID] = e
 	}
 	for _, record := range s.Groups {
 		g := &group{record: record, inHeap: -1}
@@ -32,16 +34,17 @@ func (d *Dispatcher) Restore(s store.Snapshot, body func(*alert.Alert) Body, now
 		d.agenda.set(g, record.FlushAt)
 	}
 	for i := range s.Members {
-		d.adopt(&s.Members[i])
+		d.adopt(&s.Members[i], entries)
 	}
 	for i := range s.Silences {
 		d.silences.put(&s.Silences[i])
 	}
 	for i := range s.Acks {
-		if e := d.alerts[s.Acks[i].AlertID]; e != nil && e.active {
-			e.ack = &s.Acks[i]
+		ack := s.Acks[i]
+		if e := entries[ack.AlertID]; e != nil && e.active {
+			e.setAck(&ack)
 		} else {
-			d.out.dropAck(s.Acks[i].AlertID)
+			d.out.dropAck(ack.AlertID)
 		}
 	}
 	d.rebuild(now)
@@ -50,39 +53,39 @@ func (d *Dispatcher) Restore(s store.Snapshot, body func(*alert.Alert) Body, now
 // Exchange goes on by other options, as Restore would with a snapshot.
 func (d *Dispatcher) Exchange(o Options, now time.Time) {
 	d.set(o)
-	for _, key := range sortedKeys(d.alerts) {
-		e := d.alerts[key]
-		e.inhibits = nil
-		for i := len(e.places) - 1; i >= 0; i-- {
-			g := e.places[i].group
-			for j := len(e.places[i].told) - 1; j >= 0; j-- {
-				m := e.places[i].told[j]
-				if d.receivers[m.receiver] == nil {
-					last := len(e.places[i].told) == 1
-					d.out.drop(e.key(g, m))
-					e.remove(g, m)
-					if last {
-						break
-					}
-				}
+	var present names
+	for e := range d.all() {
+		if e.extra != nil {
+			e.setRare(func(x *extra) { x.inhibits = nil })
+		}
+		for m := range e.members() {
+			if d.receivers[d.receiverOf(m)] == nil {
+				d.out.drop(d.key(e, m))
+				e.remove(m)
 			}
 		}
 	}
+	for e := range d.all() {
+		for m := range e.members() {
+			m.receiver = present.number(d.receiverOf(m))
+		}
+	}
+	d.names = present
 	d.rebuild(now)
 }
 
 // rebuild indexes and routes all that there is.
 func (d *Dispatcher) rebuild(now time.Time) {
-	d.version++
-	d.byLabel, d.ended, d.fires = newLabelIndex(), map[alert.Fingerprint]map[*entry]bool{}, map[alert.Fingerprint]*entry{}
-	for _, id := range sortedKeys(d.alerts) {
-		e := d.alerts[id]
-		switch {
-		case e.active:
-			e.twin = nil
+	all := d.sorted()
+	d.byLabel, d.endings = newLabelIndex(d.seed), 0
+	d.alerts, d.named = make(map[alert.Fingerprint]*entry, len(d.alerts)), map[string]*entry{}
+	for _, e := range all {
+		e.setNext(nil)
+		if e.active {
+			d.enter(e)
 			d.index(e, e.body.Labels())
-		default:
-			d.end(e)
+		} else if e.routed() {
+			d.enter(e)
 		}
 	}
 	routes := map[string]*Route{}
@@ -90,17 +93,17 @@ func (d *Dispatcher) rebuild(now time.Time) {
 	for _, g := range d.groups {
 		g.route = routes[g.record.Route]
 	}
-	for _, id := range sortedKeys(d.alerts) {
-		if e := d.alerts[id]; e.active {
-			e.remember()
+	for _, e := range all {
+		if e.active {
+			d.remember(e)
 			d.place(e, e.body.Labels(), false, now)
 		}
 	}
 	for _, key := range sortedKeys(d.groups) {
 		g := d.groups[key]
 		for _, e := range g.entries {
-			for _, m := range e.in(g).told {
-				g.held = g.held || m.told == ""
+			for m := range e.membersIn(g) {
+				g.held = g.held || m.told == toldNothing || m.again
 			}
 		}
 		// Its route's times may have been edited.
@@ -115,38 +118,36 @@ func (d *Dispatcher) rebuild(now time.Time) {
 // remember finds what the alert's escalation counts from: what a step that is
 // not told has kept; else the first that is known of its receivers being told,
 // which a repeat may have put off.
-func (e *entry) remember() {
-	if !e.since.IsZero() {
+func (d *Dispatcher) remember(e *entry) {
+	if e.since != 0 {
 		return
 	}
 	var told, kept time.Time
-	for i := range e.places {
-		g := e.places[i].group
-		for _, m := range e.places[i].told {
-			switch {
-			case m.toldFiring():
-				told = earlier(told, m.at)
-			case stepOf(g.route, m) > 0:
-				kept = earlier(kept, m.at)
-			}
+	for m := range e.members() {
+		switch {
+		case m.toldFiring():
+			told = earlier(told, m.toldAt())
+		case stepOf(m.group.route, d.receiverOf(m)) > 0:
+			kept = earlier(kept, m.toldAt())
 		}
 	}
-	if e.since = told; !told.IsZero() && !kept.IsZero() {
-		e.since = kept
+	if !told.IsZero() && !kept.IsZero() {
+		told = kept
 	}
+	e.since = stampOf(told)
 }
 
-// stepOf finds by what a route brings a member's receiver in.
-func stepOf(r *Route, m *member) int {
-	if r == nil || slices.Contains(r.Receivers, m.receiver) {
+// stepOf finds by what a route brings a receiver in.
+func stepOf(r *Route, receiver string) int {
+	if r == nil || slices.Contains(r.Receivers, receiver) {
 		return 0
 	}
 	for i := range r.Escalate {
-		if slices.Contains(r.Escalate[i].Receivers, m.receiver) {
+		if slices.Contains(r.Escalate[i].Receivers, receiver) {
 			return i + 1
 		}
 	}
-	if slices.Contains(r.Fallback, m.receiver) {
+	if slices.Contains(r.Fallback, receiver) {
 		return stepFallback
 	}
 	return 0
@@ -159,8 +160,8 @@ func (g *group) waits() bool {
 		if !e.active {
 			return true
 		}
-		for _, m := range e.in(g).told {
-			if m.told == "" && m.step <= 0 {
+		for m := range e.membersIn(g) {
+			if m.told == toldNothing && m.step <= 0 || m.again {
 				return true
 			}
 		}
@@ -169,13 +170,17 @@ func (g *group) waits() bool {
 }
 
 // adopt puts a stored member back, unless its receiver or alert is gone.
-func (d *Dispatcher) adopt(m *store.Member) {
-	g, e := d.groups[m.Group], d.alerts[m.AlertID]
+func (d *Dispatcher) adopt(m *store.Member, entries map[string]*entry) {
+	g, e := d.groups[m.Group], entries[m.AlertID]
 	if g == nil || e == nil || d.receivers[m.Receiver] == nil {
 		d.out.drop(m.MemberKey)
 		return
 	}
-	e.put(g, &member{receiver: m.Receiver, told: m.Told, severity: m.Severity, at: m.At})
+	told := member{receiver: d.names.number(m.Receiver), told: toldOf(m.Told), severity: m.Severity, at: stampOf(m.At)}
+	if told.toldFiring() && told.severity == alert.OK { // see row
+		told.again, told.severity = true, e.severity
+	}
+	e.put(g, told)
 }
 
 // byPath enters the route and all below it by their paths.
@@ -189,16 +194,13 @@ func (r *Route) byPath(into map[string]*Route) {
 // Snapshot returns everything that the dispatcher knows, for Restore.
 func (d *Dispatcher) Snapshot() store.Snapshot {
 	s := store.Snapshot{Groups: d.Groups()}
-	for _, id := range sortedKeys(d.alerts) {
-		e := d.alerts[id]
+	for _, e := range d.sorted() {
 		s.Alerts = append(s.Alerts, e.body.Alert())
-		for i := range e.places {
-			for _, m := range e.places[i].told {
-				s.Members = append(s.Members, e.row(e.places[i].group, m))
-			}
+		for m := range e.members() {
+			s.Members = append(s.Members, d.row(e, m))
 		}
-		if e.ack != nil {
-			s.Acks = append(s.Acks, *e.ack)
+		if e.ack() != nil {
+			s.Acks = append(s.Acks, *e.ack())
 		}
 	}
 	s.Silences = d.silences.list()

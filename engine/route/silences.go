@@ -180,7 +180,6 @@ func (d *Dispatcher) Silence(id string) (alert.Silence, bool) {
 func (d *Dispatcher) PutSilence(s alert.Silence, now time.Time) {
 	d.silences.put(&s)
 	d.out.silences = append(d.out.silences, s)
-	d.version++
 	d.release(now)
 }
 
@@ -224,12 +223,11 @@ func (d *Dispatcher) warn(s *alert.Silence, now time.Time) {
 		}
 		a := e.body.Alert()
 		var told []string
-		for i := range e.places {
-			for _, m := range e.places[i].told {
-				if !m.leaving && m.step == 0 && !slices.Contains(told, m.receiver) {
-					told = append(told, m.receiver)
-					caught[m.receiver] = append(caught[m.receiver], a)
-				}
+		for m := range e.members() {
+			name := d.receiverOf(m)
+			if !m.leaving && m.step == 0 && !slices.Contains(told, name) {
+				told = append(told, name)
+				caught[name] = append(caught[name], a)
 			}
 		}
 	}

@@ -123,3 +123,24 @@ func BenchmarkManyInhibitors(b *testing.B) {
 		}
 	}
 }
+
+func TestAGroupThatStaysHeldBackIsNotWrittenAtEachLook(t *testing.T) {
+	w := newWorld(t, simple())
+	w.put(w.silence("s", 3*time.Hour, "category = cache"))
+	w.fire("a", alert.Warning)
+	w.pass(time.Minute)
+	looks := 0
+	for until := w.now.Add(time.Hour); w.d.NextDue().Before(until); looks++ {
+		w.now = w.d.NextDue()
+		w.d.Flush(w.now)
+		if c := w.d.Take(); !c.Empty() {
+			t.Fatalf("look %d is written: %+v", looks, c)
+		}
+	}
+	if looks < 50 {
+		t.Errorf("%d looks in an hour", looks)
+	}
+	w.restart()
+	w.pass(2 * time.Hour)
+	w.want("3h0m0s ops: a=warning (1 new)")
+}

@@ -80,12 +80,12 @@ func selects(q *alert.StandingQuery, s *Stance) bool {
 // stance looks at one alert. The receivers of a route's alerts are one list,
 // kept in shared.
 func (d *Dispatcher) stance(e *entry, shared map[*Route][]string, now time.Time) Stance {
-	s := Stance{body: e.body, fp: e.fp, ack: e.ack, receivers: e.receivers(shared)}
+	s := Stance{body: e.body, fp: e.fp(), ack: e.ack(), receivers: d.receiversOf(e, shared)}
 	if d.silences.any(now) || len(d.inhibitors) > 0 || len(d.options.Maintenance) > 0 {
 		labels := e.body.Labels()
 		s.silenced = d.silences.ids(labels, now)
 		if by := d.inhibitedBy(labels); by != nil {
-			s.inhibited = []alert.Fingerprint{by.fp}
+			s.inhibited = []alert.Fingerprint{by.fp()}
 		}
 		for _, w := range d.at(now).windows {
 			if w.Match.Matches(labels) {
@@ -93,16 +93,15 @@ func (d *Dispatcher) stance(e *entry, shared map[*Route][]string, now time.Time)
 			}
 		}
 	}
-	for i := range e.places {
-		s.muted = append(s.muted, e.places[i].group.mutedBy(now)...)
+	for g := range e.groups() {
+		s.muted = append(s.muted, g.mutedBy(now)...)
 	}
 	return s
 }
 
-// receivers are those that the alert's routes name, each once.
-func (e *entry) receivers(shared map[*Route][]string) []string {
-	if len(e.places) == 1 && e.places[0].group.route != nil && shared != nil {
-		r := e.places[0].group.route
+// receiversOf are those that the alert's routes name, each once.
+func (d *Dispatcher) receiversOf(e *entry, shared map[*Route][]string) []string {
+	if r := e.onlyRoute(); r != nil && shared != nil {
 		if list, ok := shared[r]; ok {
 			return list
 		}
@@ -110,14 +109,30 @@ func (e *entry) receivers(shared map[*Route][]string) []string {
 		return r.Receivers
 	}
 	var out []string
-	for i := range e.places {
-		for _, m := range e.places[i].told {
-			if m.step == 0 && !m.leaving && !slices.Contains(out, m.receiver) {
-				out = append(out, m.receiver)
+	for g := range e.groups() {
+		for m := range e.membersIn(g) {
+			if name := d.receiverOf(m); m.step == 0 && !m.leaving && !slices.Contains(out, name) {
+				out = append(out, name)
 			}
 		}
 	}
 	return out
+}
+
+// onlyRoute is that of the alert's only group; nil where it has more than one,
+// or none, or the group's is gone.
+func (e *entry) onlyRoute() *Route {
+	var only *group
+	for m := range e.members() {
+		if only != nil && m.group != only {
+			return nil
+		}
+		only = m.group
+	}
+	if only == nil {
+		return nil
+	}
+	return only.route
 }
 
 // mutedBy are the names of the time intervals that keep the group from being
@@ -168,9 +183,9 @@ func (d *Dispatcher) StanceGroups(q *alert.StandingQuery, now time.Time) []Stanc
 			if !selects(q, &s) {
 				continue
 			}
-			for _, m := range e.in(g).told {
-				if m.step == 0 && !m.leaving && (q.Receiver == nil || q.Receiver(m.receiver)) {
-					by[m.receiver] = append(by[m.receiver], s)
+			for m := range e.membersIn(g) {
+				if name := d.receiverOf(m); m.step == 0 && !m.leaving && (q.Receiver == nil || q.Receiver(name)) {
+					by[name] = append(by[name], s)
 				}
 			}
 		}

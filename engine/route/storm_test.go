@@ -44,8 +44,8 @@ func TestEndsBeforeNextOccurrencesKeepToTheCap(t *testing.T) {
 		w.occurrence(fmt.Sprint("a", i), fmt.Sprint("a", i, "#2"), alert.Resolved)
 	}
 	w.pass(time.Hour)
-	if len(w.d.groups)+len(w.d.alerts)+len(w.d.ended)+len(w.d.fires) != 0 {
-		t.Errorf("left behind: %v %v", w.d.Groups(), w.d.ended)
+	if len(w.d.groups)+len(w.d.alerts)+len(w.d.named)+w.d.endings != 0 {
+		t.Errorf("left behind: %v %v", w.d.Groups(), w.d.alerts)
 	}
 }
 
@@ -85,13 +85,45 @@ func TestTwoAlertsOfOneFingerprint(t *testing.T) {
 		w.pass(2 * time.Hour)
 		w.occurrence("a", "own", alert.Resolved)
 		w.pass(2 * time.Minute)
-		if len(w.d.fires)+len(w.d.alerts) != 0 {
-			t.Errorf("left behind: %v", w.d.fires)
+		if len(w.d.named)+len(w.d.alerts) != 0 {
+			t.Errorf("left behind: %v", w.d.alerts)
 		}
 	}, plain,
 		"10s ops: own=warning posted=warning (2 new)",
 		"1m10s ops: posted=resolved (resolved, and fires again)",
 		"2h3m0s ops: own=resolved (1 resolved)",
+	)
+}
+
+// The ids that alerts have in life begin with their fingerprints.
+func TestAlertsAreFoundByTheirIDs(t *testing.T) {
+	each(t, func(w *world, then func()) {
+		fp := w.alert("a", alert.Warning, alert.Firing).Fingerprint
+		first, second := alert.NewID(fp, w.now), alert.NewID(fp, w.now.Add(time.Minute))
+		w.occurrence("a", first, alert.Firing)
+		w.pass(time.Minute)
+		then()
+		w.occurrence("a", first, alert.Resolved)
+		then()
+		if w.d.Fires(first) || w.d.Fires(second) || w.d.Fires(fp.String()) {
+			t.Error("what has ended fires")
+		}
+		w.occurrence("a", second, alert.Firing)
+		then()
+		if w.d.Fires(first) || !w.d.Fires(second) || !w.d.Fires(fp.String()) || w.d.Fires(second+"0") || len(w.d.named) != 0 {
+			t.Errorf("first %v, second %v", w.d.Fires(first), w.d.Fires(second))
+		}
+		w.pass(time.Minute)
+		w.occurrence("a", second, alert.Resolved)
+		w.pass(2 * time.Minute)
+		if len(w.d.alerts)+w.d.endings != 0 {
+			t.Errorf("left behind: %v", w.d.alerts)
+		}
+	}, plain,
+		"10s ops: 84b64d82da95d85b-mkfa3b40=warning (1 new)",
+		"1m10s ops: 84b64d82da95d85b-mkfa3b40=resolved (resolved, and fires again)",
+		"1m10s ops: 84b64d82da95d85b-mkfa4leo=warning (1 new)",
+		"2m10s ops: 84b64d82da95d85b-mkfa4leo=resolved (1 resolved)",
 	)
 }
 
@@ -119,8 +151,8 @@ func TestAReceiverThatIsTakenOutLeavesNothing(t *testing.T) {
 	o.Receivers = o.Receivers[1:]
 	w.d.Exchange(o, w.now)
 	w.take(w.d.Take())
-	if len(w.d.alerts)+len(w.d.groups)+len(w.d.ended) != 0 {
-		t.Errorf("left behind: %v %v %v", w.d.alerts, w.d.Groups(), w.d.ended)
+	if len(w.d.alerts)+len(w.d.groups)+w.d.endings != 0 {
+		t.Errorf("left behind: %v %v %v", w.d.alerts, w.d.Groups(), w.d.alerts)
 	}
 }
 

@@ -29,11 +29,11 @@ const (
 // knows everything.
 func (d *Dispatcher) why(i item) string {
 	switch {
-	case i.e.active && i.told == "" && i.step > 0:
+	case i.e.active && i.told == toldNothing && i.step > 0:
 		return reasonEscalated
-	case i.e.active && i.told == "" && i.step == stepFallback:
+	case i.e.active && i.told == toldNothing && i.step == stepFallback:
 		return reasonFallback
-	case i.e.active && i.told == "":
+	case i.e.active && i.told == toldNothing:
 		return reasonNew
 	case i.e.active && i.severity < i.e.severity:
 		return reasonRaised
@@ -45,7 +45,7 @@ func (d *Dispatcher) why(i item) string {
 		return reasonWoken
 	case i.e.active:
 		return ""
-	case d.skipsResolved(i.receiver), i.told == "" && i.severity != alert.OK:
+	case d.skipsResolved(i.receiver), i.told == toldNothing && i.severity != alert.OK:
 		return reasonSkip
 	case i.toldFiring():
 		return reasonResolved
@@ -70,7 +70,7 @@ func phrase(counts map[string]int) string {
 func (d *Dispatcher) queue(p plan, now time.Time) {
 	n := d.groupNotification(p, now)
 	d.tell(p, n.ID, p.reason, now)
-	n.Acks = p.group.acks(p.receiver)
+	n.Acks = d.acks(p.group, p.receiver)
 	d.enqueue(n, now)
 }
 
@@ -94,7 +94,7 @@ func (d *Dispatcher) enqueue(n alert.Notification, now time.Time) {
 
 // notification is the frame of what tells of some alerts.
 func (d *Dispatcher) notification(receiver string, tell []item, now time.Time) alert.Notification {
-	slices.SortFunc(tell, worstFirst)
+	sortWorstFirst(tell)
 	n := alert.Notification{ID: d.options.NewID(), Receiver: receiver, Status: alert.Resolved, ExternalURL: d.options.ExternalURL, At: now}
 	n.Alerts = make([]alert.Alert, 0, min(len(tell), MaxAlerts))
 	for i := range tell {
@@ -119,35 +119,52 @@ func truncate(n *alert.Notification) {
 // tell notes what the receiver knows when it has got the notification.
 func (d *Dispatcher) tell(p plan, id, reason string, now time.Time) {
 	p.group.record.SentAt = now
+	d.out.groups[p.group] = true
 	for _, i := range p.tell {
-		if i.step > 0 && i.told == "" {
+		if i.step > 0 && i.told == toldNothing {
 			d.out.event(i.e, alert.EventEscalated, p.receiver, "",
-				fmt.Sprintf("step %d of the escalation: not acknowledged for %s", i.step, units.Duration(now.Sub(i.e.since))), now)
+				fmt.Sprintf("step %d of the escalation: not acknowledged for %s", i.step, units.Duration(now.Sub(i.e.since.time()))), now)
 		}
-		if i.step == stepFallback && i.told == "" {
+		if i.step == stepFallback && i.told == toldNothing {
 			d.out.event(i.e, alert.EventFellBack, p.receiver, "", "the route's receivers fail", now)
 		}
-		i.told, i.severity, i.at, i.again = i.e.toldAs(), i.e.severity, now, false
-		if i.e.since.IsZero() {
+		i.told, i.severity, i.at, i.again = i.e.toldAs(), i.e.severity, stampOf(now), false
+		if i.e.since == 0 {
 			d.escalateFrom(i.e, now)
 		}
 		d.out.event(i.e, alert.EventQueued, p.receiver, id, reason, now)
 		if i.e.active {
-			d.out.put(i.e.row(p.group, i.member))
+			d.out.put(d.row(i.e, i.member))
 		}
 	}
 }
 
-// worstFirst orders firing before resolved, worst severity first, oldest first.
-func worstFirst(a, b item) int {
-	switch {
-	case a.e.active != b.e.active:
-		if a.e.active {
-			return -1
-		}
-		return 1
-	case a.e.severity != b.e.severity:
-		return int(b.e.severity) - int(a.e.severity)
+// sortWorstFirst puts firing before resolved, worst severity first, oldest first.
+// What an alert's body must be asked for is asked for once.
+func sortWorstFirst(items []item) {
+	type weighed struct {
+		item
+		startsAt time.Time
+		id       string
 	}
-	return cmp.Or(a.e.startsAt.Compare(b.e.startsAt), strings.Compare(a.e.id, b.e.id))
+	all := make([]weighed, len(items))
+	for i := range items {
+		e := items[i].e
+		all[i] = weighed{items[i], e.body.StartsAt(), e.id()}
+	}
+	slices.SortFunc(all, func(a, b weighed) int {
+		switch {
+		case a.e.active != b.e.active:
+			if a.e.active {
+				return -1
+			}
+			return 1
+		case a.e.severity != b.e.severity:
+			return int(b.e.severity) - int(a.e.severity)
+		}
+		return cmp.Or(a.startsAt.Compare(b.startsAt), strings.Compare(a.id, b.id))
+	})
+	for i := range all {
+		items[i] = all[i].item
+	}
 }

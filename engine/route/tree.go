@@ -71,6 +71,9 @@ func Compile(spec Spec, receivers []string, intervals ...Interval) (*Route, prob
 		problems.AddHint("active_time_intervals", "put it on a route below", "the root route takes every alert, at any time")
 		spec.ActiveTimeIntervals = nil
 	}
+	if len(receivers) > maxNames {
+		problems.Add("receivers", "%d receivers: there may be %d", len(receivers), maxNames)
+	}
 	c := compiler{receivers: receivers, intervals: intervals, problems: &problems}
 	return c.node(&spec, root, ""), problems
 }

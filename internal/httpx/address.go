@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
+
+	"github.com/tocsin-dev/tocsin/internal/secret"
 )
 
 // Reach says where a client may connect to. Whatever it says, a link-local
@@ -22,6 +24,24 @@ import (
 type Reach struct {
 	// Public refuses loopback and private networks too.
 	Public bool
+	// Named is an address that is allowed all the same, for the operator wrote it
+	// himself; zero for none.
+	Named netip.Addr
+}
+
+// ReachFrom is where a source may connect to whose URL the operator wrote: what
+// stands in it is meant, be it link-local as that of a node's own DNS cache, and
+// names and redirects lead nowhere that nobody means.
+func ReachFrom(u secret.URL) Reach {
+	parsed, err := url.Parse(u.Reveal())
+	if err != nil {
+		return Reach{}
+	}
+	addr, err := netip.ParseAddr(parsed.Hostname())
+	if err != nil {
+		return Reach{}
+	}
+	return Reach{Named: plain(addr)}
 }
 
 // AddressError says why nothing is sent to an address.
@@ -34,7 +54,7 @@ type AddressError struct {
 
 // Error says what the address is.
 func (e *AddressError) Error() string {
-	s := fmt.Sprintf("%s is %s; notifications are not sent there", e.Addr, e.Is)
+	s := fmt.Sprintf("%s is %s; nothing is sent there", e.Addr, e.Is)
 	if e.Private {
 		s += " unless private_addresses is allow"
 	}
@@ -122,6 +142,8 @@ func (r Reach) CheckHost(host string) error {
 func (r Reach) Check(addr netip.Addr) error {
 	addr = plain(addr)
 	switch {
+	case r.Named.IsValid() && addr == r.Named:
+		return nil
 	case isMetadata(addr):
 		return &AddressError{Addr: addr, Is: "the address of a cloud's metadata"}
 	case addr.IsLinkLocalUnicast():

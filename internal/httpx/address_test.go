@@ -72,8 +72,28 @@ func TestWhereNothingIsSent(t *testing.T) {
 	if err := (httpx.Reach{}).CheckHost("hooks.example.com"); err != nil {
 		t.Errorf("a name is checked when it is dialed: %v", err)
 	}
-	if want, err := "169.254.0.9 is a link-local address; notifications are not sent there", (httpx.Reach{}).Check(netip.MustParseAddr("169.254.0.9")); err == nil || err.Error() != want {
+	if want, err := "169.254.0.9 is a link-local address; nothing is sent there", (httpx.Reach{}).Check(netip.MustParseAddr("169.254.0.9")); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+func TestWhatStandsInASourcesURLIsMeant(t *testing.T) {
+	for _, row := range []struct {
+		url, addr string
+		allowed   bool
+	}{
+		{"http://169.254.20.10:9253/metrics", "169.254.20.10", true},
+		{"http://169.254.20.10:9253/metrics", "::ffff:169.254.20.10", true},
+		{"http://169.254.20.10:9253/metrics", "169.254.169.254", false},
+		{"http://[fe80::1%25eth0]/metrics", "fe80::1", true},
+		{"http://db.internal/metrics", "169.254.169.254", false},
+		{"http://db.internal/metrics", "10.0.0.7", true},
+		{"http://10.0.0.7/metrics", "100.100.100.200", false},
+		{"::", "169.254.169.254", false},
+	} {
+		if err := httpx.ReachFrom(secret.NewURL(row.url)).CheckHost(row.addr); (err == nil) != row.allowed {
+			t.Errorf("%s, which leads to %s: %v", row.url, row.addr, err)
+		}
 	}
 }
 

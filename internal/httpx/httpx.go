@@ -6,6 +6,7 @@
 package httpx
 
 import (
+	"maps"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -111,7 +112,7 @@ func (o Options) validateProxy() problem.List {
 
 func (o Options) validateHeaders() problem.List {
 	var ps problem.List
-	for _, name := range sortedKeys(o.Headers) {
+	for _, name := range slices.Sorted(maps.Keys(o.Headers)) {
 		if !httpguts.ValidHeaderFieldName(name) {
 			ps.Add(name, "%q is not a header's name", name)
 		}
@@ -156,13 +157,4 @@ func (o Options) proxy() (func(*http.Request) (*url.URL, error), error) {
 		return nil, err
 	}
 	return http.ProxyURL(fixed), nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -25,7 +25,7 @@ import (
 )
 
 // patience bounds every wait of this package: for a start, a stop, a query.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // Server is one private PostgreSQL cluster. Its methods are for one goroutine,
 // but for URL. The superuser is postgres, without a password; so are all roles

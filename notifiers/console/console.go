@@ -5,6 +5,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,7 +20,6 @@ import (
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/internal/schema"
-	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -112,6 +112,12 @@ func (c *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 	return notifiers.Receipt{}, nil
 }
 
+// Preview returns what Notify would write.
+func (c *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
+	out, err := c.render(&n)
+	return notifiers.Preview{ContentType: "text/plain", Body: out}, err
+}
+
 func (c *Notifier) render(n *alert.Notification) ([]byte, error) {
 	var out bytes.Buffer
 	if n.Digest != nil && !c.json {
@@ -128,11 +134,7 @@ func (c *Notifier) render(n *alert.Notification) ([]byte, error) {
 		}
 	}
 	if n.Truncated > 0 && !c.json {
-		fmt.Fprintf(&out, "%s  and %d more", stamp(n.At), n.Truncated)
-		if n.ExternalURL != "" {
-			fmt.Fprintf(&out, ": %s/api/v1/alerts", plain(n.ExternalURL))
-		}
-		out.WriteByte('\n')
+		fmt.Fprintf(&out, "%s  %s\n", stamp(n.At), plain(notifiers.AndMore(n, n.Truncated)))
 	}
 	return out.Bytes(), nil
 }
@@ -154,7 +156,7 @@ func (c *Notifier) writeText(out *bytes.Buffer, n *alert.Notification, a *alert.
 		if measured := notifiers.Measured(a); measured != "" {
 			parts = append(parts, plain(measured))
 		}
-		parts = append(parts, "for "+units.Duration(notifiers.Lasted(a, n.At)))
+		parts = append(parts, "for "+notifiers.LastedText(a, n.At))
 	}
 	if peak := notifiers.Peak(a); peak != "" {
 		parts = append(parts, "peak "+peak)
@@ -186,6 +188,9 @@ type line struct {
 	AlertID   string            `json:"alert_id"`
 	Reason    string            `json:"reason"`
 	Truncated int               `json:"truncated"`
+	// ListURL is where what is left out is listed; left out where nothing is, and
+	// a path where Tocsin does not know where it is reached.
+	ListURL string `json:"list_url,omitempty"`
 }
 
 func lineOf(n *alert.Notification, a *alert.Alert) line {
@@ -198,6 +203,9 @@ func lineOf(n *alert.Notification, a *alert.Alert) line {
 	}
 	for _, label := range a.Labels {
 		l.Labels[plain(label.Name)] = plain(label.Value)
+	}
+	if n.Truncated > 0 {
+		l.ListURL = plain(cmp.Or(notifiers.ListURL(n), notifiers.ListPath(n)))
 	}
 	if !a.Active() {
 		ends := a.EndsAt.UTC()

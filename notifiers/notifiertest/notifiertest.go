@@ -35,6 +35,11 @@ func Secrets(texts ...string) Option {
 	return func(s *suite) { s.secrets = append(s.secrets, texts...) }
 }
 
+// Says tells how a message says its state where it does so without words.
+func Says(says func(body []byte, state alert.State) bool) Option {
+	return func(s *suite) { s.says = says }
+}
+
 // Sample returns a realistic notification of n alerts, always the same.
 func Sample(state alert.State, n int) alert.Notification { return notifiers.Sample(state, n) }
 

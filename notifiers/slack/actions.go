@@ -108,10 +108,7 @@ func page(n *alert.Notification) string {
 	if total(n) == 1 && n.StillFiring == 0 && n.Kind == alert.KindAlerts {
 		return webURL(notifiers.AlertURL(n, &n.Alerts[0]))
 	}
-	if n.ExternalURL == "" {
-		return ""
-	}
-	return webURL(n.ExternalURL + "/api/v1/alerts")
+	return webURL(notifiers.ListURL(n))
 }
 
 // webURL returns a URL that a button may lead to, or "".

@@ -181,8 +181,9 @@ func (b *bot) message(n *alert.Notification, c content) message {
 // content is how the group's message looks now: with buttons where a press is
 // believed, else with links.
 func (b *bot) content(n *alert.Notification, others []alert.Alert) content {
+	actions := buttonsOf(n)
 	if b.cfg.SigningSecret.Empty() {
-		return compose(n, linksOf(n, b.links), others...)
+		actions = linksOf(n, b.links)
 	}
-	return compose(n, buttonsOf(n), others...)
+	return compose(n, actions, b.cfg.words(n), others...)
 }

@@ -33,8 +33,12 @@ type Config struct {
 	// APIURL is where Slack's Web API is, for a proxy or a test.
 	APIURL secret.URL `yaml:"api_url"`
 	// Username and IconEmoji need the scope chat:write.customize with a token.
-	Username  string `yaml:"username"`
-	IconEmoji string `yaml:"icon_emoji"` // as in :bell:
+	Username string `yaml:"username"`
+	// Title and Text are templates in the place of the header and of what is said
+	// of the alerts. Text is written in Slack's markup.
+	Title     notifiers.Text `yaml:"title"`
+	Text      notifiers.Text `yaml:"text"`
+	IconEmoji string         `yaml:"icon_emoji"` // as in :bell:
 
 	notifiers.Addresses `yaml:",inline"`
 	httpx.Options       `yaml:",inline"`
@@ -87,6 +91,8 @@ func (c *Config) Validate() problem.List {
 	if !c.Token.Empty() {
 		path, to = "api_url", c.apiURL()
 	}
+	ps = append(ps, c.Title.Check("title")...)
+	ps = append(ps, c.Text.Check("text")...)
 	ps = append(ps, c.ValidateAddresses(path, to)...)
 	ps = append(ps, c.Options.Validate()...)
 	return ps

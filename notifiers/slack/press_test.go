@@ -222,7 +222,7 @@ func TestAWebhookHasLinks(t *testing.T) {
 			t.Errorf("%s: %s\n%s", want, all[0].Raw, all[1].Raw)
 		}
 	}
-	notifiertest.GoldenJSON(t, "webhook_links.json", webhookMessage(compose(&n, linksOf(&n, s.links))))
+	notifiertest.GoldenJSON(t, "webhook_links.json", webhookMessage(compose(&n, linksOf(&n, s.links), words{})))
 }
 
 // FuzzReadPress reads what is signed and may be anything: no panic, and a press

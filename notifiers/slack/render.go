@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,7 +13,6 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -50,20 +50,27 @@ type content struct {
 //
 // The header stands at the top, so that Slack takes the text for notifications
 // only; the alerts stand in attachments because nothing else has a colour.
-func compose(n *alert.Notification, actions []slack.Block, others ...alert.Alert) content {
-	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, escape(title(n, others), maxHeader), true, false))
+func compose(n *alert.Notification, actions []slack.Block, w words, others ...alert.Alert) content {
+	head := cmp.Or(w.title, title(n, others))
+	header := slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, escape(head, maxHeader), true, false))
 	budget := maxBlocks - jsonSize(actions)
 	var still []slack.Attachment
 	if len(others) > 0 {
 		still = append(still, stillFiring(n, others))
 		budget -= jsonSize(still[0].Blocks.BlockSet)
 	}
-	attachments, shown := alertAttachments(n, budget)
+	var attachments []slack.Attachment
+	shown := total(n) // by the operator's own text, which has .Left
+	if w.text != "" {
+		attachments = append(attachments, wordsAttachment(n, w.text))
+	} else {
+		attachments, shown = alertAttachments(n, budget)
+	}
 	attachments = append(attachments, still...)
 	return content{
-		text:        fallback(n),
+		text:        cmp.Or(escape(w.title, maxFallback), fallback(n)),
 		blocks:      append([]slack.Block{header}, actions...),
-		attachments: append(attachments, footer(n, total(n)-shown)),
+		attachments: append(attachments, footer(n, total(n)-shown, max(0, n.StillFiring-len(others)))),
 	}
 }
 
@@ -73,7 +80,7 @@ func stillFiring(n *alert.Notification, others []alert.Alert) slack.Attachment {
 	slices.SortStableFunc(known.Alerts, func(a, b alert.Alert) int { return int(b.Severity) - int(a.Severity) })
 	lines, shown := newsLines(&known, maxStill)
 	if left := len(others) - shown; left > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", left))
+		lines = append(lines, andMore(n, left))
 	}
 	text := "*Still firing, told before*\n" + strings.Join(lines, "\n")
 	return slack.Attachment{
@@ -240,7 +247,7 @@ func severity(a *alert.Alert) string {
 }
 
 func since(n *alert.Notification, a *alert.Alert) *slack.TextBlockObject {
-	name, lasted := "Since", units.Duration(notifiers.Lasted(a, n.At))
+	name, lasted := "Since", notifiers.LastedText(a, n.At)
 	if !a.Active() {
 		name, lasted = "Fired", "for "+lasted
 	}
@@ -296,26 +303,30 @@ func linkName(annotation string) string {
 	return string(unicode.ToUpper(first)) + name[size:]
 }
 
-// footer says what was left out, why the message came, and its id: a retry
-// has the same one.
-func footer(n *alert.Notification, left int) slack.Attachment {
+// footer says what was left out, why the message came, how many fire beside those
+// that it names, and its id: a retry has the same one.
+func footer(n *alert.Notification, left, still int) slack.Attachment {
 	var blocks []slack.Block
 	if left > 0 {
-		text := fmt.Sprintf("and %d more", left)
-		if url := link(n.ExternalURL+"/api/v1/alerts", text); url != "" {
-			text = url
-		}
-		blocks = append(blocks, slack.NewSectionBlock(markdown(text), nil, nil))
+		blocks = append(blocks, slack.NewSectionBlock(markdown(andMore(n, left)), nil, nil))
 	}
 	why := escape(n.Reason, maxField)
 	if why != "" {
 		why += " · "
 	}
-	if n.StillFiring > 0 {
-		why += fmt.Sprintf("%d more still firing in this group · ", n.StillFiring)
+	if still > 0 {
+		why += fmt.Sprintf("%d more still firing in this group · ", still)
 	}
 	why += "tocsin " + escape(n.ID, 100)
 	return slack.Attachment{Blocks: slack.Blocks{BlockSet: append(blocks, slack.NewContextBlock("", markdown(why)))}}
+}
+
+// andMore says how many alerts are left out, and where to see them.
+func andMore(n *alert.Notification, left int) string {
+	if url := link(notifiers.ListURL(n), fmt.Sprintf("and %d more", left)); url != "" {
+		return url
+	}
+	return escape(notifiers.AndMore(n, left), maxField)
 }
 
 // markdown is verbatim: Slack makes no links and mentions of its own of

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -32,7 +33,9 @@ func TestConformance(t *testing.T) {
 }
 
 // render is a webhook's message without links.
-func render(n alert.Notification) slack.WebhookMessage { return webhookMessage(compose(&n, nil)) }
+func render(n alert.Notification) slack.WebhookMessage {
+	return webhookMessage(compose(&n, nil, words{}))
+}
 
 func mixed() alert.Notification {
 	n := notifiertest.Sample(alert.Firing, 3)
@@ -147,6 +150,39 @@ func TestOneMessageWithinTheLimitsWhateverTheNumberOfAlerts(t *testing.T) {
 			if length(msg.Text) > 4000 {
 				t.Errorf("the text has %d characters", length(msg.Text))
 			}
+		}
+	}
+}
+
+func TestWhatIsLeftOutIsNamedWithoutAnExternalURL(t *testing.T) {
+	n := notifiertest.Sample(alert.Firing, 2)
+	n.Truncated, n.ExternalURL = 37, ""
+	where := `and 37 more: GET /api/v1/alerts?match=team%3D%22web%22`
+	plain := plainText(&n)
+	for name, texts := range map[string][]string{
+		"message": measure(t, render(n)).texts, "plain": {plain}, "thread": {newsOf(&n).blocks[1].(*slack.SectionBlock).Text.Text},
+	} {
+		if !strings.Contains(strings.Join(texts, "\n"), where) {
+			t.Errorf("%s: %q", name, texts)
+		}
+	}
+	n.ExternalURL = "https://tocsin.example.com"
+	if got := newsOf(&n).blocks[1].(*slack.SectionBlock).Text.Text; !strings.Contains(got, "alerts?match=team%3D%22web%22|and 37 more>") {
+		t.Errorf("thread: %s", got)
+	}
+}
+
+func TestWhatStillFiresIsCountedWhereItIsNotNamed(t *testing.T) {
+	n, others := notifiertest.Sample(alert.Firing, 1), notifiertest.Sample(alert.Firing, 3).Alerts[1:]
+	n.At = notifiers.Began(&n.Alerts[0]).Add(982 * time.Millisecond)
+	for still, want := range map[int]string{2: "", 5: "3 more still firing in this group"} {
+		n.StillFiring = still
+		body, err := json.Marshal(webhookMessage(compose(&n, nil, words{}, others...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := string(body); strings.Contains(text, "more still firing") != (want != "") || !strings.Contains(text, want) || !strings.Contains(text, "(1s)") {
+			t.Errorf("%d: %s", still, text)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/tocsin-dev/tocsin/alert"
-	"github.com/tocsin-dev/tocsin/internal/units"
 	"github.com/tocsin-dev/tocsin/notifiers"
 )
 
@@ -25,7 +24,7 @@ func newsOf(n *alert.Notification) content {
 	}
 	lines, shown := newsLines(n, maxNewsText)
 	if left := total(n) - shown; left > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", left))
+		lines = append(lines, andMore(n, left))
 	}
 	small := "tocsin " + escape(n.ID, 100)
 	if n.StillFiring > 0 {
@@ -64,7 +63,7 @@ func newsLine(n *alert.Notification, a *alert.Alert) string {
 	var s strings.Builder
 	switch began := notifiers.Began(a); {
 	case !a.Active():
-		fmt.Fprintf(&s, "✅ resolved after %s", units.Duration(notifiers.Lasted(a, n.At)))
+		fmt.Fprintf(&s, "✅ resolved after %s", notifiers.LastedText(a, n.At))
 	case a.Flapping():
 		fmt.Fprintf(&s, "%s flapping, %s", alertIcon(a), a.Severity)
 	case raised(a):
@@ -114,10 +113,7 @@ func plainText(n *alert.Notification) string {
 		shown++
 	}
 	if left := total(n) - shown; left > 0 {
-		s += fmt.Sprintf("\nand %d more", left)
-		if n.ExternalURL != "" {
-			s += ": " + escape(n.ExternalURL, maxField) + "/api/v1/alerts"
-		}
+		s += "\n" + escape(notifiers.AndMore(n, left), maxField)
 	}
 	if n.StillFiring > 0 {
 		s += fmt.Sprintf("\n%d more still firing", n.StillFiring)

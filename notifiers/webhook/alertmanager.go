@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -81,18 +82,22 @@ func keepCommon(common, notes map[string]string, first bool) map[string]string {
 	return common
 }
 
-// noticeAnnotation is where the format, which knows news of one group only, says
-// that a message is another.
+// noticeAnnotation is where the format, which knows whole news of one group only,
+// says that a message is something else.
 const noticeAnnotation = "tocsin_notice"
 
-// notice says what a message is that is no news of one group; empty for one that
-// is.
+// notice says what a message is that is no news of one group, and where to see
+// what is left out of it; empty for one that is whole.
 func notice(n *alert.Notification) string {
 	switch {
 	case n.Kind != alert.KindAlerts:
 		return string(n.Kind) + ": " + n.Reason
+	case n.Digest != nil && n.Truncated > 0:
+		return fmt.Sprintf("%s; %d of them are left out: %s", notifiers.Title(n), n.Truncated, notifiers.Listed(n))
 	case n.Digest != nil:
 		return notifiers.Title(n)
+	case n.Truncated > 0:
+		return fmt.Sprintf("%s left out: %s", notifiers.Counted(n.Truncated, "alert"), notifiers.Listed(n))
 	}
 	return ""
 }

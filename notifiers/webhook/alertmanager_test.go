@@ -67,6 +67,9 @@ func messageOf(n *alert.Notification) message {
 			}
 		}
 	}
+	if text := notice(n); text != "" {
+		m.CommonAnnotations[noticeAnnotation] = text
+	}
 	return m
 }
 

@@ -65,6 +65,7 @@ type eventData struct {
 	StillFiring int           `json:"still_firing"`
 	Digest      *alert.Digest `json:"digest"` // null unless it tells of many groups at once
 	ExternalURL string        `json:"external_url"`
+	ListURL     string        `json:"list_url"` // where what is left out is listed, too; empty without an external URL
 }
 
 // eventAlert is one alert as receivers see it. A time that has not come is
@@ -121,7 +122,7 @@ func dataOf(n *alert.Notification) eventData {
 	data := eventData{
 		ID: n.ID, Kind: string(n.Kind), Title: notifiers.Title(n), Receiver: n.Receiver, GroupKey: n.GroupKey, GroupLabels: n.GroupLabels, Seq: n.Seq,
 		Status: n.Status, Reason: n.Reason, Alerts: make([]eventAlert, len(n.Alerts)), Truncated: n.Truncated, StillFiring: n.StillFiring,
-		Digest: n.Digest, ExternalURL: n.ExternalURL,
+		Digest: n.Digest, ExternalURL: n.ExternalURL, ListURL: notifiers.ListURL(n),
 	}
 	if n.Kind == alert.KindAlerts {
 		data.Kind = "alerts"

@@ -279,9 +279,17 @@ func TestMaxAlertsCountsWhatItLeavesOut(t *testing.T) {
 		if len(got.Alerts) != row.alerts || got.TruncatedAlerts != row.truncated {
 			t.Errorf("max_alerts %d: %d alerts, %d truncated", row.limit, len(got.Alerts), got.TruncatedAlerts)
 		}
+		want := fmt.Sprintf("%d alerts left out: https://tocsin.example.com/api/v1/alerts?match=team%%3D%%22web%%22", row.truncated)
+		if notice := got.CommonAnnotations[noticeAnnotation]; notice != want {
+			t.Errorf("max_alerts %d: notice %q", row.limit, notice)
+		}
 	}
 	if len(n.Alerts) != 50 {
 		t.Error("the caller's notification was changed")
+	}
+	template := deliver(t, Config{MaxAlerts: 10, Body: notifiers.TextFrom(`{"text": "{{ .Truncated }} left out: {{ .ListURL }}"}`)}, n).Body
+	if got := string(template); got != `{"text": "47 left out: https://tocsin.example.com/api/v1/alerts?match=team%3D%22web%22"}` {
+		t.Errorf("template: %s", got)
 	}
 }
 
@@ -341,11 +349,11 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 			c.Secrets = []secret.String{secret.New("a"), secret.New("whsec_s3cr3t!")}
 		}, "secrets[1]: what follows whsec_ is not base64"},
 		{"no old secret any more", func(c *Config) { c.Secrets = []secret.String{secret.New("a"), {}} }, ""},
-		{"the cloud's metadata", func(c *Config) { c.URL = secret.NewURL("http://169.254.169.254/s3cr3t") }, "url: 169.254.169.254 is the address of a cloud's metadata; notifications are not sent there"},
+		{"the cloud's metadata", func(c *Config) { c.URL = secret.NewURL("http://169.254.169.254/s3cr3t") }, "url: 169.254.169.254 is the address of a cloud's metadata; nothing is sent there"},
 		{"this machine", func(c *Config) { c.URL = secret.NewURL("http://127.0.0.1:9999/") }, ""},
 		{"this machine, refused", func(c *Config) {
 			c.URL, c.PrivateAddresses = secret.NewURL("http://127.0.0.1:9999/"), "refuse"
-		}, "url: 127.0.0.1 is this machine's own address; notifications are not sent there unless private_addresses is allow"},
+		}, "url: 127.0.0.1 is this machine's own address; nothing is sent there unless private_addresses is allow"},
 		{"neither allow nor refuse", func(c *Config) { c.PrivateAddresses = "refused" }, `private_addresses: "refused" is not allow or refuse; did you mean "refuse"?`},
 		{"max_alerts", func(c *Config) { c.MaxAlerts = -1 }, "max_alerts: must not be negative"},
 		{"http options", func(c *Config) { c.BasicAuth.Password = secret.New("x") }, "basic_auth.username: missing"},
@@ -435,7 +443,7 @@ func TestANameThatLeadsToARefusedAddressIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = n.Notify(t.Context(), notifiertest.Sample(alert.Firing, 1))
-	if text := fmt.Sprint(err); !strings.Contains(text, "http://localhost:9: ") || !strings.Contains(text, "is this machine's own address; notifications are not sent there") || strings.Contains(text, "s3cr3t") {
+	if text := fmt.Sprint(err); !strings.Contains(text, "http://localhost:9: ") || !strings.Contains(text, "is this machine's own address; nothing is sent there") || strings.Contains(text, "s3cr3t") {
 		t.Errorf("err = %v", err)
 	}
 	if notifiers.IsPermanent(err) {

@@ -58,7 +58,7 @@ func New(cfg Config, name string) (*Source, error) {
 		return nil, fmt.Errorf("url: %w", err)
 	}
 	s := &Source{cfg: cfg, name: name, target: target}
-	if s.client, err = cfg.Client(0); err != nil {
+	if s.client, err = cfg.ClientTo(httpx.ReachFrom(cfg.URL), 0); err != nil {
 		return nil, err
 	}
 	if transport, ok := s.client.Transport.(*nethttp.Transport); ok {

@@ -125,6 +125,15 @@ func TestACheckPassesOrSaysWhyNot(t *testing.T) {
 	}
 }
 
+func TestACheckIsNotLedToAddressesThatNobodyMeans(t *testing.T) {
+	srv := httptest.NewServer(nethttp.RedirectHandler("http://169.254.169.254:1/latest/meta-data/s3cr3t", nethttp.StatusFound))
+	defer srv.Close()
+	r := poll(t, newSource(t, srv.URL, nil))
+	if c := r.Facts.Check; c == nil || c.Up || !strings.Contains(c.Detail, "169.254.169.254 is the address of a cloud's metadata; nothing is sent there") || strings.Contains(c.Detail, "s3cr3t") {
+		t.Errorf("check %+v", c)
+	}
+}
+
 func TestNoAnswerHasNoResponseTimeAndShowsNoSecret(t *testing.T) {
 	s := newSource(t, "http://user:hunter2@127.0.0.1:1/x?token=hunter2", nil)
 	r := poll(t, s)

@@ -2,6 +2,7 @@ package json
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -119,7 +120,7 @@ func (c *Config) Metrics() []source.Metric {
 		if _, builtin := catalog.Lookup(v.Metric); builtin || known || v.Metric == "" {
 			continue
 		}
-		m := source.Metric{Name: v.Metric, Unit: v.Unit, Kind: source.Gauge, Description: v.Description, Labels: sortedKeys(v.Labels)}
+		m := source.Metric{Name: v.Metric, Unit: v.Unit, Kind: source.Gauge, Description: v.Description, Labels: slices.Sorted(maps.Keys(v.Labels))}
 		if m.Unit == "" && v.Counter {
 			m.Unit = "/s"
 		}
@@ -142,7 +143,7 @@ func (v *Value) validate(catalog source.Catalog) problem.List {
 	if v.Each != "" {
 		checkPath(&ps, "each", v.Each)
 	}
-	for _, name := range sortedKeys(v.Labels) {
+	for _, name := range slices.Sorted(maps.Keys(v.Labels)) {
 		if !labelName().MatchString(name) {
 			ps.Add(problem.Join("labels", name), "%q is not a label's name", name)
 		}
@@ -189,12 +190,3 @@ func metricName() *regexp.Regexp {
 }
 
 func labelName() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`) }
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}

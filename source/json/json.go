@@ -9,7 +9,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -278,7 +280,7 @@ func (x *extraction) element(v *value, from gjson.Result, key string) error {
 		return errors.New("is not a finite number after scale")
 	}
 	labels := make([]string, 0, 2*len(v.labels))
-	for _, name := range sortedKeys(v.labels) {
+	for _, name := range slices.Sorted(maps.Keys(v.labels)) {
 		labels = append(labels, name, v.labels[name].in(from, key))
 	}
 	if v.Counter {

@@ -1,6 +1,7 @@
 package prometheus
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -64,7 +65,7 @@ func (c *Config) Validate() problem.List {
 	if c.MemoryLimit < 0 {
 		ps.Add("memory_limit", "must not be negative")
 	}
-	for _, name := range sortedKeys(c.Strategies) {
+	for _, name := range slices.Sorted(maps.Keys(c.Strategies)) {
 		if c.Strategies[name].TTL < 0 {
 			ps.Add(problem.Join("strategies", name)+".ttl", "must not be negative")
 		}
@@ -103,7 +104,7 @@ func (c *Config) OpensCatalog() bool { return true }
 
 func (c *Config) validateMap(ps *problem.List) {
 	catalog := source.NewCatalog(nil, false)
-	for _, name := range sortedKeys(c.Map) {
+	for _, name := range slices.Sorted(maps.Keys(c.Map)) {
 		path := problem.Join("map", name)
 		if _, ok := catalog.Lookup(name); !ok {
 			ps.AddHint(path, problem.DidYouMean(name, catalog.Names()), "%q is not a metric of the catalog", name)
@@ -130,13 +131,4 @@ func compile(expressions []string) (*regexp.Regexp, error) {
 		all += "(?:" + e + ")"
 	}
 	return regexp.Compile("^(?:" + all + ")$")
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -2,6 +2,8 @@ package prometheus
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +19,8 @@ type mapping struct {
 
 func newMappings(m map[string]string) ([]mapping, error) {
 	catalog := source.NewCatalog(nil, false)
-	maps := make([]mapping, 0, len(m))
-	for _, name := range sortedKeys(m) {
+	mapped := make([]mapping, 0, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
 		metric, ok := catalog.Lookup(name)
 		if !ok {
 			return nil, fmt.Errorf("map: %q is not a metric of the catalog", name)
@@ -27,9 +29,9 @@ func newMappings(m map[string]string) ([]mapping, error) {
 		if err != nil {
 			return nil, fmt.Errorf("map.%s: %w", name, err)
 		}
-		maps = append(maps, mapping{metric, from})
+		mapped = append(mapped, mapping{metric, from})
 	}
-	return maps, nil
+	return mapped, nil
 }
 
 // fill writes the catalog's metrics into a reading, each at most once: what

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -141,7 +143,7 @@ func TestOpenMetricsReadsAsExpfmtDoes(t *testing.T) {
 				theirs = append(theirs, f)
 			}
 			got, wanted := flat(ours), flat(theirs)
-			for _, key := range sortedKeys(wanted) {
+			for _, key := range slices.Sorted(maps.Keys(wanted)) {
 				if v, ok := got[key]; !ok || v != wanted[key] {
 					t.Errorf("%s = %v (there: %t), want %v", key, v, ok, wanted[key])
 				}

@@ -3,6 +3,7 @@ package prometheus
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -185,7 +186,7 @@ func (d *deltas) derive(s *snapshot) {
 			s.add(p, d.perSecond(rise), false)
 		}
 	}
-	for _, name := range sortedKeys(s.histograms) {
+	for _, name := range slices.Sorted(maps.Keys(s.histograms)) {
 		for i := range s.histograms[name] {
 			d.deriveQuantiles(s, name, s.histograms[name][i])
 		}

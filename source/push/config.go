@@ -1,6 +1,7 @@
 package push
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -31,7 +32,7 @@ func Default() Config { return Config{MaxInstances: 1000} }
 // Validate returns what is wrong with the configuration.
 func (c *Config) Validate() problem.List {
 	var ps problem.List
-	for _, name := range sortedKeys(c.Strategies) {
+	for _, name := range slices.Sorted(maps.Keys(c.Strategies)) {
 		if c.Strategies[name].TTL < 0 {
 			ps.Add(problem.Join("strategies", name)+".ttl", "must not be negative")
 		}
@@ -52,12 +53,3 @@ func (Config) JSONSchema() schema.Schema {
 
 // OpensCatalog says that an application may push metrics that no one declared.
 func (c *Config) OpensCatalog() bool { return true }
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}

@@ -2,6 +2,8 @@ package push
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -76,7 +78,7 @@ func (in *instance) reading(d *document, now time.Time) source.Reading {
 	}
 	add("app.response_time_p95", d.requests.p95Ms)
 	in.addCounters(d, now, add)
-	for _, name := range sortedKeys(d.metrics) {
+	for _, name := range slices.Sorted(maps.Keys(d.metrics)) {
 		r.Add(name, d.metrics[name], "instance", in.name)
 	}
 	for _, s := range d.samples {
@@ -198,7 +200,7 @@ func (in *instance) addCounters(d *document, now time.Time, add func(string, *fl
 		add("app.error_rate", &rate)
 	}
 	catalog := source.NewCatalog(nil, false)
-	for _, name := range sortedKeys(d.counters) {
+	for _, name := range slices.Sorted(maps.Keys(d.counters)) {
 		metric, known := catalog.Lookup(name)
 		perSecond, ok := in.rates.PerSecond(counterKey + name)
 		if !known {

@@ -32,6 +32,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -311,7 +312,7 @@ func (h *Hub) newestStart() time.Time {
 func (h *Hub) facts() source.Facts {
 	var app source.App
 	var averages []float64
-	for _, name := range sortedKeys(h.instances) {
+	for _, name := range slices.Sorted(maps.Keys(h.instances)) {
 		in := h.instances[name]
 		if !in.startedAt.IsZero() && (app.StartedAt.IsZero() || in.startedAt.Before(app.StartedAt)) {
 			app.StartedAt = in.startedAt

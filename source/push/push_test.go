@@ -82,12 +82,12 @@ func wantSamples(t *testing.T, got, want map[string]float64) {
 	if maps.Equal(got, want) {
 		return
 	}
-	for _, name := range sortedKeys(want) {
+	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if v, ok := got[name]; !ok || v != want[name] {
 			t.Errorf("%s = %v (there: %t), want %v", name, v, ok, want[name])
 		}
 	}
-	for _, name := range sortedKeys(got) {
+	for _, name := range slices.Sorted(maps.Keys(got)) {
 		if _, ok := want[name]; !ok {
 			t.Errorf("%s = %v, want none", name, got[name])
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -118,7 +119,7 @@ func (o *object) take(field string) (json.RawMessage, bool) {
 
 // done reports unknown fields.
 func (o *object) done() {
-	for _, name := range sortedKeys(o.fields) {
+	for _, name := range slices.Sorted(maps.Keys(o.fields)) {
 		if !slices.Contains(o.asked, name) {
 			o.r.add(problem.Join(o.path, clip(name)), problem.DidYouMean(clip(name), o.asked), "unknown field")
 		}
@@ -168,7 +169,7 @@ func (o *object) names(most int) []string {
 		o.r.add(o.path, "", "holds %d names, more than %d", len(o.fields), most)
 		return nil
 	}
-	return sortedKeys(o.fields)
+	return slices.Sorted(maps.Keys(o.fields))
 }
 
 func (o *object) text(field string, most int) string {

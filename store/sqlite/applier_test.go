@@ -148,7 +148,7 @@ func TestASliceIsCutWithinAChangeAndGoesOnThere(t *testing.T) {
 		}
 	}
 	for _, n := range rows {
-		if n > stepsAtOnce {
+		if n > rowsAtOnce {
 			t.Errorf("%d rows between two looks at the clock", n)
 		}
 	}

@@ -22,13 +22,57 @@ type entry struct {
 	outcomes []store.Settlement
 	revival  *revival
 
-	ops   []op
-	done  int
-	taken bool // the outcome counts whose events come next
+	stages []stage
+	// at is the stage that done has come to, and from where that one begins.
+	at, from, done int
+	taken          bool // the outcome counts whose events come next
 }
 
-// op writes one row of a change into the tables, or a few.
-type op func(w *writer, e *entry) error
+// stage writes a list of rows, or a part of it, into the tables. Of all stages
+// together each row has its number: what is noted of an entry that is half in
+// the tables is how many rows are.
+type stage struct {
+	rows  int
+	write func(w *writer, e *entry, from, to int) error
+}
+
+// one is the stage of a single row.
+func one(write func(w *writer, e *entry) error) stage {
+	return stage{1, func(w *writer, e *entry, _, _ int) error { return write(w, e) }}
+}
+
+// each is the stage of rows that are written one by one.
+func each(n int, write func(w *writer, i int) error) stage {
+	return stage{n, func(w *writer, _ *entry, from, to int) error {
+		for i := from; i < to; i++ {
+			if err := write(w, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+// over says that all of it is in the tables.
+func (e *entry) over() bool {
+	for e.at < len(e.stages) && e.done >= e.from+e.stages[e.at].rows {
+		e.from += e.stages[e.at].rows
+		e.at++
+	}
+	return e.at == len(e.stages)
+}
+
+// next writes the rows that come next, of one stage and at most so many.
+func (e *entry) next(w *writer, limit int) (rows int, err error) {
+	from := e.done - e.from
+	s := e.stages[e.at]
+	rows = min(limit, s.rows-from)
+	if err := s.write(w, e, from, from+rows); err != nil {
+		return 0, err
+	}
+	e.done += rows
+	return rows, nil
+}
 
 func decodeEntry(seq int64, data []byte) (*entry, error) {
 	e := &entry{seq: seq, bytes: len(data)}
@@ -39,14 +83,14 @@ func decodeEntry(seq int64, data []byte) (*entry, error) {
 	switch kind {
 	case rowChange:
 		codeChange(d, &e.change)
-		e.ops = changeOps(&e.change)
+		e.stages = changeStages(&e.change)
 	case rowOutcome:
 		list(d, &e.outcomes, codeSettlement)
-		e.ops = outcomeOps(e.outcomes)
+		e.stages = outcomeStages(e.outcomes)
 	case rowRevival:
 		e.revival = new(revival)
 		codeRevival(d, e.revival)
-		e.ops = []op{(*writer).revive}
+		e.stages = []stage{one((*writer).revive)}
 	default:
 		return nil, fmt.Errorf("journal row %d: it holds kind %d, which this release does not know", seq, kind)
 	}
@@ -59,54 +103,40 @@ func decodeEntry(seq int64, data []byte) (*entry, error) {
 	return e, nil
 }
 
-// changeOps are the steps of a change in the order in which its rows refer to
+// changeStages are the stages of a change in the order in which its rows refer to
 // each other.
-func changeOps(c *store.Change) []op {
-	ops := make([]op, 0, rowsOf(c))
-	add := func(n int, step func(w *writer, i int) error) {
-		for i := range n {
-			ops = append(ops, func(w *writer, _ *entry) error { return step(w, i) })
-		}
+func changeStages(c *store.Change) []stage {
+	return []stage{
+		each(len(c.DropGroups), func(w *writer, i int) error { return w.dropGroup(c.DropGroups[i]) }),
+		each(len(c.DropMembers), func(w *writer, i int) error { return w.dropMember(&c.DropMembers[i]) }),
+		{len(c.Alerts), func(w *writer, _ *entry, from, to int) error { return w.writeAlerts(c.Alerts[from:to]) }},
+		each(len(c.Groups), func(w *writer, i int) error { return w.group(&c.Groups[i]) }),
+		{len(c.Members), func(w *writer, _ *entry, from, to int) error { return w.writeMembers(c.Members[from:to]) }},
+		each(len(c.Deliveries), func(w *writer, i int) error { return w.delivery(&c.Deliveries[i]) }),
+		{len(c.Events), func(w *writer, _ *entry, from, to int) error { return w.writeEvents(c.Events[from:to], true) }},
+		each(len(c.Silences), func(w *writer, i int) error { return w.silence(&c.Silences[i]) }),
+		each(len(c.DropAcks), func(w *writer, i int) error { return w.dropAck(c.DropAcks[i]) }),
+		each(len(c.Acks), func(w *writer, i int) error { return w.ack(&c.Acks[i]) }),
+		each(len(c.Marks), func(w *writer, i int) error { return w.mark(&c.Marks[i]) }),
 	}
-	add(len(c.DropGroups), func(w *writer, i int) error { return w.dropGroup(c.DropGroups[i]) })
-	add(len(c.DropMembers), func(w *writer, i int) error { return w.dropMember(&c.DropMembers[i]) })
-	add(len(c.Alerts), func(w *writer, i int) error { return w.alert(&c.Alerts[i]) })
-	add(len(c.Groups), func(w *writer, i int) error { return w.group(&c.Groups[i]) })
-	add(len(c.Members), func(w *writer, i int) error { return w.member(&c.Members[i]) })
-	add(len(c.Deliveries), func(w *writer, i int) error { return w.delivery(&c.Deliveries[i]) })
-	add(len(c.Events), func(w *writer, i int) error { return w.eventOfChange(&c.Events[i]) })
-	add(len(c.Silences), func(w *writer, i int) error { return w.silence(&c.Silences[i]) })
-	add(len(c.DropAcks), func(w *writer, i int) error { return w.dropAck(c.DropAcks[i]) })
-	add(len(c.Acks), func(w *writer, i int) error { return w.ack(&c.Acks[i]) })
-	add(len(c.Marks), func(w *writer, i int) error { return w.mark(&c.Marks[i]) })
-	return ops
 }
 
-func rowsOf(c *store.Change) int {
-	return len(c.DropGroups) + len(c.DropMembers) + len(c.Alerts) + len(c.Groups) + len(c.Members) +
-		len(c.Deliveries) + len(c.Events) + len(c.Silences) + len(c.DropAcks) + len(c.Acks) + len(c.Marks)
-}
-
-// outcomeOps are one step for each outcome, and one for each of its events.
-func outcomeOps(outcomes []store.Settlement) []op {
-	var ops []op
+// outcomeStages are, for each outcome, its own row and those of its events.
+func outcomeStages(outcomes []store.Settlement) []stage {
+	stages := make([]stage, 0, 2*len(outcomes))
 	for i := range outcomes {
 		o := &outcomes[i]
-		ops = append(ops, func(w *writer, e *entry) (err error) {
+		stages = append(stages, one(func(w *writer, e *entry) (err error) {
 			e.taken, err = w.settle(o)
 			return err
-		})
-		for j := range o.Events {
-			ops = append(ops, func(w *writer, e *entry) error {
-				if !e.taken {
-					return nil
-				}
-				_, err := w.event(&o.Events[j]) // its alert may have been pruned
-				return err
-			})
-		}
+		}), stage{len(o.Events), func(w *writer, e *entry, from, to int) error {
+			if !e.taken {
+				return nil
+			}
+			return w.writeEvents(o.Events[from:to], false) // its alert may have been pruned
+		}})
 	}
-	return ops
+	return stages
 }
 
 // contradicts takes an error that only says that the row does not fit what is
@@ -143,51 +173,6 @@ func (w *writer) dropMember(m *store.MemberKey) error {
 	return w.contradicts("drop member of group "+m.Group, w.run1(w.stmts.dropMember, m.Group, m.Receiver, seq))
 }
 
-func (w *writer) alert(a *alert.Alert) error {
-	state, err := stateCode(a.State)
-	if err != nil {
-		w.drop("alert "+a.ID, err.Error())
-		return nil
-	}
-	began := nanos(began(a))
-	w.doc = alert.AppendJSON(w.doc[:0], a)
-	var seq int64
-	row := w.stmts.alert.QueryRowContext(context.Background(), a.ID, int64(a.Fingerprint), a.Rule, a.Category, state, //nolint:gosec // the same 64 bits
-		severityBits(a.Severity, a.Worst), began, ended(a, began), string(w.doc))
-	if err := row.Scan(&seq); err != nil {
-		return w.contradicts("alert "+a.ID, err)
-	}
-	w.knowAlert(a.ID, seq)
-	return nil
-}
-
-// maxKnown bounds what the writer remembers of alerts and groups.
-const maxKnown = 8 << 10
-
-func (w *writer) knowAlert(id string, seq int64) {
-	if len(w.alerts) >= maxKnown {
-		clear(w.alerts)
-	}
-	w.alerts[strings.Clone(id)] = seq
-}
-
-// alertSeq is the row of an alert, 0 when there is none.
-func (w *writer) alertSeq(id string) (int64, error) {
-	if seq, ok := w.alerts[id]; ok {
-		return seq, nil
-	}
-	var seq int64
-	err := w.stmts.findAlert.QueryRowContext(context.Background(), id).Scan(&seq)
-	if isNoRows(err) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("alert %s: %w", id, err)
-	}
-	w.knowAlert(id, seq)
-	return seq, nil
-}
-
 func (w *writer) group(g *store.Group) error {
 	doc, err := json.Marshal(g)
 	if err != nil {
@@ -201,8 +186,11 @@ func (w *writer) group(g *store.Group) error {
 	return nil
 }
 
+// maxKnownGroups bounds what the writer remembers of them.
+const maxKnownGroups = 8 << 10
+
 func (w *writer) knowGroup(key string) {
-	if len(w.groups) >= maxKnown {
+	if len(w.groups) >= maxKnownGroups {
 		clear(w.groups)
 	}
 	w.groups[strings.Clone(key)] = true
@@ -222,27 +210,6 @@ func (w *writer) hasGroup(key string) (bool, error) {
 	}
 	w.knowGroup(key)
 	return true, nil
-}
-
-func (w *writer) member(m *store.Member) error {
-	what := "member " + m.AlertID + " of group " + m.Group
-	seq, err := w.alertSeq(m.AlertID)
-	if err != nil {
-		return err
-	}
-	if seq == 0 {
-		w.drop(what, noSuchAlert)
-		return nil
-	}
-	known, err := w.hasGroup(m.Group)
-	if err != nil {
-		return err
-	}
-	if !known {
-		w.drop(what, noSuchGroup)
-		return nil
-	}
-	return w.contradicts(what, w.run1(w.stmts.member, m.Group, m.Receiver, seq, string(m.Told), int(m.Severity), nullNanos(m.At)))
 }
 
 func (w *writer) delivery(d *alert.Delivery) error {
@@ -269,27 +236,6 @@ func (w *writer) delivery(d *alert.Delivery) error {
 		}
 	}
 	return w.contradicts(what, w.run1(w.stmts.notification, seq, string(w.doc)))
-}
-
-func (w *writer) eventOfChange(e *alert.Event) error {
-	stored, err := w.event(e)
-	if err == nil && !stored {
-		w.drop(fmt.Sprintf("event %q of alert %s", e.Kind, e.AlertID), noSuchAlert)
-	}
-	return err
-}
-
-// event appends an event, unless its alert is not stored.
-func (w *writer) event(e *alert.Event) (stored bool, err error) {
-	seq, err := w.alertSeq(e.AlertID)
-	if err != nil || seq == 0 {
-		return false, err
-	}
-	w.progress.events++
-	w.progress.kept++
-	err = w.run1(w.stmts.event, seq, w.progress.events, nullNanos(e.At), string(e.Kind), int(e.Severity), int(e.From),
-		nullNumber(e.Value), nullNumber(e.Threshold), e.Receiver, e.DeliveryID, e.Reason)
-	return true, err
 }
 
 // settle records an outcome, unless it is recorded already or is older than

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/store"
+	"github.com/tocsin-dev/tocsin/store/sqlite"
 )
 
 // anAlert is one of a size that the engine makes, the n-th of them.
@@ -206,43 +207,65 @@ func someNew(from, n int) store.Change {
 	return c
 }
 
+// used is a stopwatch of the processors' time.
+type used struct{ user, system, wall time.Duration }
+
+func (u *used) during(work func()) {
+	user, system := cpuTime()
+	began := time.Now()
+	work()
+	u.wall += time.Since(began)
+	afterUser, afterSystem := cpuTime()
+	u.user += afterUser - user
+	u.system += afterSystem - system
+}
+
+func (u *used) report(b *testing.B, name string, n float64) {
+	b.ReportMetric(float64(u.user.Microseconds())/n, name+"-user-µs/alert")
+	b.ReportMetric(float64(u.system.Microseconds())/n, name+"-sys-µs/alert")
+	b.ReportMetric(float64(u.wall.Microseconds())/n, name+"-µs/alert")
+}
+
 // BenchmarkCommitNew is 100,000 new alerts in changes of 64 from 4 goroutines:
-// what it takes until the last is on the disk, and then in the tables.
+// what it takes until the last is on the disk, and then in the tables. Then each
+// group tells of its alerts.
 func BenchmarkCommitNew(b *testing.B) {
 	const total, size, callers = 100_000, 64, 4
 	changes := make([]store.Change, 0, total/size)
 	for from := 0; from+size <= total; from += size {
 		changes = append(changes, someNew(from, size))
 	}
-	var committing, applying time.Duration
-	var cpu [3]time.Duration
+	var committing, applying, telling used
 	for b.Loop() {
 		b.StopTimer()
 		s := open(b, filepath.Join(b.TempDir(), "b.db"))
 		b.StartTimer()
-		cpu[0] = cpuTime()
-		began := time.Now()
-		var wg sync.WaitGroup
-		for c := range callers {
-			wg.Go(func() {
-				for i := c; i < len(changes); i += callers {
-					if err := s.Commit(context.Background(), changes[i]); err != nil {
-						b.Error(err)
-						return
+		committing.during(func() {
+			var wg sync.WaitGroup
+			for c := range callers {
+				wg.Go(func() {
+					for i := c; i < len(changes); i += callers {
+						if err := s.Commit(context.Background(), changes[i]); err != nil {
+							b.Error(err)
+							return
+						}
 					}
-				}
-			})
+				})
+			}
+			wg.Wait()
+		})
+		caughtUp := func() {
+			if _, err := s.Stats(context.Background()); err != nil {
+				b.Fatal(err)
+			}
 		}
-		wg.Wait()
-		committing += time.Since(began)
-		cpu[1] += cpuTime() - cpu[0]
-		cpu[0] = cpuTime()
-		began = time.Now()
-		if _, err := s.Stats(context.Background()); err != nil {
-			b.Fatal(err)
-		}
-		applying += time.Since(began)
-		cpu[2] += cpuTime() - cpu[0]
+		applying.during(caughtUp)
+		telling.during(func() {
+			for i := range changes {
+				tell(b, s, &changes[i], i)
+			}
+			caughtUp()
+		})
 		b.StopTimer()
 		if err := s.Close(); err != nil {
 			b.Fatal(err)
@@ -250,9 +273,33 @@ func BenchmarkCommitNew(b *testing.B) {
 		b.StartTimer()
 	}
 	n := float64(b.N * len(changes) * size)
-	b.ReportMetric(n/committing.Seconds(), "alerts/s")
-	b.ReportMetric(float64(committing.Microseconds())/n, "commit-µs/alert")
-	b.ReportMetric(float64(cpu[1].Microseconds())/n, "commit-cpu-µs/alert")
-	b.ReportMetric(float64(applying.Microseconds())/n, "apply-µs/alert")
-	b.ReportMetric(float64(cpu[2].Microseconds())/n, "apply-cpu-µs/alert")
+	committing.report(b, "commit", n)
+	applying.report(b, "apply", n)
+	telling.report(b, "tell", n)
+}
+
+// tell is what follows when the alerts of a change are sent: an event and the
+// member of each, the delivery, and its outcome with an event of each.
+func tell(b *testing.B, s *sqlite.Store, c *store.Change, n int) {
+	id := "d" + strconv.Itoa(n)
+	told := store.Change{Groups: c.Groups[:1], Deliveries: []alert.Delivery{{
+		Notification: alert.Notification{ID: id, Receiver: "ops", GroupKey: c.Groups[0].Key, Seq: 1, Status: alert.Firing, Alerts: c.Alerts[:10], Truncated: len(c.Alerts) - 10},
+		State:        alert.DeliveryPending, CreatedAt: c.Alerts[0].StartsAt, NextAt: c.Alerts[0].StartsAt,
+	}}}
+	outcome := store.Settlement{ID: id, State: alert.DeliverySent, Attempts: 1, SettledAt: c.Alerts[0].StartsAt}
+	for i := range c.Members {
+		m := c.Members[i]
+		m.Told = alert.Firing
+		told.Members = append(told.Members, m)
+		e := alert.Event{AlertID: m.AlertID, At: m.At, Kind: alert.EventQueued, Receiver: "ops", DeliveryID: id, Value: alert.Unknown(), Threshold: alert.Unknown()}
+		told.Events = append(told.Events, e)
+		e.Kind = alert.EventSent
+		outcome.Events = append(outcome.Events, e)
+	}
+	if err := s.Commit(context.Background(), told); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.Settle(context.Background(), []store.Settlement{outcome}); err != nil {
+		b.Fatal(err)
+	}
 }

@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	// A checkpoint is due after about as many rows, which is one to two
-	// thousand pages: SQLite's own habit is a thousand.
-	checkpointRows = 2000
+	// A checkpoint is due after about as many rows, which is two to five
+	// thousand pages: SQLite's own habit is a thousand, and the pages of an
+	// index that a storm touches again and again are moved less often.
+	checkpointRows = 10000
 	// checkpointAfter empties the log of a daemon that writes little.
 	checkpointAfter = time.Minute
 )
@@ -19,8 +20,9 @@ const (
 // checkpointer moves the log into the database while the writer goes on, so
 // that no commit waits for it. It never blocks readers or the writer.
 type checkpointer struct {
-	db  *sql.DB
-	log *slog.Logger
+	db   *sql.DB
+	tick func() // called each minute
+	log  *slog.Logger
 
 	mu   sync.Mutex
 	rows int // written since the last checkpoint; requests count for a few more
@@ -30,9 +32,9 @@ type checkpointer struct {
 	stopped chan struct{}
 }
 
-func newCheckpointer(db *sql.DB, log *slog.Logger) *checkpointer {
+func newCheckpointer(db *sql.DB, tick func(), log *slog.Logger) *checkpointer {
 	return &checkpointer{
-		db: db, log: log, due: make(chan struct{}, 1),
+		db: db, tick: tick, log: log, due: make(chan struct{}, 1),
 		quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
@@ -55,12 +57,13 @@ func (c *checkpointer) wrote(rows int) {
 
 func (c *checkpointer) run() {
 	defer close(c.stopped)
-	tick := time.NewTicker(checkpointAfter)
-	defer tick.Stop()
+	minute := time.NewTicker(checkpointAfter)
+	defer minute.Stop()
 	for {
 		select {
 		case <-c.due:
-		case <-tick.C:
+		case <-minute.C:
+			c.tick()
 		case <-c.quit:
 			return
 		}

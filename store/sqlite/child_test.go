@@ -28,6 +28,7 @@ func child(part string, args []string) int {
 		"hold":   hold,
 		"open":   openOnce,
 		"full":   fillTheDisk,
+		"start":  startOnAFullDisk,
 	}
 	if err := parts[part](args); err != nil {
 		fmt.Println("error:", err)

@@ -250,6 +250,10 @@ func (d *decoder) count(int) int {
 	return int(n) //nolint:gosec // no more than the length of the row
 }
 
+// atOnce is how many elements room is made for before the first is read: most
+// changes have no more of anything.
+const atOnce = 64
+
 // list goes over a slice. What the decoder allocates grows with what it has
 // read, whatever the row says of its length; the empty slice becomes nil.
 func list[T any](c coder, s *[]T, each func(coder, *T)) {
@@ -261,6 +265,9 @@ func list[T any](c coder, s *[]T, each func(coder, *T)) {
 		return
 	}
 	*s = nil
+	if n > 0 {
+		*s = make([]T, 0, min(n, atOnce))
+	}
 	for i := 0; i < n && c.ok(); i++ {
 		var v T
 		*s = append(*s, v)

@@ -189,3 +189,10 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func rowsOf(c *store.Change) (rows int) {
+	for _, s := range changeStages(c) {
+		rows += s.rows
+	}
+	return rows
+}

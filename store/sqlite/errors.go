@@ -63,6 +63,8 @@ func meaning(code int) error {
 		return ErrBusy
 	case sqlite3.SQLITE_IOERR:
 		return ErrIO
+	case sqlite3.SQLITE_TOOBIG:
+		return store.ErrInvalid
 	}
 	return nil
 }

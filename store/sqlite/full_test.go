@@ -94,6 +94,151 @@ func fillTheDisk(args []string) error {
 	return errors.Join(has(s, acknowledged+1), s.Close())
 }
 
+func TestAStartOnAFullDiskReadsEverythingAndTakesChangesWhenThereIsRoom(t *testing.T) {
+	for _, how := range []string{"closed", "killed"} {
+		t.Run(how, func(t *testing.T) {
+			dir := t.TempDir()
+			cmd := childCommand(t.Context(), "start", dir, how)
+			inNamespaceOfItsOwn(cmd)
+			out, err := cmd.Output()
+			if strings.Contains(string(out), cannotMount) || err != nil && len(out) == 0 {
+				t.Skipf("needs a file system of its own to fill: %v %s", err, out)
+			}
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			t.Logf("%s", out)
+		})
+	}
+}
+
+// startOnAFullDisk is the child's part. Others fill the file system to its last
+// byte while no daemon runs.
+func startOnAFullDisk(args []string) error {
+	dir, killed := args[0], args[1] == "killed"
+	if err := mountTiny(dir); err != nil {
+		return fmt.Errorf("%s: %w", cannotMount, err)
+	}
+	const n = 20
+	path := filepath.Join(dir, "t.db")
+	if killed {
+		if err := commitAndDie(dir, n); err != nil {
+			return err
+		}
+	} else {
+		s, err := openInChild(path)
+		if err != nil {
+			return err
+		}
+		for i := range n {
+			if err := s.Commit(context.Background(), transition(i)); err != nil {
+				return err
+			}
+		}
+		if err := s.Close(); err != nil {
+			return err
+		}
+	}
+	ballast := filepath.Join(dir, "ballast")
+	if err := fillUp(ballast); err != nil {
+		return err
+	}
+	s, err := openInChild(path)
+	if err != nil {
+		return fmt.Errorf("on a full disk: %w", err)
+	}
+	if snap, err := s.Load(context.Background()); err != nil || len(snap.Alerts) != n || len(snap.Deliveries) != n {
+		return fmt.Errorf("%d alerts and %d deliveries are loaded: %w", len(snap.Alerts), len(snap.Deliveries), err)
+	}
+	if err := has(s, n); err != nil {
+		return err
+	}
+	err = s.Commit(context.Background(), store.Change{Marks: []store.Mark{{Name: "m", Value: strings.Repeat("x", 100<<10)}}})
+	fmt.Println(err)
+	if !errors.Is(err, sqlite.ErrFull) {
+		return fmt.Errorf("not %w", sqlite.ErrFull)
+	}
+	if err := os.Remove(ballast); err != nil {
+		return err
+	}
+	if err := s.Commit(context.Background(), transition(n)); err != nil {
+		return fmt.Errorf("with room again: %w", err)
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	// A second time: the room is kept again. Without it the error says what is wrong.
+	if err := fillUp(ballast); err != nil {
+		return err
+	}
+	if s, err = openInChild(path); err != nil {
+		return fmt.Errorf("a second time: %w", err)
+	}
+	if err := errors.Join(has(s, n+1), s.Close()); err != nil {
+		return err
+	}
+	_ = os.Remove(path + ".reserve")
+	if err := fillUp(ballast); err != nil {
+		return err
+	}
+	if s, err = openInChild(path); err == nil {
+		return errors.Join(errors.New("it opens without any room"), s.Close())
+	}
+	fmt.Println(err)
+	if !errors.Is(err, sqlite.ErrFull) {
+		return fmt.Errorf("not %w", sqlite.ErrFull)
+	}
+	if err := os.Remove(ballast); err != nil {
+		return err
+	}
+	if s, err = openInChild(path); err != nil {
+		return err
+	}
+	return errors.Join(has(s, n+1), s.Close())
+}
+
+// commitAndDie leaves the files as a process does that is killed.
+func commitAndDie(dir string, n int) error {
+	elsewhere, err := os.MkdirTemp(filepath.Dir(dir), "killed")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(elsewhere) }()
+	s, err := openInChild(filepath.Join(elsewhere, "t.db"))
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		if err := s.Commit(context.Background(), transition(i)); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"t.db", "t.db-wal", "t.db-shm", "t.db.lock", "t.db.reserve"} {
+		text, err := os.ReadFile(filepath.Join(elsewhere, name)) //nolint:gosec // a test's own
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return s.Close()
+}
+
+// fillUp appends to a file until nothing is left.
+func fillUp(name string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // a test's own
+	if err != nil {
+		return err
+	}
+	for _, size := range []int{64 << 10, 4 << 10, 1} {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, size))
+		}
+	}
+	return f.Close()
+}
+
 // fill commits until an error comes, and says how many were acknowledged.
 func fill(s *sqlite.Store) (acknowledged int, err error) {
 	for ; acknowledged < 100_000; acknowledged++ {

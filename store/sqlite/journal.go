@@ -60,14 +60,15 @@ func (s *Store) Commit(ctx context.Context, c store.Change) error {
 // returns nil they are on the disk. An outcome of a delivery that is not
 // stored, or is settled, or of an attempt that is recorded already, is passed
 // over with its events: settling twice does no more than once. So is an event
-// whose alert has been pruned.
+// whose alert has been pruned. The error wraps store.ErrInvalid for outcomes of
+// which one can never be stored; nothing of them is then.
 func (s *Store) Settle(ctx context.Context, outcomes []store.Settlement) error {
 	if len(outcomes) == 0 {
 		return ctx.Err()
 	}
 	for i := range outcomes {
 		if _, err := deliveryCode(outcomes[i].State); err != nil {
-			return s.fail("settle "+outcomes[i].ID, err)
+			return s.fail("settle "+outcomes[i].ID, fmt.Errorf("%w: %w", store.ErrInvalid, err))
 		}
 	}
 	return s.fail("settle", s.record(ctx, rowOutcome, func(write func(func(coder))) {

@@ -73,8 +73,10 @@ func writeLock(f *os.File, n lockNote) {
 	if line := n.String(); line != "" {
 		text += line + "\n"
 	}
-	_ = f.Truncate(0)
-	_, _ = f.WriteAt([]byte(text), 0)
+	// Over what is there, and then cut: a full disk has no room for a first byte.
+	if _, err := f.WriteAt([]byte(text), 0); err == nil {
+		_ = f.Truncate(int64(len(text)))
+	}
 }
 
 func readLock(f *os.File) (pid int, note string) {

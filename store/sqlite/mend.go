@@ -168,7 +168,7 @@ func (s *Store) salvageInto(ctx context.Context, db *sql.DB, m *image, d *Damage
 		return err
 	}
 	g := &gleaner{m: m, d: d}
-	if roots := g.roots(); len(roots) > 0 && roots["journal"] == 0 && roots["alerts"] != 0 {
+	if ofTheFirstSchema(g.roots()) {
 		return errors.New("it was written by an older release; put a backup in its place, or start that release")
 	}
 	clear(m.seen)
@@ -183,6 +183,17 @@ func (s *Store) salvageInto(ctx context.Context, db *sql.DB, m *image, d *Damage
 		return err
 	}
 	return tx.Commit()
+}
+
+// ofTheFirstSchema says that the tables are those of before the journal. A table
+// that is missing alone does not tell: the page that names it may be lost.
+func ofTheFirstSchema(roots map[string]uint32) bool {
+	for _, later := range []string{"journal", "applied", "notifications", "attempts", "silences", "acks", "marks", "refs"} {
+		if roots[later] != 0 {
+			return false
+		}
+	}
+	return roots["alerts"] != 0 && roots["events"] != 0
 }
 
 // gleaner carries rows over.

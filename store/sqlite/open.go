@@ -15,11 +15,15 @@ import (
 )
 
 const (
-	// cacheKiB is what each connection may keep of the file in memory. The
-	// pages of a recent history fit many times over, and an idle daemon stays
-	// small, since the memory is taken as it is used.
-	writerCacheKiB = 16 << 10
-	readerCacheKiB = 4 << 10
+	// What each connection may keep of the file in memory; a page of it takes
+	// twice its size there, for the translation's allocator knows powers of two
+	// only and a page has a header. The writer needs its index of ids, of which a
+	// storm touches all pages. A reader that misses asks the system's cache, which
+	// costs a microsecond.
+	writerCacheKiB = 6 << 10
+	readerCacheKiB = 1 << 10
+	// readerIdleFor is how long a reader stays open that nobody asks.
+	readerIdleFor = 30 * time.Second
 
 	// autoCheckpointPages (64 MiB of 4 KiB pages) makes the writer itself empty
 	// the log should the checkpointer not keep up. Until then no commit waits
@@ -54,12 +58,20 @@ func prepareFolder(path string) (string, error) {
 
 // open locks, looks at the files, and connects; what is damaged is mended on
 // the way.
-func (s *Store) open(ctx context.Context, opts Options) error {
+func (s *Store) open(ctx context.Context, opts Options) (err error) {
 	lock, note, err := lockFile(s.path)
 	if err != nil {
 		return err
 	}
 	s.lock = lock
+	if s.spendReserve(ctx) {
+		defer func() {
+			if err != nil && errors.Is(explain(err), ErrIO) {
+				// Of the index of its log SQLite only says that it cannot write it.
+				err = fmt.Errorf("%w: there is no room for what belongs to an open database: %s", ErrFull, err.Error())
+			}
+		}()
+	}
 	now := time.Now()
 	// A process that mended may have been killed between two renames.
 	if err := finishMending(s.path, s.path+asideSuffix+now.UTC().Format(asideTime)); err != nil {
@@ -129,10 +141,11 @@ func (s *Store) connect(ctx context.Context, opts Options) (err error) {
 		"cache_size(-"+strconv.Itoa(readerCacheKiB)+")", "query_only(1)"); err != nil {
 		return errors.Join(err, conn.Close())
 	}
+	s.readers.SetConnMaxIdleTime(readerIdleFor)
 	if s.mender, err = pool(s.path, 1, opts.BusyTimeout, "synchronous(FULL)", "cache_size(-64)"); err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	s.checkpointer = newCheckpointer(s.mender, s.log)
+	s.checkpointer = newCheckpointer(s.mender, s.keepReserve, s.log)
 	s.writer, err = newWriter(ctx, conn, s.checkpointer.wrote, s.wrote, newRoom(s.path, opts.MaxBytes), s.log)
 	if err != nil {
 		return errors.Join(err, conn.Close())

@@ -179,7 +179,7 @@ func (w *writer) pruneAlerts(before, limit int64) (removed int64, err error) {
 			break
 		}
 	}
-	clear(w.alerts)
+	w.alerts.forget()
 	return removed, w.writeProgress()
 }
 

@@ -103,6 +103,7 @@ func Open(ctx context.Context, path string, opts Options, log *slog.Logger) (*St
 		_ = s.release() // what fails in it follows from err
 		return nil, s.fail("open", err)
 	}
+	s.keepReserve()
 	go s.writer.run()
 	go s.writer.applier.run()
 	go s.checkpointer.run()
@@ -128,6 +129,7 @@ func (s *Store) Close() error {
 		s.checkpointer.close()
 		// The readers first: an empty log needs that nobody reads from it.
 		s.closeErr = s.fail("close", errors.Join(s.readers.Close(), s.checkpointer.last(), s.release()))
+		s.keepReserve() // the log is gone
 	})
 	return s.closeErr
 }

@@ -15,7 +15,9 @@ type statements struct {
 
 	dropGroup, dropMembers, dropMember *sql.Stmt
 	findAlert, findGroup               *sql.Stmt
-	alert, event, group, member        *sql.Stmt
+	lastAlert, alert, changeAlert      *sql.Stmt
+	group                              *sql.Stmt
+	alerts, events, members            bulk
 	delivery, notification             *sql.Stmt
 	settle, ref, revive                *sql.Stmt
 	lastAttempt, attempt, trimAttempts *sql.Stmt
@@ -42,19 +44,20 @@ const (
 	updateProgress = `UPDATE applied SET seq = ?, ops = ?, taken = ?, events = ?, kept = ?`
 
 	// The severities of an alert only ever grow in number.
-	upsertAlert = `INSERT INTO alerts (id, fingerprint, rule, category, state, severities, began, ended, doc)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	nextAlertSeq = `SELECT coalesce(max(seq), 0) + 1 FROM alerts`
+	insertAlerts = `INSERT OR FAIL INTO alerts (seq, id, fingerprint, rule, category, state, severities, began, ended, doc)`
+	upsertAlert  = insertAlerts + ` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET state = excluded.state, severities = severities | excluded.severities,
 			began = excluded.began, ended = excluded.ended, doc = excluded.doc
 		RETURNING seq`
+	updateAlert = `UPDATE alerts SET state = ?2, severities = severities | ?3, began = ?4, ended = ?5, doc = ?6 WHERE seq = ?1`
 	// Events and members name their alert; the tables hold its seq.
 	selectAlertSeq = `SELECT seq FROM alerts WHERE id = ?`
-	insertEvent    = `INSERT INTO events (alert, seq, at, kind, severity, from_severity, value, threshold, receiver, delivery, reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	upsertMember = `INSERT INTO members (group_key, receiver, alert, told, severity, at) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (group_key, receiver, alert) DO UPDATE SET told = excluded.told, severity = excluded.severity, at = excluded.at`
-	deleteMember  = `DELETE FROM members WHERE group_key = ? AND receiver = ? AND alert = ?`
-	deleteMembers = `DELETE FROM members WHERE group_key = ?`
+	insertEvents   = `INSERT OR FAIL INTO events (alert, seq, at, kind, severity, from_severity, value, threshold, receiver, delivery, reason)`
+	insertMembers  = `INSERT INTO members (group_key, receiver, alert, told, severity, at)`
+	replaceMembers = `ON CONFLICT (group_key, receiver, alert) DO UPDATE SET told = excluded.told, severity = excluded.severity, at = excluded.at`
+	deleteMember   = `DELETE FROM members WHERE group_key = ? AND receiver = ? AND alert = ?`
+	deleteMembers  = `DELETE FROM members WHERE group_key = ?`
 
 	upsertGroup = `INSERT INTO groups (key, doc) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET doc = excluded.doc`
 
@@ -139,10 +142,10 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&s.dropMark, "DELETE FROM marks WHERE name = ?"},
 		{&s.dropGroup, "DELETE FROM groups WHERE key = ?"},
 		{&s.dropMember, deleteMember},
+		{&s.lastAlert, nextAlertSeq},
 		{&s.alert, upsertAlert},
-		{&s.event, insertEvent},
+		{&s.changeAlert, updateAlert},
 		{&s.group, upsertGroup},
-		{&s.member, upsertMember},
 		{&s.delivery, insertDelivery},
 		{&s.settle, settleDelivery},
 		{&s.series, insertSeries},
@@ -164,16 +167,34 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.query) //nolint:sqlclosecheck // close closes all
 		if err != nil {
-			s.close()
+			s.close(conn)
 			return fmt.Errorf("prepare %q: %w", p.query, err)
 		}
 		*p.into = stmt
 		s.all = append(s.all, stmt)
 	}
+	for _, p := range []struct {
+		into       *bulk
+		head, tail string
+		columns    int
+	}{
+		// One that is there already is left out, and counted.
+		{&s.alerts, insertAlerts, "ON CONFLICT (id) DO NOTHING", 10},
+		{&s.events, insertEvents, "", 11},
+		{&s.members, insertMembers, replaceMembers, 6},
+	} {
+		if err := p.into.prepare(ctx, conn, p.head, p.columns, p.tail); err != nil {
+			s.close(conn)
+			return err
+		}
+	}
 	return nil
 }
 
-func (s *statements) close() {
+func (s *statements) close(conn *sql.Conn) {
+	for _, b := range []*bulk{&s.alerts, &s.events, &s.members} {
+		b.close(conn)
+	}
 	for _, stmt := range s.all {
 		_ = stmt.Close()
 	}

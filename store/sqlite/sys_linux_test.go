@@ -36,13 +36,14 @@ func dropRoot() error {
 	return syscall.Setuid(nobody)
 }
 
-// cpuTime is what this process has used of the processors.
-func cpuTime() time.Duration {
+// cpuTime is what this process has used of the processors: itself, and the
+// kernel for it.
+func cpuTime() (user, system time.Duration) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
+		return 0, 0
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(u.Utime.Nano()), time.Duration(u.Stime.Nano())
 }
 
 // limitFiles lets no file of this process grow beyond a size, until it is lifted.

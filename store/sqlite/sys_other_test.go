@@ -14,6 +14,6 @@ func mountTiny(string) error { return errors.ErrUnsupported }
 
 func dropRoot() error { return nil }
 
-func cpuTime() time.Duration { return 0 }
+func cpuTime() (user, system time.Duration) { return 0, 0 }
 
 func limitFiles(uint64) (func() error, error) { return nil, errors.ErrUnsupported }

@@ -18,8 +18,10 @@ type writer struct {
 	// series are the ids of those that were written to since the start, alerts
 	// the rows of some, and groups some of those that are stored.
 	series map[seriesKey]int64
-	alerts map[string]int64
+	alerts knownAlerts
 	groups map[string]bool
+	// nextAlert is the row of the next new alert; 0 until it is read.
+	nextAlert int64
 
 	relaxed bool // synchronous may not be FULL
 
@@ -46,7 +48,7 @@ type writer struct {
 func newWriter(ctx context.Context, conn *sql.Conn, wrote func(int), ended func(error), room room, log *slog.Logger) (*writer, error) {
 	w := &writer{
 		queue: newQueue(), conn: conn, log: log, room: room, series: map[seriesKey]int64{},
-		alerts: map[string]int64{}, groups: map[string]bool{}, wrote: wrote, ended: ended, stopped: make(chan struct{}),
+		groups: map[string]bool{}, wrote: wrote, ended: ended, stopped: make(chan struct{}),
 	}
 	w.applier = newApplier(w.queue, log)
 	if err := w.stmts.prepare(ctx, conn); err != nil {
@@ -84,7 +86,7 @@ func (w *writer) close() {
 // release gives the connection back to its pool, which is closed next and
 // reports. A second call does nothing.
 func (w *writer) release() {
-	w.stmts.close()
+	w.stmts.close(w.conn)
 	_ = w.conn.Close()
 }
 
@@ -181,9 +183,9 @@ func (w *writer) rollback() {
 // forget drops what was remembered of rows that may not have been written.
 func (w *writer) forget() {
 	clear(w.series)
-	clear(w.alerts)
+	w.alerts.forget()
 	clear(w.groups)
-	w.entry, w.progress = nil, nil
+	w.entry, w.progress, w.nextAlert = nil, nil, 0
 }
 
 // run1 runs a statement that has no result. No context: the driver watches

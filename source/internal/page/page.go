@@ -21,6 +21,9 @@ import (
 // sets one.
 const patience = time.Minute
 
+// errElsewhere keeps a page from having another fetched in its place, from inside.
+var errElsewhere = errors.New("the page redirects to another host, which is not followed; give the URL that it leads to")
+
 // Fetcher gets one URL again and again. It is safe for concurrent use.
 type Fetcher struct {
 	url    secret.URL
@@ -31,14 +34,23 @@ type Fetcher struct {
 }
 
 // New makes a fetcher of at most limitBytes a page, counted after
-// decompression. accept is the Accept header.
+// decompression. accept is the Accept header. It follows redirects on the page's
+// own host, and connects to no link-local address and no cloud's metadata but
+// what stands in the URL.
 func New(url secret.URL, opts httpx.Options, accept string, limitBytes int64) (*Fetcher, error) {
 	if _, err := httpx.ParseURL(url, "http", "https"); err != nil {
 		return nil, fmt.Errorf("url: %w", err)
 	}
-	client, err := opts.Client(0)
+	client, err := opts.ClientTo(httpx.ReachFrom(url), 0)
 	if err != nil {
 		return nil, err
+	}
+	follow := client.CheckRedirect
+	client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
+		if next.URL.Hostname() != via[0].URL.Hostname() {
+			return errElsewhere
+		}
+		return follow(next, via)
 	}
 	return &Fetcher{url: url, opts: opts, client: client, accept: accept, limit: limitBytes}, nil
 }
