@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protojson"
+
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/pluginhost"
 	"github.com/tocsin-dev/tocsin/notifiers"
@@ -55,6 +57,16 @@ func (n *Notifier) Notify(ctx context.Context, what alert.Notification) (notifie
 		return receipt, fmt.Errorf("plugin %q: %w", n.use.Plugin, err)
 	}
 	return receipt, nil
+}
+
+// Preview shows what the plugin would be given, its settings left out. What it
+// makes of that it alone knows.
+func (n *Notifier) Preview(what alert.Notification) (notifiers.Preview, error) {
+	body, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(pluginpb.NewNotification(&what))
+	if err != nil {
+		return notifiers.Preview{}, err
+	}
+	return notifiers.Preview{ContentType: "application/json", Body: body}, nil
 }
 
 func cut(text string, most int) string {
