@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 		bePlugin(os.Args[2], os.Args[3:])
 		return
 	}
+	if len(os.Args) > 2 && os.Args[1] == hostWord {
+		beHost(os.Args[2:])
+		return
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/hashicorp/go-plugin.(*GRPCBroker).Run"))
 }
 
