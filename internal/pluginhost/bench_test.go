@@ -16,7 +16,7 @@ import (
 	"github.com/tocsin-dev/tocsin/plugins/pluginpb"
 )
 
-func benchHost(b *testing.B, plugins int) (*pluginhost.Host, pluginhost.Use) {
+func benchHost(b *testing.B, plugins int, manner string) (*pluginhost.Host, pluginhost.Use) {
 	b.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -27,7 +27,7 @@ func benchHost(b *testing.B, plugins int) (*pluginhost.Host, pluginhost.Use) {
 	var specs []pluginhost.Spec
 	for i := range plugins {
 		specs = append(specs, pluginhost.Spec{
-			Name: string(rune('a' + i)), Path: filepath.Clean(self), Args: []string{pluginWord, "well"}, MTLS: true, Timeout: time.Minute, Concurrency: 256,
+			Name: string(rune('a' + i)), Path: filepath.Clean(self), Args: []string{pluginWord, manner}, MTLS: true, Timeout: time.Minute, Concurrency: 256,
 		})
 	}
 	if err := h.Apply(specs); err != nil {
@@ -43,7 +43,7 @@ func benchHost(b *testing.B, plugins int) (*pluginhost.Host, pluginhost.Use) {
 
 // BenchmarkNotify is one notification of three alerts, one after the other.
 func BenchmarkNotify(b *testing.B) {
-	h, use := benchHost(b, 1)
+	h, use := benchHost(b, 1, "well")
 	n := notifiers.Sample(alert.Firing, 3)
 	for b.Loop() {
 		if _, err := h.Notify(b.Context(), use, pluginpb.NewNotification(&n)); err != nil {
@@ -54,7 +54,7 @@ func BenchmarkNotify(b *testing.B) {
 
 // BenchmarkNotifyAtATime is the same, 32 at a time on each processor.
 func BenchmarkNotifyAtATime(b *testing.B) {
-	h, use := benchHost(b, 1)
+	h, use := benchHost(b, 1, "well")
 	n := notifiers.Sample(alert.Firing, 3)
 	b.SetParallelism(32)
 	b.RunParallel(func(pb *testing.PB) {
@@ -70,7 +70,7 @@ func BenchmarkNotifyAtATime(b *testing.B) {
 // BenchmarkColdStart is from the declaration to the first answer, and the end.
 func BenchmarkColdStart(b *testing.B) {
 	for b.Loop() {
-		h, use := benchHost(b, 1)
+		h, use := benchHost(b, 1, "well")
 		n := notifiers.Sample(alert.Firing, 1)
 		if _, err := h.Notify(b.Context(), use, pluginpb.NewNotification(&n)); err != nil {
 			b.Fatal(err)
@@ -86,7 +86,7 @@ func BenchmarkTwentyPlugins(b *testing.B) {
 	for b.Loop() {
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		h, _ := benchHost(b, plugins)
+		h, _ := benchHost(b, plugins, "well")
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 		b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/plugins/1024, "kB/plugin")

@@ -45,8 +45,10 @@ func TestAReadingIsWhatThePluginMayYield(t *testing.T) {
 	reading, err := poll(t, &answers{answer: &pluginpb.PollResponse{
 		Samples: []*pluginpb.Sample{
 			{Metric: "queue.depth", Value: 7, Labels: map[string]string{"queue": "jobs", "not a name": "x"}, At: timestamppb.New(at)},
-			{Metric: "queue.other", Value: 1}, {Metric: "queue.other", Value: 2},
-			{Metric: "queue.depth", Value: math.NaN()}, {Metric: "queue.depth", Value: math.Inf(1)},
+			{Metric: "queue.other", Value: 1},
+			{Metric: "queue.other", Value: 2},
+			{Metric: "queue.depth", Value: math.NaN()},
+			{Metric: "queue.depth", Value: math.Inf(1)},
 		},
 		Failed: []*pluginpb.Part{{Name: "queue orders", Error: "no access"}},
 		Health: "degraded", StartedAt: timestamppb.New(at),
