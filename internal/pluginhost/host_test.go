@@ -338,6 +338,45 @@ func TestAFloodFillsNeitherTheLogNorTheMemory(t *testing.T) {
 	}
 }
 
+func TestWhatAPluginWritesIsInTheLogWithItsName(t *testing.T) {
+	t.Parallel()
+	spec := specOf(t, "logs")
+	spec.Env = map[string]secret.String{"PAGER_TOKEN": secret.New("tok-123456")}
+	b := start(t, spec)
+	if _, err := b.notify(sample()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`level=WARN msg="the pager is slow" plugin=pager took=5s tries=3 stream=stderr`,
+		`level=ERROR msg="slog says so" plugin=pager stream=stderr`,
+		`level=INFO msg="plugin says" plugin=pager line="Traceback: token is ***" stream=stderr`,
+		`line="hello\x1b[31m on standard output" stream=stdout`,
+		`… (11808 bytes more)" stream=stderr`,
+	} {
+		for deadline := time.Now().Add(patience); !strings.Contains(b.log.String(), want); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the log lacks ", want)
+			}
+		}
+	}
+	if strings.Contains(b.log.String(), "tok-123456") {
+		t.Error("a secret is in the log")
+	}
+}
+
+func TestOneAlertThatIsTooLargeIsShortened(t *testing.T) {
+	t.Parallel()
+	spec := specOf(t, "well")
+	spec.Timeout = patience
+	b := start(t, spec)
+	n := notifiers.Sample(alert.Firing, 1)
+	n.Alerts[0].Message = strings.Repeat("ä", 20<<20)
+	answer, err := b.notify(pluginpb.NewNotification(&n))
+	if err != nil || !strings.Contains(answer.GetAnswer(), "alerts=1 truncated=0") {
+		t.Error(answer.GetAnswer(), err)
+	}
+}
+
 func TestWhatAPluginForksDiesWithIt(t *testing.T) {
 	t.Parallel()
 	for _, manner := range []string{"forks", "forks-and-exits"} {

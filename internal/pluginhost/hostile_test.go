@@ -188,6 +188,12 @@ func (h *hostile) Notify(ctx context.Context, r *pluginpb.NotifyRequest) (*plugi
 		}
 		_ = w.Flush()
 		fmt.Println(strings.Repeat("z", 1<<20))
+	case "logs":
+		fmt.Fprintln(os.Stderr, `{"@level":"warn","@message":"the pager is slow","@module":"x","took":"5s","tries":3}`)
+		fmt.Fprintln(os.Stderr, `{"time":"now","level":"ERROR","msg":"slog says so","plugin":"another"}`)
+		fmt.Fprintln(os.Stderr, "Traceback: token is "+os.Getenv("PAGER_TOKEN"))
+		fmt.Println("hello\x1b[31m on standard output")
+		fmt.Fprintln(os.Stderr, strings.Repeat("long", 5000))
 	case "slow":
 		time.Sleep(300 * time.Millisecond)
 	case "permanent":
