@@ -13,28 +13,10 @@ import (
 // TestANewPluginBuildsAndPassesTheKit writes the skeletons and runs their own
 // tests, as their author would first of all.
 func TestANewPluginBuildsAndPassesTheKit(t *testing.T) {
-	checkout, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, kind := range []string{"notifier", "source"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			folder := t.TempDir()
-			runIn(t, folder, nil, builtBinary(t), "plugin", "new", "my-plugin", "--kind", kind, "--replace", checkout)
-			folder = filepath.Join(folder, "my-plugin")
-			if files, err := os.ReadDir(folder); err != nil || len(files) != 3 {
-				t.Errorf("%d files (%v), want three", len(files), err)
-			}
-			// What `go mod tidy` would fetch is in the checkout's list.
-			sums, err := os.ReadFile(filepath.Join(checkout, "go.sum"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(folder, "go.sum"), sums, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			env := []string{"GOFLAGS=-mod=mod"}
+			folder, env := newPluginFolder(t, kind)
 			runIn(t, folder, env, "go", "vet", ".")
 			out := runIn(t, folder, env, "go", "test", "-count=1", "-v", ".")
 			for _, check := range []string{"describe", "validate-bad", "killed", "orphan"} {
@@ -46,6 +28,30 @@ func TestANewPluginBuildsAndPassesTheKit(t *testing.T) {
 	}
 }
 
+// newPluginFolder begins a plugin, and returns its folder and the environment to
+// build it in: with the checkout's sums in the place of what `go mod tidy` fetches.
+func newPluginFolder(t *testing.T, kind string) (folder string, env []string) {
+	t.Helper()
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder = t.TempDir()
+	runIn(t, folder, nil, builtBinary(t), "plugin", "new", "my-plugin", "--kind", kind, "--replace", checkout)
+	folder = filepath.Join(folder, "my-plugin")
+	if files, err := os.ReadDir(folder); err != nil || len(files) != 3 {
+		t.Errorf("%d files (%v), want three", len(files), err)
+	}
+	sums, err := os.ReadFile(filepath.Join(checkout, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "go.sum"), sums, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return folder, []string{"GOFLAGS=-mod=mod"}
+}
+
 // TestTheManualsPlugin builds what docs/plugins.md begins with.
 func TestTheManualsPlugin(t *testing.T) {
 	blocks := blocksOf(t, "docs/plugins.md")
@@ -53,16 +59,12 @@ func TestTheManualsPlugin(t *testing.T) {
 	if i < 0 {
 		t.Fatal("the manual has no example")
 	}
-	folder, err := os.MkdirTemp("testdata", "manual") // within the module, for its go.mod
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	folder, env := newPluginFolder(t, "notifier")
 	if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte(blocks[i].text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(t.TempDir(), "pager")
-	runIn(t, folder, nil, "go", "build", "-o", program, ".")
+	program := filepath.Join(folder, "pager")
+	runIn(t, folder, env, "go", "build", "-o", program, ".")
 	out := runIn(t, folder, nil, builtBinary(t), "plugin", "test", program)
 	if !strings.Contains(out, "PASS  describe        pager 1.0.0, notifier") || !strings.Contains(out, " 0 failed, ") {
 		t.Error(out)

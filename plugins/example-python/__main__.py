@@ -27,7 +27,7 @@ def notify(settings, notification, request, context):
     lines = list(notification.lines[: settings["most"]])
     left = len(notification.lines) - len(lines)
     if left:
-        lines.append(f"and {left} more {notification.external_url}")
+        lines.append(f"and {left} more: {notification.list_url}")
     body = {"id": request.delivery_id, "title": notification.title, "lines": lines, "after": notification.reference}
     post = urllib.request.Request(
         settings["url"], json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"

@@ -26,7 +26,7 @@ func NewNotification(n *alert.Notification) *Notification {
 		Truncated: count(n.Truncated), StillFiring: count(n.StillFiring), Reference: Text(n.Reference), ExternalUrl: Text(n.ExternalURL),
 		At: moment(n.At), Opened: moment(n.Opened),
 		Title: Text(notifiers.Title(n)), Severity: n.Severity().String(),
-		CommonLabels: LabelMap(n.CommonLabels()), CommonAnnotations: validMap(n.CommonAnnotations()),
+		CommonLabels: LabelMap(n.CommonLabels()), CommonAnnotations: validMap(n.CommonAnnotations()), ListUrl: Text(notifiers.ListURL(n)),
 		Alerts: make([]*Alert, len(n.Alerts)), Lines: make([]string, 0, len(n.Alerts)+1),
 	}
 	for i := range n.Alerts {
@@ -34,7 +34,7 @@ func NewNotification(n *alert.Notification) *Notification {
 		out.Lines = append(out.Lines, line(out.Alerts[i]))
 	}
 	if n.Truncated > 0 {
-		out.Lines = append(out.Lines, strings.TrimSpace(notifiers.Counted(n.Truncated, "more alert")+" "+Text(n.ExternalURL)))
+		out.Lines = append(out.Lines, notifiers.Plain(notifiers.AndMore(n, n.Truncated)))
 	}
 	if n.Digest != nil {
 		out.Digest = &Digest{Groups: count(n.Digest.Groups), Alerts: count(n.Digest.Alerts)}

@@ -696,6 +696,7 @@ type Notification struct {
 	Lines             []string          `protobuf:"bytes,22,rep,name=lines,proto3" json:"lines,omitempty"`                                                                                                             // one an alert, and one for what is left out
 	CommonLabels      map[string]string `protobuf:"bytes,23,rep,name=common_labels,json=commonLabels,proto3" json:"common_labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // severity included
 	CommonAnnotations map[string]string `protobuf:"bytes,24,rep,name=common_annotations,json=commonAnnotations,proto3" json:"common_annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	ListUrl           string            `protobuf:"bytes,25,opt,name=list_url,json=listUrl,proto3" json:"list_url,omitempty"` // where all of its alerts are listed; empty when Tocsin's address is not known
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -896,6 +897,13 @@ func (x *Notification) GetCommonAnnotations() map[string]string {
 		return x.CommonAnnotations
 	}
 	return nil
+}
+
+func (x *Notification) GetListUrl() string {
+	if x != nil {
+		return x.ListUrl
+	}
+	return ""
 }
 
 type Digest struct {
@@ -1736,7 +1744,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\treference\x18\x04 \x01(\tR\treference\x12\x16\n" +
 	"\x06status\x18\x05 \x01(\x05R\x06status\x12\x16\n" +
 	"\x06answer\x18\x06 \x01(\tR\x06answer\x12\x12\n" +
-	"\x04note\x18\a \x01(\tR\x04note\"\xff\b\n" +
+	"\x04note\x18\a \x01(\tR\x04note\"\x9a\t\n" +
 	"\fNotification\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\breceiver\x18\x02 \x01(\tR\breceiver\x12\x1b\n" +
@@ -1762,7 +1770,8 @@ const file_plugin_proto_rawDesc = "" +
 	"\bseverity\x18\x15 \x01(\tR\bseverity\x12\x14\n" +
 	"\x05lines\x18\x16 \x03(\tR\x05lines\x12U\n" +
 	"\rcommon_labels\x18\x17 \x03(\v20.tocsin.plugin.v1.Notification.CommonLabelsEntryR\fcommonLabels\x12d\n" +
-	"\x12common_annotations\x18\x18 \x03(\v25.tocsin.plugin.v1.Notification.CommonAnnotationsEntryR\x11commonAnnotations\x1a>\n" +
+	"\x12common_annotations\x18\x18 \x03(\v25.tocsin.plugin.v1.Notification.CommonAnnotationsEntryR\x11commonAnnotations\x12\x19\n" +
+	"\blist_url\x18\x19 \x01(\tR\alistUrl\x1a>\n" +
 	"\x10GroupLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a?\n" +

@@ -145,7 +145,7 @@ func (s *Notifier) lines(n *alert.Notification) string {
 		out = append(out, notifiers.Plain(line))
 	}
 	if left := len(n.Alerts) - len(shown) + n.Truncated; left > 0 {
-		out = append(out, strings.TrimSpace("and "+notifiers.Counted(left, "more alert")+" "+n.ExternalURL))
+		out = append(out, notifiers.Plain(notifiers.AndMore(n, left)))
 	}
 	if n.Kind == alert.KindAlerts && len(n.Alerts) == 1 && n.ExternalURL != "" {
 		out = append(out, notifiers.AlertURL(n, &n.Alerts[0]))

@@ -76,7 +76,7 @@ func TestATitleAndALineAnAlert(t *testing.T) {
 	}
 	want := `{"message":"CRITICAL: Cache hit rate below 70% for USER_RUNS strategy [62.1% (threshold 70%)]\n` +
 		`CRITICAL: Average query time above 500ms [612.4ms (threshold 500ms)]\n` +
-		`and 2 more alerts https://tocsin.example.com","title":"CRITICAL: web (4 alerts)"}`
+		`and 2 more: https://tocsin.example.com/api/v1/alerts?match=team%3D%22web%22","title":"CRITICAL: web (4 alerts)"}`
 	if got := s.told[0]; got != want {
 		t.Errorf("told\n%s\nwant\n%s", got, want)
 	}
