@@ -4,6 +4,7 @@ package pluginhost_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -88,6 +89,8 @@ func neighbour(b *testing.B, manner string) []time.Duration {
 	}
 	watch.all.Wait()
 	stop()
-	_ = <-done // ctx's error
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		b.Error(err)
+	}
 	return watch.took
 }
