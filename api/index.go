@@ -36,6 +36,7 @@ func (s *Server) newStaticDocuments() staticDocuments {
 		{"rulefiles", "/api/v1/rulefiles"},
 		{"sources", "/api/v1/sources"},
 		{"receivers", "/api/v1/receivers"},
+		{"plugins", "/api/v1/plugins"},
 		{"deliveries", "/api/v1/deliveries"},
 		{"metrics", "/metrics"},
 		{"openapi", "/api/openapi.yaml"},

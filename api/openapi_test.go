@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -97,6 +98,12 @@ func TestEveryAnswerIsWhatTheOpenAPIDocumentSays(t *testing.T) {
 	_, router := loadOpenAPI(t)
 	full := fullWorld()
 	full.Explainer = newJudging(t)
+	full.Plugins = func() []api.PluginStatus {
+		return []api.PluginStatus{
+			{Name: "pager", Path: "/opt/pager", Version: "1.2", Described: "pager", Kinds: []string{"notifier", "source"}, State: "running", Since: time.Now(), PID: 7, SHA256: "ab", Restarts: 1, LastError: "x", LastErrorAt: time.Now()},
+			{Name: "broken", Path: "/opt/broken", State: "failing", Since: time.Now(), FailingSince: time.Now(), LastError: "there is no file /opt/broken"},
+		}
+	}
 	empty := (&world{}).options()
 	fallback := (&world{sources: []source.Status{
 		up("cache", "redis", source.Facts{Cache: guideRedis()}),
@@ -109,7 +116,7 @@ func TestEveryAnswerIsWhatTheOpenAPIDocumentSays(t *testing.T) {
 		"GET /api/performance/alerts/history?limit=5&state=firing,resolved&severity=critical&since=1h",
 		"GET /api/performance/cache/keys?pattern=user:*", "GET /api/performance/cache/keys?details=1", "GET /api/health",
 		"GET /api/v1/alerts", "GET /api/v1/alerts?match=a%3Db", "GET /api/v1/alerts/" + id, "GET /api/v1/alerts/none",
-		"GET /api/v1/rules", "GET /api/v1/explain?rule=a", "GET /api/v1/explain?rule=b&match=strategy%3DA", "GET /api/v1/explain?rule=a&match=strategy%3DC", "GET /api/v1/explain", "GET /api/v1/sources", "GET /api/v1/series?metric=x&match=a%3Db&limit=5", "GET /api/v1/series", "GET /api/v1/receivers",
+		"GET /api/v1/rules", "GET /api/v1/explain?rule=a", "GET /api/v1/explain?rule=b&match=strategy%3DA", "GET /api/v1/explain?rule=a&match=strategy%3DC", "GET /api/v1/explain", "GET /api/v1/sources", "GET /api/v1/series?metric=x&match=a%3Db&limit=5", "GET /api/v1/series", "GET /api/v1/receivers", "GET /api/v1/plugins",
 		"GET /api/v1/deliveries", "GET /api/v1/deliveries?state=dead&limit=2&since=1h", "GET /api/v1/deliveries?limit=0", "GET /api/v1/deliveries/msg_sent", "GET /api/v1/deliveries/none",
 		"POST /api/v1/deliveries/msg_sent/redeliver", "POST /api/v1/deliveries/msg_pending/redeliver", "POST /api/v1/deliveries/none/redeliver",
 		"POST /api/v1/receivers/ops/test", "POST /api/v1/receivers/none/test", "POST /api/v1/receivers/ops/enable", "POST /api/v1/receivers/none/enable", "POST /api/v1/ingest", "GET /api/v1/rulefiles",

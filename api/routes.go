@@ -49,6 +49,7 @@ func (s *Server) routes() []route {
 		{method: get, path: "/api/v1/series", scope: Read, handle: s.getSeries, revalidate: true},
 		{method: get, path: "/api/v1/sources", scope: Read, handle: s.getSources, revalidate: true},
 		{method: get, path: "/api/v1/receivers", scope: Read, handle: s.getReceivers, revalidate: true},
+		{method: get, path: "/api/v1/plugins", scope: Read, handle: s.getPlugins, revalidate: true},
 		{method: post, path: "/api/v1/receivers/{name}/test", scope: Operate, handle: s.postReceiverTest, timeout: s.Limits.TestTimeout},
 		{method: post, path: "/api/v1/receivers/{name}/enable", scope: Operate, handle: s.postReceiverEnable, timeout: ask},
 		{method: get, path: "/api/v1/deliveries", scope: Read, handle: s.getDeliveries, revalidate: true, timeout: ask},

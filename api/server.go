@@ -24,9 +24,11 @@ type Options struct {
 	// Deliveries and Sender may be nil.
 	Deliveries Deliveries
 	Sender     Sender
-	Keys       map[string]KeyScanner // by the name of their source
-	Ingester   Ingester
-	Reloader   Reloader
+	// Plugins tells how the plugins stand, by name; nil for none.
+	Plugins  func() []PluginStatus
+	Keys     map[string]KeyScanner // by the name of their source
+	Ingester Ingester
+	Reloader Reloader
 	// RuleFiles may be nil, and LastReload: how the last reading of the files
 	// went. It is asked for every readiness check and must not wait.
 	RuleFiles  RuleFiles

@@ -26,8 +26,8 @@ type Config struct {
 	Rules     []string   `yaml:"rules"`
 	Sources   []Source   `yaml:"-"` // less the skipped ones, in file order
 	Receivers []Receiver `yaml:"-"` // less the skipped ones, in file order
-	// Plugins have no effect in this version.
-	Plugins []any      `yaml:"plugins"`
+	// Plugins are programs that serve receivers and sources of types of their own.
+	Plugins []Plugin   `yaml:"plugins"`
 	Route   route.Spec `yaml:"route"`
 	// Inhibit holds alerts back while others fire.
 	Inhibit []route.InhibitSpec `yaml:"inhibit"`
@@ -57,6 +57,10 @@ type Config struct {
 
 	metrics []source.Metric // that the sources declare
 	open    bool            // sources may yield undeclared metrics
+	// pluginSources are the plugins that sources are of, described what those that
+	// were asked say that they yield.
+	pluginSources []string
+	described     map[string][]source.Metric
 }
 
 // Server is the HTTP side.
@@ -198,6 +202,12 @@ type Receiver struct {
 	skip *Skipped
 }
 
+// LeftOut says whether the source is left out, in a Written.
+func (s *Source) LeftOut() bool { return s.skip != nil }
+
+// LeftOut says whether the receiver is left out, in a Written.
+func (r *Receiver) LeftOut() bool { return r.skip != nil }
+
 // Skipped is a source or a receiver that is left out.
 type Skipped struct {
 	Name, Type string
@@ -224,7 +234,16 @@ type Kinds struct {
 // Catalog returns the metrics that rules can name: the built-in ones and those
 // of the configured sources, skipped ones included, so that a rule file is
 // right or wrong whatever the environment.
-func (c *Config) Catalog() source.Catalog { return source.NewCatalog(c.metrics, c.open) }
+func (c *Config) Catalog() source.Catalog {
+	catalog := source.NewCatalog(c.metrics, c.open)
+	for _, plugin := range c.pluginSources {
+		metrics, known := c.described[plugin]
+		if catalog = catalog.With(metrics...); !known {
+			catalog = catalog.Unbounded()
+		}
+	}
+	return catalog
+}
 
 // ExternalURL is where people reach the daemon, without a slash at its end.
 func (c *Config) ExternalURL() string {

@@ -17,7 +17,11 @@ func (l *loader) sources(parts []yamlpos.Deferred) {
 		s := defaultSource()
 		settings, known := l.settings(part.Path, "source", l.kinds.Sources)
 		s.Settings = settings
+		l.hidePluginSettings(part.Path, sharedKeys(s), settings)
 		l.decodePart(part.Path, &s, settings)
+		if IsPlugin(settings) {
+			l.config.notePluginSource(s.Type)
+		}
 		if s.Timeout == notGiven {
 			s.Timeout = min(s.Interval, DefaultTimeout)
 		}
@@ -41,6 +45,7 @@ func (l *loader) receivers(parts []yamlpos.Deferred) {
 		r := defaultReceiver()
 		settings, _ := l.settings(part.Path, "receiver", l.kinds.Receivers)
 		r.Settings = settings
+		l.hidePluginSettings(part.Path, sharedKeys(r), settings)
 		l.decodePart(part.Path, &r, settings)
 		switched := l.switchedOff(part.Path, r.Enabled, r.Optional)
 		l.validatePart(part.Path, settings, switched)

@@ -56,6 +56,7 @@ func (l *loader) load(path string, in Input) {
 	l.config = Default()
 	var parts parts
 	l.add(l.doc.Decode(&l.config, &parts))
+	l.plugins(path)
 	l.sources(parts.Sources)
 	l.receivers(parts.Receivers)
 	l.add(l.doc.Locate(l.config.Validate()))

@@ -86,8 +86,17 @@ func MakeConfigSchema(kinds Kinds, docs *schemagen.Docs) (schema.Schema, error) 
 	properties, _ := root["properties"].(schema.Schema)
 	properties["sources"] = kindsSchema(g, "source", reflect.TypeFor[Source](), kinds.Sources, "What is polled.")
 	properties["receivers"] = kindsSchema(g, "receiver", reflect.TypeFor[Receiver](), kinds.Receivers, "Who is told.")
+	// Where there are plugins their names are types, too.
+	root["if"] = schema.Schema{"not": schema.Required("plugins")}
+	root["then"] = schema.Schema{"properties": schema.Schema{"sources": builtinTypes(kinds.Sources), "receivers": builtinTypes(kinds.Receivers)}}
 	return g.Document(schemaHome+"config.schema.json", "Tocsin configuration",
 		"The configuration of Tocsin. https://github.com/tocsin-dev/tocsin/blob/main/docs/configuration.md", root)
+}
+
+// builtinTypes is a list whose items are of the built-in types alone.
+func builtinTypes(kinds map[string]func() any) schema.Schema {
+	types := schema.Schema{"enum": slices.Sorted(maps.Keys(kinds))}
+	return schema.Schema{"items": schema.Schema{"properties": schema.Schema{"type": types}}}
 }
 
 // kindsSchema is a list whose items have what all share and what their type has.
@@ -98,7 +107,10 @@ func kindsSchema(g *schemagen.Generator, what string, shared reflect.Type, kinds
 	item := g.Object(shared)
 	item["type"] = "object"
 	delete(item, "additionalProperties")
-	types := schema.Schema{"type": "string", "enum": names, "description": "What kind of " + what + " it is; the other settings follow from it."}
+	types := schema.Schema{
+		"type": "string", "anyOf": []any{schema.Schema{"enum": names}, schema.Schema{"pattern": namePattern, "description": "the name of one of the plugins"}},
+		"description": "What kind of " + what + " it is, or the name of one of the plugins; the other settings follow from it.",
+	}
 	properties, _ := item["properties"].(schema.Schema)
 	properties["type"] = types
 	var each []any

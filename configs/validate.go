@@ -39,14 +39,11 @@ func (c *Config) Validate() problem.List {
 	var ps problem.List
 	ps.Under("server", c.Server.validate())
 	ps.Under("store", c.Store.validate())
-	// Neither does harm where it stands: a single replica needs no wake-ups, and
-	// a receiver of a plugin's type is refused as of an unknown type.
+	// It does no harm where it stands: a single replica needs no wake-ups.
 	if !c.Redis.URL.Empty() {
 		ps = append(ps, problem.Problem{Path: "redis.url", Warning: true, Code: problem.NoEffect, Message: "has no effect: replicas that wake each other through Redis are " + notYet})
 	}
-	if len(c.Plugins) > 0 {
-		ps = append(ps, problem.Problem{Path: "plugins", Warning: true, Code: problem.NoEffect, Message: "has no effect: plugins are " + notYet})
-	}
+	ps = append(ps, c.validatePlugins()...)
 	ps = append(ps, c.validateSources()...)
 	ps = append(ps, c.validateReceivers()...)
 	ps = append(ps, c.validateRouting()...)

@@ -43,6 +43,8 @@ func ShortName(name string) string {
 type Catalog struct {
 	metrics map[string]Metric
 	open    bool
+	// unbounded takes any name: what some source yields cannot be known.
+	unbounded bool
 }
 
 // NewCatalog returns the built-in metrics and the extra ones that the
@@ -64,7 +66,7 @@ func (c Catalog) With(extra ...Metric) Catalog {
 	if len(extra) == 0 {
 		return c
 	}
-	out := Catalog{metrics: maps.Clone(c.metrics), open: c.open}
+	out := Catalog{metrics: maps.Clone(c.metrics), open: c.open, unbounded: c.unbounded}
 	if out.metrics == nil {
 		out.metrics = map[string]Metric{}
 	}
@@ -80,10 +82,17 @@ func (c Catalog) Lookup(name string) (Metric, bool) {
 	if m, ok := c.metrics[name]; ok {
 		return m, true
 	}
-	if c.open && name != "" && !strings.Contains(name, ".") {
+	if name != "" && (c.unbounded || c.open && !strings.Contains(name, ".")) {
 		return Metric{Name: name, Unit: unitBySuffix(name), Kind: Gauge, Description: "a metric of the application's own"}, true
 	}
 	return Metric{}, false
+}
+
+// Unbounded returns the catalog with every other name, too, as a gauge: a source
+// of a plugin that cannot be asked may yield any.
+func (c Catalog) Unbounded() Catalog {
+	c.unbounded = true
+	return c
 }
 
 // unitBySuffix reads the unit off a name that follows Prometheus' naming.
@@ -212,6 +221,7 @@ func Builtin() []Metric {
 		{"heartbeat.age", "s", Gauge, "how long ago the last heartbeat came, or since when it is waited for", []string{"heartbeat"}},
 		{"heartbeat.late", "", State, "1 while a heartbeat is late", []string{"heartbeat"}},
 		{"tocsin.receiver_disabled", "", State, "1 while a receiver is disabled, for it answered 410", []string{"receiver"}},
+		{"tocsin.plugin_failing", "s", Gauge, "how long a plugin has been unable to run, or has kept dying; 0 while it runs", []string{"plugin"}},
 		{"tocsin.receiver_waiting", "s", Gauge, "how long notifications have waited while none was sent; 0 when none wait", []string{"receiver"}},
 		{"tocsin.store_damaged", "", State, "1 when a damaged database was set aside at the start, 2 when damage was met since, else 0", nil},
 		{"tocsin.store_failing", "s", Gauge, "how long the store has refused what it is given; 0 while it takes everything", nil},

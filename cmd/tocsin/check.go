@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -32,14 +33,15 @@ func newCheck(w world) *cobra.Command {
 	var f files
 	var j judgement
 	var daemon, token string
-	noTests := false
+	noTests, noPlugins := false, false
 	cmd := &cobra.Command{
-		Use:   "check [--config FILE] [--rules FILE]… [--output FORMAT] [--strict] [--daemon URL] [--no-tests]",
+		Use:   "check [--config FILE] [--rules FILE]… [--output FORMAT] [--strict] [--daemon URL] [--no-tests] [--no-plugins]",
 		Short: "Find every mistake in a configuration and its rules",
 		Long: `Reads a configuration and its rule files and reports every mistake at once,
 each with file, line, column, the line itself and a suggestion. The tests beside
-the rules are run, too; one that fails is a mistake. Nothing is connected or
-started.
+the rules are run, too; one that fails is a mistake. Nothing is connected, and
+nothing started but the plugins: each is asked about the settings of its sources
+and receivers, and ended again.
 
 It warns of what can be read but cannot be meant: conditions that never hold,
 severities that are never seen, matchers that nothing satisfies, receivers that
@@ -54,6 +56,7 @@ not be read. Warnings fail only with --strict. The file - is standard input.`,
 				return &exitError{exitUnread, "--token is for --daemon"}
 			}
 			f.lint, f.tests = true, !noTests
+			f.plugins = questions{ctx: cmd.Context(), environ: w.environ, folder: filepath.Dir(f.config), skip: noPlugins}.ask
 			if daemon != "" {
 				asked, err := newSeenSeries(daemon, secret.New(token))
 				if err != nil {
@@ -72,6 +75,7 @@ not be read. Warnings fail only with --strict. The file - is standard input.`,
 	cmd.Flags().StringVar(&daemon, "daemon", "", "ask the daemon at `URL` what series there are, and warn of matchers that fit none")
 	cmd.Flags().StringVar(&token, "token", "", "the `TOKEN` for --daemon, of scope read")
 	cmd.Flags().BoolVar(&noTests, "no-tests", false, "leave out the tests beside the rules")
+	cmd.Flags().BoolVar(&noPlugins, "no-plugins", false, "start no plugin, and leave the settings to it unjudged")
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ import (
 	"github.com/tocsin-dev/tocsin/engine/external"
 	"github.com/tocsin-dev/tocsin/engine/outbox"
 	"github.com/tocsin-dev/tocsin/engine/route"
+	"github.com/tocsin-dev/tocsin/internal/pluginhost"
 	"github.com/tocsin-dev/tocsin/internal/signed"
 	"github.com/tocsin-dev/tocsin/internal/watch"
 	"github.com/tocsin-dev/tocsin/notifiers"
@@ -51,6 +53,9 @@ type daemon struct {
 	board  *source.Board
 	engine *engine.Engine
 	outbox *outbox.Outbox
+	// plugins run from before the first receiver is built until the last message is
+	// sent.
+	plugins *pluginhost.Host
 	// linkKey signs the links of messages; buttons are the receivers whose
 	// messages have some.
 	linkKey []byte
@@ -97,6 +102,9 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	}
 	d.reload.Store(&reloadState{at: time.Now(), succeededAt: time.Now()})
 	var err error
+	if d.plugins = w.plugins; d.plugins == nil {
+		d.plugins = newPluginHost(log, d.tellSoon)
+	}
 	d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Server.Listen)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -125,6 +133,10 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 	if err := errors.Join(d.buildSources(p.config), d.openHeartbeats(ctx, p.config)); err != nil {
 		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
 	}
+	if err := d.plugins.Apply(pluginSpecs(p.config, w.environ)); err != nil {
+		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
+	}
+	d.files.plugins = questions{ctx: context.WithoutCancel(ctx), environ: w.environ, folder: filepath.Dir(f.config), running: d.plugins, lenient: true}.ask
 	d.registerMetrics()
 	d.server = d.exchangeAPI().HTTP(p.config.Server.Listen)
 	d.server.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -177,7 +189,7 @@ func (d *daemon) keyedReceivers(ctx context.Context, c *configs.Config) ([]outbo
 func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
 	out := make([]outbox.Receiver, 0, len(c.Receivers))
 	for _, r := range c.Receivers {
-		n, err := d.world.kinds.receivers[r.Type].build(r.Settings, receiverNeeds{timeout: r.Timeout, stdout: d.world.stdout, links: notifiers.NewLinks(d.linkKey)})
+		n, err := d.buildReceiver(&r)
 		if err != nil {
 			return nil, fail(fmt.Sprintf("receiver %q", r.Name), err)
 		}
@@ -187,6 +199,14 @@ func (d *daemon) buildReceivers(c *configs.Config) ([]outbox.Receiver, error) {
 		})
 	}
 	return out, nil
+}
+
+func (d *daemon) buildReceiver(r *configs.Receiver) (notifiers.Notifier, error) {
+	if configs.IsPlugin(r.Settings) {
+		return d.pluginNotifier(r)
+	}
+	needs := receiverNeeds{timeout: r.Timeout, stdout: d.world.stdout, links: notifiers.NewLinks(d.linkKey)}
+	return d.world.kinds.receivers[r.Type].build(r.Settings, needs)
 }
 
 // buttonsOf returns the receivers whose messages have buttons.
@@ -237,7 +257,11 @@ func (d *daemon) buildSource(s configs.Source) (*running, error) {
 		hub := push.NewHub(*c, s.Spec(), d.engine, d.board, d.log)
 		return &running{config: s, hub: hub, run: hub.Run}, nil
 	}
-	built, err := d.world.kinds.sources[s.Type].build(s.Settings, s.Name, d.log)
+	build := d.world.kinds.sources[s.Type].build
+	if configs.IsPlugin(s.Settings) {
+		build = func(any, string, *slog.Logger) (source.Source, error) { return d.pluginSource(&s) }
+	}
+	built, err := build(s.Settings, s.Name, d.log)
 	if err != nil {
 		return nil, err
 	}
@@ -321,6 +345,7 @@ func (d *daemon) run(ctx context.Context) error {
 	failure = errors.Join(failure, notCancelled(<-engineDone))
 	stopOutbox()
 	failure = errors.Join(failure, notCancelled(<-outboxDone))
+	d.plugins.Close()
 	if err := d.server.Shutdown(shut); err != nil {
 		failure = errors.Join(failure, d.server.Close())
 	}

@@ -26,6 +26,9 @@ type files struct {
 	tests  bool     // the tests beside the rules are wanted, too
 	// reading is how the files are read; nil is from the disk.
 	reading *reading
+	// plugins has what plugins know added to the configuration, and returns what
+	// they find wrong with it; nil asks none.
+	plugins func(*configs.Config, *configs.Written) yamlpos.Mistakes
 }
 
 // once says whether something is read from what cannot be read again.
@@ -86,6 +89,9 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 		_, _, _, more := loadRules(f.rules, read.rulesInput(w), source.NewCatalog(nil, true), nil)
 		return nil, append(mistakes, more...)
 	}
+	if f.plugins != nil && (f.lint || mistakes.Err() == nil) {
+		mistakes = append(mistakes, f.plugins(config, written)...).Sorted()
+	}
 	paths := config.RuleFiles
 	if len(f.rules) > 0 {
 		paths = f.rules
@@ -119,7 +125,7 @@ func loadFiles(f files, w world) (*plan, yamlpos.Mistakes) {
 func loadRules(paths []string, in configs.Input, catalog source.Catalog, warn *linter) ([]*rule.Rule, map[string]configs.Rule, *ruleTests, yamlpos.Mistakes) {
 	compiled := map[string]*rule.Rule{}
 	set := configs.ReadRules(paths, in)
-	set.Others = []string{sourceDown, sourceBlind, refusedID, disabledID, failingID}
+	set.Others = []string{sourceDown, sourceBlind, refusedID, disabledID, failingID, pluginFailingID}
 	metrics, catalog, wrong := set.Metrics(catalog)
 	var mu sync.Mutex // guards compiled and what warn remembers
 	mistakes := set.Check(func(spec rule.Spec) problem.List {
@@ -181,6 +187,7 @@ func builtinRules(c *configs.Config, rules []*rule.Rule) []*rule.Rule {
 	specs = append(specs, refusedRule(c.Reload.AlertAfter, ""))
 	specs = append(specs, receiverRules()...)
 	specs = append(specs, heartbeatRules(c.Heartbeats)...)
+	specs = append(specs, pluginRules()...)
 	specs = append(specs, storeRules()...)
 	var out []*rule.Rule
 	for _, spec := range specs {

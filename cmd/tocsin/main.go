@@ -13,6 +13,8 @@ import (
 	_ "time/tzdata" // rules name time zones, and a container may have none
 
 	"github.com/spf13/cobra"
+
+	"github.com/tocsin-dev/tocsin/internal/pluginhost"
 )
 
 func main() { os.Exit(run()) }
@@ -38,6 +40,9 @@ type world struct {
 	stdout, stderr io.Writer
 	environ        []string
 	kinds          kindTable
+	// plugins are a daemon's, when they run before it is put together; nil has it
+	// make its own.
+	plugins *pluginhost.Host
 }
 
 func run() int {
@@ -95,7 +100,7 @@ on the console.
 	root.SetErr(w.stderr)
 	root.SetVersionTemplate("{{ .Version }}\n")
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newExplainAlert(w), newAlerts(w), newSilence(w), newAck(w), newSnooze(w), newUnack(w), newRoutes(w), newDeliveries(w), newReceivers(w), newTemplate(w), newImport(w), newSchema(w), newDemo(w), newPlugin(w), newVersion(w))
+	root.AddCommand(newServe(w), newCheck(w), newTest(w), newMetrics(w), newPacks(w), newExplain(w), newExplainAlert(w), newAlerts(w), newSilence(w), newAck(w), newSnooze(w), newUnack(w), newRoutes(w), newDeliveries(w), newReceivers(w), newPlugin(w), newPlugins(w), newTemplate(w), newImport(w), newSchema(w), newDemo(w), newVersion(w))
 	plainUsage(root)
 	return root
 }

@@ -60,8 +60,11 @@ func (d *daemon) apply(ctx context.Context, p *plan) error {
 			d.log.Warn("a setting takes effect at the next start", "setting", name)
 		}
 	}
-	if err := d.buildSources(p.config); err != nil {
+	if err := d.plugins.Apply(pluginSpecs(p.config, d.world.environ)); err != nil {
 		return err
+	}
+	if err := d.buildSources(p.config); err != nil {
+		return errors.Join(err, d.plugins.Apply(pluginSpecs(d.plan.config, d.world.environ)))
 	}
 	d.outbox.SetReceivers(receivers)
 	d.buttons = buttonsOf(receivers)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/engine/outbox"
+	"github.com/tocsin-dev/tocsin/internal/pluginhost"
 	"github.com/tocsin-dev/tocsin/internal/version"
 )
 
@@ -34,6 +35,7 @@ type descriptions struct {
 	unsettled, held                                         *prometheus.Desc
 	breakerOpen, disabled                                   *prometheus.Desc
 	pings, pingAt                                           *prometheus.Desc
+	pluginUp, pluginRestarts, pluginCalls, pluginFailures   *prometheus.Desc
 	reloadOK, reloadAt, reloadOKAt                          *prometheus.Desc
 }
 
@@ -66,6 +68,10 @@ func newDescriptions() descriptions {
 		disabled:          desc("receiver_disabled", "1 while the receiver is disabled, for it answered 410.", "receiver"),
 		pings:             desc("deadman_pings_total", "Dead-man pings by outcome: sent, failed, or withheld because all was not well.", "outcome"),
 		pingAt:            desc("deadman_last_ping_timestamp_seconds", "When the last dead-man ping was sent; 0 for never."),
+		pluginUp:          desc("plugin_up", "1 while the plugin's process serves calls.", "plugin"),
+		pluginRestarts:    desc("plugin_restarts_total", "Processes of the plugin after its first.", "plugin"),
+		pluginCalls:       desc("plugin_calls_total", "Calls of the plugin.", "plugin"),
+		pluginFailures:    desc("plugin_call_failures_total", "Calls that the plugin did not answer, by reason: deadline, or error for any other.", "plugin", "reason"),
 		reloadOK:          desc("config_last_reload_successful", "1 when the last reading of the configuration was accepted."),
 		reloadAt:          desc("config_last_reload_timestamp_seconds", "When the configuration was last read."),
 		reloadOKAt:        desc("config_last_reload_success_timestamp_seconds", "When a reading of the configuration was last accepted."),
@@ -103,6 +109,13 @@ func (c selfCollector) Collect(out chan<- prometheus.Metric) {
 	unsettled, held := c.d.outbox.Unsettled()
 	gauge(c.desc.unsettled, float64(unsettled))
 	gauge(c.desc.held, oneIf(held))
+	for _, p := range c.d.plugins.Status() {
+		gauge(c.desc.pluginUp, oneIf(p.State == pluginhost.Running), p.Name)
+		counter(c.desc.pluginRestarts, p.Restarts, p.Name)
+		counter(c.desc.pluginCalls, p.Calls, p.Name)
+		counter(c.desc.pluginFailures, p.Deadlines, p.Name, "deadline")
+		counter(c.desc.pluginFailures, p.Failures-p.Deadlines, p.Name, "error")
+	}
 	pings := &c.d.pulses.stats
 	counter(c.desc.pings, pings.Sent.Load(), "sent")
 	counter(c.desc.pings, pings.Failed.Load(), "failed")

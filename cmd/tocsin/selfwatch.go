@@ -27,6 +27,9 @@ const (
 	disabledID       = "receiver-disabled"
 	failingID        = "receiver-failing"
 
+	pluginFailing   = "tocsin.plugin_failing"
+	pluginFailingID = "plugin-failing"
+
 	storeFailing   = "tocsin.store_failing"
 	storeDamaged   = "tocsin.store_damaged"
 	storeFailingID = "store-failing"
@@ -64,6 +67,15 @@ func receiverRules() []rule.Spec {
 			Message: "Receiver {{ .Labels.receiver }} has taken nothing for 10 minutes though notifications wait",
 		},
 	}
+}
+
+// pluginRules are the built-in rules about plugins. A death alone is none: the
+// next process is up before anybody could look.
+func pluginRules() []rule.Spec {
+	return []rule.Spec{{
+		ID: pluginFailingID, Category: "monitoring", Metric: pluginFailing, Warning: rule.When{When: "value > 10s"},
+		Message: "Plugin {{ .Labels.plugin }} does not run: what goes through it waits. GET /api/v1/plugins, tocsin plugins and the log say why",
+	}}
 }
 
 // storeRules are the built-in rules about the store. They are told though the
@@ -190,6 +202,13 @@ func (d *daemon) ownSamples(now time.Time) []alert.Sample {
 	receivers := d.plan.config.Receivers
 	d.mu.Unlock()
 	out = append(out, d.heart.Samples(own, now)...)
+	for _, p := range d.plugins.Status() {
+		failing := 0.0
+		if !p.FailingSince.IsZero() {
+			failing = now.Sub(p.FailingSince).Seconds()
+		}
+		out = append(out, alert.Sample{Metric: pluginFailing, Labels: own.With("plugin", p.Name), Value: failing, At: now})
+	}
 	standing := d.outbox.Status()
 	for _, r := range receivers {
 		s, labels := standing[r.Name], own.With("receiver", r.Name)

@@ -5,11 +5,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tocsin-dev/tocsin/configs"
+	"github.com/tocsin-dev/tocsin/internal/yamlpos"
 )
 
 func newServe(w world) *cobra.Command {
@@ -34,6 +36,18 @@ rules anew, all or nothing; SIGTERM ends it after what is under way is sent.`,
 }
 
 func serve(ctx context.Context, f files, w world) error {
+	var started atomic.Pointer[daemon]
+	f.plugins = func(c *configs.Config, _ *configs.Written) yamlpos.Mistakes {
+		log := newLogger(c.Log, w)
+		w.plugins = newPluginHost(log, func() {
+			if d := started.Load(); d != nil {
+				d.tellSoon()
+			}
+		})
+		startPlugins(ctx, w.plugins, c, w.environ, log)
+		return nil
+	}
+	defer func() { w.plugins.Close() }() // which the daemon has done, if it ran
 	p, mistakes := load(f, w)
 	if mistakes.Err() != nil {
 		return refuse(mistakes, w)
@@ -44,6 +58,7 @@ func serve(ctx context.Context, f files, w world) error {
 	if err != nil {
 		return &exitError{exitMistakes, err.Error()}
 	}
+	started.Store(d)
 	d.announce(w.stdout)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

@@ -18,7 +18,7 @@ import (
 func (d *daemon) newAPI() *api.Server {
 	c := d.plan.config
 	options := api.Options{
-		Board: d.board, Engine: engineView{d}, Explainer: engineView{d}, History: d.store, Deliveries: d.store, Sender: sender{d},
+		Board: d.board, Engine: engineView{d}, Explainer: engineView{d}, History: d.store, Deliveries: d.store, Sender: sender{d}, Plugins: d.pluginStatus,
 		ResolveTimeout: c.External.ResolveTimeout, Router: d.engine, Poster: d.engine, Operator: d.engine,
 		AlertExplainer: d.engine, Heart: heartView{d}, Keys: map[string]api.KeyScanner{},
 		Reloader: d, RuleFiles: ruleFiles{d}, LastReload: d.lastReload, Ready: d.ready, Gatherer: d.registry, Registerer: d.registry, Log: d.log,

@@ -15,6 +15,7 @@ import (
 	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/internal/problem"
 	"github.com/tocsin-dev/tocsin/notifiers"
+	pluginnotifier "github.com/tocsin-dev/tocsin/notifiers/plugin"
 )
 
 func newTemplate(w world) *cobra.Command {
@@ -88,7 +89,7 @@ func renderFor(c *configs.Config, name string, n alert.Notification, w world) er
 		if r.Name != name {
 			continue
 		}
-		built, err := w.kinds.receivers[r.Type].build(r.Settings, receiverNeeds{timeout: r.Timeout, stdout: io.Discard})
+		built, err := builtToShow(&r, w)
 		if err != nil {
 			return fail(fmt.Sprintf("receiver %q", name), err)
 		}
@@ -109,6 +110,14 @@ func renderFor(c *configs.Config, name string, n alert.Notification, w world) er
 		text += "; there are " + strings.Join(names, ", ")
 	}
 	return &exitError{exitUnread, text}
+}
+
+// builtToShow builds a receiver that shall only show what it would send.
+func builtToShow(r *configs.Receiver, w world) (notifiers.Notifier, error) {
+	if configs.IsPlugin(r.Settings) {
+		return pluginnotifier.New(nil, r.Type, r.Name, nil, ""), nil
+	}
+	return w.kinds.receivers[r.Type].build(r.Settings, receiverNeeds{timeout: r.Timeout, stdout: io.Discard})
 }
 
 func printPreview(w world, p *notifiers.Preview) error {

@@ -27,8 +27,11 @@ func inward() map[string][]string {
 		"plugins/pluginpb":     {"alert", "notifiers"},
 		"internal/plugincheck": {"alert", "notifiers", "plugins/pluginpb"},
 		"notifiers/plugin":     {"alert", "source", "notifiers", "plugins/pluginpb"},
-		"plugins":              {"alert", "source", "notifiers", "plugins/pluginpb"},
-		"cmd":                  {"*"},
+		"source/plugin":        {"alert", "source", "plugins/pluginpb"},
+		// What runs the processes of both kinds of plugin.
+		"internal/pluginhost": {"alert", "plugins/pluginpb"},
+		"plugins":             {"alert", "source", "notifiers", "plugins/pluginpb"},
+		"cmd":                 {"*"},
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 	BadTemplate   = "bad-template"
 	NoCondition   = "no-condition"
 	FailedTest    = "failed-test"
+	PluginFails   = "plugin-fails"
 
 	NoEffect         = "no-effect"
 	NeverFires       = "never-fires"
@@ -47,6 +48,7 @@ const (
 	WeakSecret       = "weak-secret"
 	RandomPort       = "random-port"
 	EarlyRepeat      = "repeat-before-interval"
+	PluginUnasked    = "plugin-not-asked"
 )
 
 // Class is one class of mistakes.
@@ -99,6 +101,8 @@ func Classes() []Class {
 		{NoSuchAlert, "A matcher that no alert of these rules can satisfy"},
 		{WeakSecret, "A secret that could be guessed"},
 		{RandomPort, "A port that is another one at each start"},
+		{PluginFails, "A plugin that cannot be run"},
+		{PluginUnasked, "Settings that no plugin was asked about"},
 		{EarlyRepeat, "A repeat_interval shorter than the group_interval"},
 	}
 	slices.SortFunc(all, func(a, b Class) int {

@@ -87,6 +87,35 @@ func (d *Document) markSecret(n *yaml.Node) {
 	}
 }
 
+// Hide keeps the literal text of every scalar at the path and below out of the
+// source lines that are printed: what they mean is not known here.
+func (d *Document) Hide(path string) {
+	f := d.find(path)
+	if f.rest != "" {
+		return
+	}
+	d.hideAll(f.node, 0)
+}
+
+func (d *Document) hideAll(n *yaml.Node, depth int) {
+	n = resolve(n)
+	if n.Kind == yaml.ScalarNode {
+		d.markSecret(n)
+		return
+	}
+	if depth > maxDepth { // Parse has refused it
+		return
+	}
+	for _, e := range d.entries(n) {
+		d.hideAll(e.value, depth+1)
+	}
+	if n.Kind == yaml.SequenceNode {
+		for _, item := range n.Content {
+			d.hideAll(item, depth+1)
+		}
+	}
+}
+
 // markOpen lifts a guess: the type says that this is no secret.
 func (d *Document) markOpen(n *yaml.Node) {
 	if d.text.guessed[n] {
