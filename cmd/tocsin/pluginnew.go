@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"go/format"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -105,9 +104,7 @@ func pluginFiles(name, kind, replace string) (map[string][]byte, error) {
 		if err := parsed.Execute(&text, with); err != nil {
 			return nil, err
 		}
-		if files[file], err = format.Source(text.Bytes()); err != nil {
-			return nil, fmt.Errorf("%s: %w", from, err)
-		}
+		files[file] = text.Bytes()
 	}
 	module, err := pluginModule(name, replace)
 	files["go.mod"] = module

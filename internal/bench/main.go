@@ -25,7 +25,7 @@ import (
 
 func main() {
 	binary := flag.String("binary", "bin/tocsin", "the daemon to measure")
-	only := flag.String("only", "", "measure one part: daemon, scale, peers, polls, alertmanager, or one of the latter's: alertmanager/load, latency, storm, kill, once or corrupt")
+	only := flag.String("only", "", "measure one part: daemon, scale, peers, polls, plugins, alertmanager, or one of the latter's: alertmanager/load, latency, storm, kill, once or corrupt")
 	peer := flag.String("alertmanager", "prometheus-alertmanager", "the Alertmanager to measure beside")
 	amScale := flag.Float64("scale", 1, "how much of the work beside Alertmanager is done, 0 to 1")
 	flag.Parse()
@@ -50,6 +50,7 @@ func run(ctx context.Context, binary, only string, standingIn func(part string) 
 		{"scale", []func(context.Context, string) error{judging, loading, reloading}},
 		{"peers", []func(context.Context, string) error{beside}},
 		{"polls", []func(context.Context, string) error{polls}},
+		{"plugins", []func(context.Context, string) error{plugins}},
 		{"alertmanager", []func(context.Context, string) error{func(context.Context, string) error { return standingIn(amPart) }}},
 	} {
 		if only != "" && only != part.name {
