@@ -57,22 +57,22 @@ func refusal(text string, html bool) (why string, offset int) {
 			return `the template "` + notifiers.Plain(name) + `" stands in another file; write its text here`, at[0]
 		}
 	}
-	check := func() (t *notifiers.Text) {
+	check := notifiers.TextFrom(text)
+	if html {
 		var h notifiers.HTML
-		if err := h.FromScalar(text); err == nil && html {
-			return &h.Text
+		if err := h.FromScalar(text); err == nil {
+			check = h.Text
 		}
-		plain := notifiers.TextFrom(text)
-		return &plain
-	}()
-	for _, p := range check.Check("") {
-		why := strings.TrimPrefix(p.Message, "bad template: ")
-		if strings.HasPrefix(p.Hint, "did you mean") {
-			why += "; " + p.Hint
-		}
-		return why, p.Offset
 	}
-	return "", 0
+	problems := check.Check("")
+	if len(problems) == 0 {
+		return "", 0
+	}
+	why = strings.TrimPrefix(problems[0].Message, "bad template: ")
+	if hint := problems[0].Hint; strings.HasPrefix(hint, "did you mean") {
+		why += "; " + hint
+	}
+	return why, problems[0].Offset
 }
 
 // placed is the node at an offset of its text, as far as that can be told.
