@@ -42,12 +42,37 @@ func (kv KV) Without(names ...string) KV {
 	return out
 }
 
+// Remove returns the others, as Alertmanager's templates call it.
+func (kv KV) Remove(names []string) KV { return kv.Without(names...) }
+
 // Pair is one name with its value.
 type Pair struct{ Name, Value string }
 
+// Pairs are names with their values. Its methods have the names that
+// Alertmanager's templates call.
+type Pairs []Pair
+
+// Names returns the names in order, Values their values.
+func (ps Pairs) Names() []string {
+	out := make([]string, 0, len(ps))
+	for _, p := range ps {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+// Values returns the values in the order of the names.
+func (ps Pairs) Values() []string {
+	out := make([]string, 0, len(ps))
+	for _, p := range ps {
+		out = append(out, p.Value)
+	}
+	return out
+}
+
 // SortedPairs returns them all in the order of the names.
-func (kv KV) SortedPairs() []Pair {
-	out := make([]Pair, 0, len(kv))
+func (kv KV) SortedPairs() Pairs {
+	out := make(Pairs, 0, len(kv))
 	for _, name := range kv.Names() {
 		out = append(out, Pair{name, kv[name]})
 	}

@@ -25,13 +25,14 @@ func Functions() template.FuncMap {
 	upper := func(v any) string { return strings.ToUpper(textOf(v)) }
 	lower := func(v any) string { return strings.ToLower(textOf(v)) }
 	safe := func(v any) htmltemplate.HTML { return htmltemplate.HTML(textOf(v)) } //nolint:gosec // it is what the function is for
+	trim := func(v any) string { return strings.TrimSpace(textOf(v)) }
 	return template.FuncMap{
 		"humanize": humanize, "percent": percent, "bytes": sized, "quantity": func(v any, unit string) (string, error) {
 			f, err := number(v)
 			return units.Quantity(f, unit), err
 		},
 		"duration": duration, "humanizeDuration": duration, "since": since, "date": date, "tz": tz,
-		"upper": upper, "toUpper": upper, "lower": lower, "toLower": lower, "title": title, "trim": func(v any) string { return strings.TrimSpace(textOf(v)) },
+		"upper": upper, "toUpper": upper, "lower": lower, "toLower": lower, "title": title, "trim": trim, "trimSpace": trim,
 		"truncate": func(most int, v any) string { return Clip(textOf(v), max(0, most)) },
 		"line":     func(v any) string { return Plain(textOf(v)) },
 		"join":     join, "stringSlice": func(texts ...string) []string { return texts }, "default": defaultTo,

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tocsin-dev/tocsin/configs"
 	"github.com/tocsin-dev/tocsin/configs/imports"
 )
 
@@ -32,8 +34,8 @@ is, is seen from its content; - is standard input.
   tocsin check --config tocsin/tocsin.yaml
 
 What has no counterpart is told on standard error with its place, and stands as a
-comment in what is written. A receiver of a type that Tocsin does not have is
-written switched off: the routes that name it tell those of the route above, or
+comment in what is written. A receiver of a type that Tocsin does not have, or
+that lacks what it needs, is written switched off: the routes that name it tell those of the route above, or
 the console, until it is filled in.
 
 Exit status: 0 when everything was taken over, 1 when something that matters was
@@ -50,7 +52,7 @@ func (ask importing) run(names []string, w world) error {
 	if len(names) == 0 {
 		return &exitError{exitUnread, "nothing to import; write for example tocsin import alertmanager.yml rules.yml --to tocsin"}
 	}
-	var im imports.Importer
+	im := imports.Importer{Refuses: refusing(w)}
 	for _, name := range names {
 		data, err := readImported(name, w)
 		if err == nil {
@@ -78,6 +80,28 @@ func (ask importing) run(names []string, w world) error {
 		return &exitError{exitMistakes, count(lost, "thing") + " could not be taken over; look after them, or accept that with --partial"}
 	}
 	return nil
+}
+
+// refusing judges receivers as `tocsin check` does, but for files of secrets,
+// which may be on another machine.
+func refusing(w world) func(receiver string) (key, why string) {
+	return func(receiver string) (key, why string) {
+		text := "receivers:\n  - " + strings.ReplaceAll(strings.TrimSpace(receiver), "\n", "\n    ") + "\n"
+		_, mistakes := configs.Load("-", w.kinds.configs(), configs.Input{Stdin: strings.NewReader(text)})
+		for _, m := range mistakes {
+			path, here := strings.CutPrefix(m.Path, "receivers[0].")
+			key, _, _ := strings.Cut(path, ".")
+			key, _, _ = strings.Cut(key, "[")
+			if m.Warning || !here && m.Path != "receivers[0]" || strings.HasSuffix(path, "_file") {
+				continue
+			}
+			if !here {
+				key = ""
+			}
+			return key, m.Message
+		}
+		return "", ""
+	}
 }
 
 func readImported(name string, w world) ([]byte, error) {

@@ -17,6 +17,7 @@ type alertmanager struct {
 	// global are the settings that receivers fall back on.
 	global    *mapping
 	receivers []*receiver
+	refuses   func(receiver string) (key, why string)
 	route     *routeNode
 	inhibit   []inhibition
 	intervals []interval
@@ -34,8 +35,8 @@ type interval struct {
 	spans []string // each a mapping in one line
 }
 
-func readAlertmanager(r *reader, m *mapping) *alertmanager {
-	a := &alertmanager{r: r, global: r.mapping(orNull(m.take("global")), "global")}
+func readAlertmanager(r *reader, m *mapping, refuses func(string) (string, string)) *alertmanager {
+	a := &alertmanager{r: r, refuses: refuses, global: r.mapping(orNull(m.take("global")), "global")}
 	a.resolveTimeout = a.global.duration("resolve_timeout")
 	for _, item := range m.mappings("receivers") {
 		a.addReceiver(item)
@@ -55,7 +56,7 @@ func readAlertmanager(r *reader, m *mapping) *alertmanager {
 		a.route = &routeNode{}
 	}
 	if n := m.take("templates"); n != nil && len(n.Content) > 0 {
-		r.remark(n, "templates", "not taken over: messages are rendered by Tocsin")
+		r.remark(n, "templates", "not taken over: a template stands in the receiver that uses it")
 	}
 	m.rest(true, "not known here, and not taken over")
 	return a

@@ -17,7 +17,7 @@ func (a *alertmanager) http(m *mapping, out *ourReceiver) {
 	}
 	a.basicAuth(m, out)
 	a.authorization(m, out)
-	a.tls(m, out)
+	a.tls(m, "tls_config", out)
 	a.headers(m, out)
 	if m.text("follow_redirects") == "true" {
 		a.r.remark(m.value["follow_redirects"], m.at("follow_redirects"), "redirects are not followed")
@@ -59,12 +59,15 @@ func (a *alertmanager) authorization(m *mapping, out *ourReceiver) {
 	auth.rest(true, "not taken over: "+out.name+" is told without it")
 }
 
-func (a *alertmanager) tls(m *mapping, out *ourReceiver) {
-	n := m.take("tls_config")
+func (a *alertmanager) tls(m *mapping, key string, out *ourReceiver) {
+	n := m.take(key)
 	if n == nil {
 		return
 	}
-	tls := a.r.mapping(n, m.at("tls_config"))
+	tls := a.r.mapping(n, m.at(key))
+	if len(tls.keys) == 0 {
+		return
+	}
 	if tls.value["ca_file"] != nil && tls.text("insecure_skip_verify") == "true" {
 		a.r.remark(tls.value["ca_file"], tls.at("ca_file"), "not taken over: beside insecure_skip_verify it checks nothing")
 		delete(tls.value, "ca_file")

@@ -58,6 +58,11 @@ type Result struct {
 // Importer takes the files one after another. The zero value is ready; it is
 // not safe for concurrent use.
 type Importer struct {
+	// Refuses says what is wrong with a receiver that is to be written, in YAML:
+	// the key and the reason; an empty reason is nothing. What it refuses is left
+	// out, or the receiver is switched off. nil refuses nothing.
+	Refuses func(receiver string) (key, why string)
+
 	notes []Note
 	alert *alertmanager
 	rules []*ruleFile
@@ -84,7 +89,7 @@ func (im *Importer) Add(name string, data []byte) error {
 		if im.alert != nil {
 			return fmt.Errorf("%s: a second configuration of Alertmanager; import one at a time", name)
 		}
-		im.alert = readAlertmanager(r, m)
+		im.alert = readAlertmanager(r, m, im.Refuses)
 	case m.has("scrape_configs") || m.has("rule_files"):
 		return fmt.Errorf("%s: the configuration of a Prometheus; import its rule files, and write its targets as sources", name)
 	default:

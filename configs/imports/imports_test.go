@@ -148,7 +148,7 @@ func TestSecretsOfWhatIsLeftOutAreNotRepeated(t *testing.T) {
 route: {receiver: a}
 receivers:
   - name: a
-    pagerduty_configs: [{routing_key: hush1, url: 'http://u:hush2@x/', client: shown}]
+    victorops_configs: [{api_key: hush1, api_url: 'http://u:hush2@x/', message_type: shown}]
     email_configs: [{auth_password: hush3, headers: {a: hush4}, to: shown@example.org}]
 `)); err != nil {
 		t.Fatal(err)
@@ -301,4 +301,49 @@ func FuzzPromQL(f *testing.F) {
 		sayAlert(text)  //nolint:errcheck // it must come back
 		sayMetric(text) //nolint:errcheck // it must come back
 	})
+}
+
+// TestSomebodyIsToldWhereNoReceiverIsLeft: the root route would tell nobody.
+func TestSomebodyIsToldWhereNoReceiverIsLeft(t *testing.T) {
+	var im Importer
+	if err := im.Add("a.yml", []byte("route: {receiver: a}\nreceivers: [{name: a, sns_configs: [{topic_arn: x}]}]")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := im.Result()
+	if err != nil || !strings.Contains(got.Files[0].Content, "receivers: [a, console]") {
+		t.Errorf("%v\n%s", err, got.Files[0].Content)
+	}
+}
+
+// TestATemplateOfTheSeverityAlone becomes a text for each severity; one of
+// anything else cannot.
+func TestATemplateOfTheSeverityAlone(t *testing.T) {
+	for _, row := range []struct{ text, critical, warning, info, resolved string }{
+		{"P1", "P1", "P1", "P1", "P1"},
+		{`{{ .CommonLabels.severity | toUpper }}`, "CRITICAL", "WARNING", "INFO", "WARNING"},
+		{`{{ if eq .Status "firing" }}2{{ else }}0{{ end }}`, "2", "2", "2", "0"},
+		{`{{ if eq .GroupLabels.severity "critical" }}a.b{{ else }}{{ "c.d" }}{{ end }}`, "a.b", "c.d", "c.d", "c.d"},
+		{`{{ (index .Alerts 0).Labels.severity }}`, "critical", "warning", "info", "warning"},
+		{`{{ .CommonLabels.team }}`, "", "", "", ""},
+		{`{{ template "x" . }}`, "", "", "", ""},
+		{`{{ .CommonLabels.severity `, "", "", "", ""},
+	} {
+		got, ok := severities(row.text)
+		if want := (bySeverity{row.critical, row.warning, row.info, row.resolved}); ok != (row.critical != "") || ok && got != want {
+			t.Errorf("%s: %+v, %v, want %+v", row.text, got, ok, want)
+		}
+	}
+}
+
+func TestBlocksReadBack(t *testing.T) {
+	for _, text := range []string{"a\nb", "a\nb\n", "a\n\n  b\n", "a\nb\n\n", " a\nb", "\na\nb", "a \nb", "a\tb\nc", "a: b\n#c", "a\n \nb", "a", "", "\n", "a\n- b", "a\r\nb"} {
+		r := ourReceiver{name: "a", kind: "b"}
+		r.write("text", block(text))
+		var w writer
+		w.item(1, r.yaml())
+		var back []map[string]string
+		if err := yaml.Unmarshal([]byte(w.String()), &back); err != nil || back[0]["text"] != text {
+			t.Errorf("%q is written\n%s\nand reads back as %v, %v", text, w.String(), back, err)
+		}
+	}
 }

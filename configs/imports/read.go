@@ -219,7 +219,10 @@ func (w *writer) comment(depth int, text string) {
 
 // quoted writes a text as YAML that reads back the same in our files, where
 // ${VAR} is a variable: a dollar that could begin one is doubled.
-func quoted(text string) string {
+func quoted(text string) string { return plainOrQuoted(dollars(text)) }
+
+// dollars doubles each dollar that could begin a variable.
+func dollars(text string) string {
 	var b strings.Builder
 	for i := range len(text) {
 		b.WriteByte(text[i])
@@ -227,7 +230,12 @@ func quoted(text string) string {
 			b.WriteByte('$')
 		}
 	}
-	return plainOrQuoted(b.String())
+	return b.String()
+}
+
+// special says whether YAML wants a character escaped.
+func special(r rune) bool {
+	return r < ' ' || r > 0x7e && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff
 }
 
 // plainOrQuoted writes a text without quotes where it can only be a text.
@@ -247,9 +255,7 @@ func plainOrQuoted(text string) string {
 	if plain {
 		return text
 	}
-	if !strings.ContainsFunc(text, func(r rune) bool {
-		return r == '\'' || r < ' ' || r == 0x7f || r > 0x7e && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff
-	}) {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r == '\'' || special(r) }) {
 		return "'" + text + "'"
 	}
 	var b strings.Builder
@@ -263,7 +269,7 @@ func plainOrQuoted(text string) string {
 			b.WriteString(`\n`)
 		case r == '\t':
 			b.WriteString(`\t`)
-		case r < ' ' || r == 0x7f || r > 0x7e && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff:
+		case special(r):
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
 			b.WriteRune(r)

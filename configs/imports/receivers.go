@@ -18,7 +18,9 @@ type receiver struct {
 
 type ourReceiver struct {
 	name, kind string
+	from       string      // the list that it stood in, such as slack_configs
 	settings   [][2]string // key and YAML
+	needed     []string    // keys without which it cannot be
 	off        bool        // written for the routes to name, and left out
 	comment    string
 }
@@ -122,27 +124,76 @@ func (a *alertmanager) freeName(wanted string) string {
 
 // integration turns one entry such as that of slack_configs into a receiver.
 func (a *alertmanager) integration(kind string, m *mapping, name string) ourReceiver {
-	switch kind {
-	case "slack_configs":
-		return a.slack(m, name)
-	case "webhook_configs":
-		return a.webhook(m, name)
+	turns := map[string]func(*mapping, ourReceiver) ourReceiver{
+		"discord_configs": a.discord, "email_configs": a.email, "mattermost_configs": a.mattermost,
+		"msteams_configs": a.teams, "msteamsv2_configs": a.teams, "opsgenie_configs": a.opsgenie,
+		"pagerduty_configs": a.pagerduty, "pushover_configs": a.pushover, "rocketchat_configs": a.rocketchat,
+		"slack_configs": a.slack, "telegram_configs": a.telegram, "webhook_configs": a.webhook,
 	}
-	a.r.lost(m.node, m.path, "there is no receiver of this type: %s is written and switched off, and its routes tell those of the route above", name)
-	return a.stub(m, kind, name, "Tocsin has no receiver of this type yet.")
+	if turn, ok := turns[kind]; ok {
+		return a.judged(m, turn(m, ourReceiver{name: name, from: kind}))
+	}
+	return a.switchedOff(m, ourReceiver{name: name, from: kind}, "there is no receiver of this type"+elsewhere(kind))
+}
+
+// elsewhere says what may serve in the place of a receiver that there is none of.
+func elsewhere(kind string) string {
+	switch kind {
+	case "wechat_configs":
+		return " (the plugin shoutrrr tells a group of WeCom by its bot, with wecom://)"
+	case "jira_configs", "victorops_configs", "webex_configs", "incidentio_configs":
+		return " (a webhook with a body of your own may reach it)"
+	case "sns_configs":
+		return " (a webhook may reach what publishes to it)"
+	}
+	return ""
+}
+
+// judged takes away what a check refuses, or switches off the receiver that
+// cannot be without it.
+func (a *alertmanager) judged(m *mapping, one ourReceiver) ourReceiver {
+	for a.refuses != nil {
+		key, why := a.refuses(one.yaml())
+		if why == "" {
+			break
+		}
+		at := slices.IndexFunc(one.settings, func(s [2]string) bool { return s[0] == key })
+		if at < 0 || slices.Contains(one.needed, key) {
+			return a.switchedOff(m, one, strings.TrimPrefix(key+": "+why, ": "))
+		}
+		a.r.lost(m.node, m.path, "%s is left out of %s: %s", key, one.name, why)
+		one.settings = slices.Delete(one.settings, at, at+1)
+	}
+	return one
+}
+
+// switchedOff is a receiver that cannot be, for a reason that is told.
+func (a *alertmanager) switchedOff(m *mapping, one ourReceiver, why string) ourReceiver {
+	a.r.lost(m.node, m.path, "%s: %s is written and switched off, and its routes tell those of the route above", why, one.name)
+	return a.stub(m, one, why)
+}
+
+// toFill is a receiver of which one setting must be written by hand.
+func (a *alertmanager) toFill(m *mapping, one ourReceiver, key, placeholder, why string) ourReceiver {
+	a.r.lost(m.node, m.path, "%s: %s is written and switched off, and its routes tell those of the route above", why, one.name)
+	one.off = true
+	one.need(key, placeholder)
+	one.settings = append(one.settings, [2]string{"enabled", "false"})
+	one.comment = fmt.Sprintf("%s, %s:%d: %s.\nFill in %s, and take enabled: false away.\n", one.from, a.r.file, m.node.Line, why, key)
+	return one
 }
 
 // stub is a receiver that routes can name, and that is left out. What it was is
 // a comment, less its secrets.
-func (a *alertmanager) stub(m *mapping, kind, name, why string) ourReceiver {
+func (a *alertmanager) stub(m *mapping, one ourReceiver, why string) ourReceiver {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s:%d: %s\nTo be told here, write a receiver in its place, and take enabled: false away.\n", kind, a.r.file, m.node.Line, why)
+	fmt.Fprintf(&b, "%s, %s:%d: %s.\nTo be told here, write a receiver in its place, and take enabled: false away.\n", one.from, a.r.file, m.node.Line, why)
 	for _, key := range m.keys {
 		fmt.Fprintf(&b, "  %s: %s\n", key.Value, shown(key.Value, m.value[key.Value]))
 		m.taken[key.Value] = true
 	}
 	return ourReceiver{
-		name: name, kind: "webhook", off: true, comment: b.String(),
+		name: one.name, from: one.from, kind: "webhook", off: true, comment: b.String(),
 		settings: [][2]string{{"url", quoted("https://example.invalid/")}, {"enabled", "false"}},
 	}
 }
@@ -160,125 +211,39 @@ func shown(key string, n *yaml.Node) string {
 	return plainOrQuoted(n.Value)
 }
 
-func (a *alertmanager) slack(m *mapping, name string) ourReceiver {
-	out := ourReceiver{name: name, kind: "slack"}
-	bot := strings.HasSuffix(m.text("api_url"), "//slack.com/api/chat.postMessage")
-	switch {
-	case bot: // its token stands in http_config
-	case m.text("app_token") != "":
-		out.set("token", m.text("app_token"))
-		m.taken["app_url"] = true
-	case m.text("app_token_file") != "":
-		out.set("token_file", m.text("app_token_file"))
-		m.taken["app_url"] = true
-	case m.text("api_url") != "":
-		out.set("webhook_url", m.text("api_url"))
-	case m.text("api_url_file") != "":
-		out.set("webhook_url_file", m.text("api_url_file"))
-	case a.global.text("slack_api_url") != "":
-		out.set("webhook_url", a.global.text("slack_api_url"))
-	case a.global.text("slack_api_url_file") != "":
-		out.set("webhook_url_file", a.global.text("slack_api_url_file"))
-	default:
-		a.r.lost(m.node, m.path, "no api_url and no token: %s is written and switched off, and its routes tell those of the route above", name)
-		return a.stub(m, "slack_configs", name, "It has no api_url and no token.")
-	}
-	for _, key := range [...]string{"channel", "username"} {
-		if text := m.text(key); text != "" && !strings.Contains(text, "{{") {
-			out.set(key, text)
-		} else if text != "" && !strings.Contains(text, "slack.default.") {
-			a.r.lost(m.value[key], m.at(key), "a template cannot stand here: not taken over")
-		}
-	}
-	if icon := m.text("icon_emoji"); len(icon) > 2 && icon[0] == ':' && icon[len(icon)-1] == ':' {
-		out.set("icon_emoji", icon)
-	}
-	a.shared(m, &out, false)
-	if bot && !out.botToken() {
-		a.r.lost(m.node, m.path, "no token of the bot: %s is written and switched off, and its routes tell those of the route above", name)
-		return a.stub(m, "slack_configs", name, "It has no token.")
-	}
-	for _, key := range m.keys {
-		if !m.taken[key.Value] && strings.Contains(m.value[key.Value].Value, "slack.default.") {
-			m.taken[key.Value] = true
-		}
-	}
-	m.rest(false, "not taken over: Tocsin renders the message itself")
-	return out
-}
-
-// botToken makes the bearer token that Alertmanager sends to Slack's Web API the
-// bot's token; false where there is none.
-func (r *ourReceiver) botToken() bool {
-	for i, s := range r.settings {
-		if after, ok := strings.CutPrefix(s[0], "bearer_"); ok {
-			r.settings[i][0] = after
-			return true
-		}
-	}
-	return false
-}
-
-func (a *alertmanager) webhook(m *mapping, name string) ourReceiver {
-	out := ourReceiver{name: name, kind: "webhook"}
-	url, file := m.text("url"), m.text("url_file")
-	switch {
-	case strings.Contains(url, "{{"):
-		a.r.lost(m.node, m.at("url"), "a template cannot stand here: %s is written and switched off", name)
-		return a.stub(m, "webhook_configs", name, "Its url is a template.")
-	case url != "":
-		out.set("url", url)
-	case file != "":
-		out.set("url_file", file)
-	default:
-		a.r.lost(m.node, m.path, "no url: %s is written and switched off, and its routes tell those of the route above", name)
-		return a.stub(m, "webhook_configs", name, "It has no url.")
-	}
-	out.settings = append(out.settings, [2]string{"format", "alertmanager"})
-	if most := m.text("max_alerts"); most != "" && most != "0" {
-		out.settings = append(out.settings, [2]string{"max_alerts", most})
-	}
-	if timeout := m.duration("timeout"); timeout != "" && timeout != "0s" {
-		out.settings = append(out.settings, [2]string{"timeout", timeout})
-	}
-	a.shared(m, &out, true)
-	m.rest(true, "not known here, and not taken over")
-	return out
-}
-
-func (r *ourReceiver) set(key, text string) {
-	r.settings = append(r.settings, [2]string{key, quoted(text)})
-}
-
-// shared takes what every integration has.
-func (a *alertmanager) shared(m *mapping, out *ourReceiver, sendsResolved bool) {
-	if text := m.text("send_resolved"); text == "false" || text == "" && !sendsResolved {
-		out.settings = append(out.settings, [2]string{"send_resolved", "false"})
-	}
-	n := m.take("http_config")
-	path := m.at("http_config")
-	if n == nil {
-		n, path = a.global.take("http_config"), "global.http_config"
-	}
-	if n != nil {
-		a.http(a.r.mapping(n, path), out)
-	}
-}
-
 func (a *alertmanager) writeReceivers(w *writer) {
 	w.line(0, "")
 	w.line(0, "receivers:")
 	for _, r := range a.receivers {
 		for _, one := range r.ours {
-			var item writer
-			fmt.Fprintf(&item, "name: %s\ntype: %s\n", quoted(one.name), one.kind)
-			for _, s := range one.settings {
-				fmt.Fprintf(&item, "%s: %s\n", s[0], s[1])
-			}
 			w.comment(1, one.comment)
-			w.item(1, item.String())
+			w.item(1, one.yaml())
 		}
 	}
+}
+
+// yaml writes the receiver's settings as a mapping.
+func (r *ourReceiver) yaml() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "name: %s\ntype: %s\n", quoted(r.name), r.kind)
+	for _, s := range r.settings {
+		fmt.Fprintf(&b, "%s: %s\n", s[0], s[1])
+	}
+	return b.String()
+}
+
+// set adds a text.
+func (r *ourReceiver) set(key, text string) { r.write(key, quoted(text)) }
+
+// write adds a setting in YAML.
+func (r *ourReceiver) write(key, yaml string) {
+	r.settings = append(r.settings, [2]string{key, yaml})
+}
+
+// need adds a text without which the receiver cannot be.
+func (r *ourReceiver) need(key, text string) {
+	r.needed = append(r.needed, key)
+	r.set(key, text)
 }
 
 // lines are those of a text, without their ends.

@@ -154,6 +154,10 @@ func (w *writer) item(depth int, text string) {
 		if first {
 			mark = "- "
 		}
+		if line == "" { // within a block
+			w.line(0, "")
+			continue
+		}
 		w.line(depth, "%s%s", mark, line)
 		first = false
 	}
