@@ -28,6 +28,8 @@ func inward() map[string][]string {
 		"internal/plugincheck": {"alert", "notifiers", "plugins/pluginpb"},
 		"notifiers/plugin":     {"alert", "source", "notifiers", "plugins/pluginpb"},
 		"source/plugin":        {"alert", "source", "plugins/pluginpb"},
+		// It calls plugins as the daemon does.
+		"internal/bench": {"alert", "source", "notifiers", "plugins/pluginpb"},
 		// What runs the processes of both kinds of plugin.
 		"internal/pluginhost": {"alert", "plugins/pluginpb"},
 		"plugins":             {"alert", "source", "notifiers", "plugins/pluginpb"},
