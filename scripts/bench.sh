@@ -36,7 +36,7 @@ part() {
   echo
   echo '```'
   part ./engine/rule '^Benchmark(Judge|TenThousand)$' # the others stand in the table
-  for all in ./engine/route ./configs ./store/sqlite ./api; do
+  for all in ./engine ./engine/route ./configs ./store/sqlite ./api ./internal/pluginhost; do
     part "$all" .
   done
   echo '```'
