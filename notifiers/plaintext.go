@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,6 +53,35 @@ func WebURL(text string) string {
 	return ""
 }
 
+// Note is an annotation that says something: its name and one line.
+type Note struct{ Name, Text string }
+
+// maxAlertNotes is how many of one alert a message shows.
+const maxAlertNotes = 5
+
+// Notes are the annotations of an alert that are neither links nor what its message
+// says already, the first few in the order of their names.
+func Notes(a *alert.Alert) []Note {
+	var out []Note
+	for _, name := range slices.Sorted(maps.Keys(a.Annotations)) {
+		text := Plain(a.Annotations[name])
+		if isLink := strings.HasSuffix(name, "_url") || strings.HasSuffix(name, "_link") || WebURL(text) != ""; isLink || text == "" || text == Plain(a.Message) {
+			continue
+		}
+		if len(out) < maxAlertNotes {
+			out = append(out, Note{noteName(name), text})
+		}
+	}
+	return out
+}
+
+// noteName makes "Description" of description.
+func noteName(name string) string {
+	name = Plain(strings.ReplaceAll(name, "_", " "))
+	first, size := utf8.DecodeRuneInString(name)
+	return Clip(string(unicode.ToUpper(first))+name[size:], 40)
+}
+
 // linkName makes "Runbook" of runbook_url, and "Grafana panel" of grafana_panel.
 func linkName(name string) string {
 	name = Plain(strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(name, "_url"), "_link"), "_", " "))
@@ -72,7 +102,7 @@ func LinksOf(n *alert.Notification, most int) []NamedURL {
 		}
 	}
 	if len(n.Alerts) == 1 && n.Truncated == 0 {
-		add(NamedURL{"Alert", AlertURL(n, &n.Alerts[0])})
+		add(NamedURL{"Alert", PageURL(n, &n.Alerts[0])})
 	} else {
 		add(NamedURL{"Alerts", ListURL(n)})
 	}
@@ -176,11 +206,14 @@ func plainAlert(n *alert.Notification, a *alert.Alert) string {
 	if labels := OwnLabels(a); len(labels) > 0 {
 		line("Labels", text(labels.String()))
 	}
+	for _, note := range Notes(a) {
+		line(note.Name, Clip(note.Text, maxTextValue))
+	}
 	line("Taken up", AckOf(n, a))
 	for _, l := range AnnotationURLs(a) {
 		line(l.Name, l.URL)
 	}
-	line("Alert", AlertURL(n, a))
+	line("Alert", PageURL(n, a))
 	return b.String() + "\n"
 }
 

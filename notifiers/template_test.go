@@ -89,14 +89,15 @@ func TestMistakesInTemplatesHaveTheirPlace(t *testing.T) {
 		offset int
 		text   string
 	}{
-		"{{ .Titel }}":                                   {3, `there is no .Titel; did you mean ".Title"?`},
-		"a\nb {{ range .Alerts }}{{ .Lables }}":          {4, "it ends before its {{ end }}"},
-		"a\nb {{ range .Alerts }}{{ .Lables }}{{ end }}": {26, `there is no .Lables; did you mean ".Labels"?`},
-		"one {{ uper .Title }}":                          {7, `there is no function "uper"; did you mean "upper"?`},
-		"one {{ .Title":                                  {4, "{{ is not closed"},
-		"{{ humanize .Title }}":                          {3, "is not a number"},
-		`{{ printf "%100000000d" 1 }}`:                   {3, "a width has three digits at most"},
-		`{{ tz "Mars/Olympus" .At }}`:                    {3, `"Mars/Olympus" is not a time zone`},
+		"{{ .Titel }}":                                    {3, `there is no .Titel; did you mean ".Title"?`},
+		"a\nb {{ range .Alerts }}{{ .Lables }}":           {4, "it ends before its {{ end }}"},
+		"{{ if .Title }}x{{ end }}\n{{ with .Reason }}\n": {26, "it ends before its {{ end }}"},
+		"a\nb {{ range .Alerts }}{{ .Lables }}{{ end }}":  {26, `there is no .Lables; did you mean ".Labels"?`},
+		"one {{ uper .Title }}":                           {7, `there is no function "uper"; did you mean "upper"?`},
+		"one {{ .Title":                                   {4, "{{ is not closed"},
+		"{{ humanize .Title }}":                           {3, "is not a number"},
+		`{{ printf "%100000000d" 1 }}`:                    {3, "a width has three digits at most"},
+		`{{ tz "Mars/Olympus" .At }}`:                     {3, `"Mars/Olympus" is not a time zone`},
 	} {
 		text := TextFrom(source)
 		ps := text.Check("title")

@@ -75,6 +75,34 @@ func Title(n *alert.Notification) string {
 	return word + ": " + subject(n)
 }
 
+// Headline is Title for what shows one line and nothing else, such as the subject of
+// a mail: how it stands and what is wrong, in the words of the worst alert that fires.
+// "[CRITICAL] Cache hit rate below 70%", and of several "[CRITICAL] Cache hit rate
+// below 70%, and 2 more".
+func Headline(n *alert.Notification) string {
+	word, rest, _ := strings.Cut(Title(n), ": ")
+	switch total := len(n.Alerts) + n.Truncated; {
+	case n.Kind == alert.KindWarning:
+		rest = n.Reason // names what it is about
+	case n.Kind != alert.KindAlerts, n.Digest != nil:
+	case total == 1 && len(n.Alerts) == 1:
+		rest = Message(&n.Alerts[0])
+	case n.Fires():
+		rest = fmt.Sprintf("%s, and %d more", Message(worst(n)), total-1)
+	}
+	return "[" + word + "] " + rest
+}
+
+// worst is the first of the worst alerts that fire; one does.
+func worst(n *alert.Notification) *alert.Alert {
+	for i := range n.Alerts {
+		if a := &n.Alerts[i]; a.Active() && a.Severity == n.Severity() {
+			return a
+		}
+	}
+	return &n.Alerts[0]
+}
+
 // Counted is a number and what it counts: "1 group", "1,031 alerts".
 func Counted(n int, what string) string {
 	digits := strconv.Itoa(n)
@@ -208,10 +236,19 @@ func OwnLabels(a *alert.Alert) alert.Labels {
 }
 
 // AlertURL is where Tocsin shows the alert, or "" when it does not know where
-// it is reached.
+// it is reached. Its last part is the alert's id, for programs.
 func AlertURL(n *alert.Notification, a *alert.Alert) string {
 	if n.ExternalURL == "" {
 		return ""
 	}
 	return n.ExternalURL + "/api/v1/alerts/" + url.PathEscape(a.ID)
+}
+
+// PageURL is AlertURL for people to follow: empty too for the alert of a test or a
+// canary, which is kept nowhere.
+func PageURL(n *alert.Notification, a *alert.Alert) string {
+	if n.Kind == alert.KindTest || n.Kind == alert.KindCanary {
+		return ""
+	}
+	return AlertURL(n, a)
 }

@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -166,5 +167,50 @@ func TestCounted(t *testing.T) {
 		if got := Counted(n, "alert"); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}
+	}
+}
+
+// What a mail's subject shows, and what a phone call reads out.
+func TestHeadlineIsTheWorstAlertInItsOwnWords(t *testing.T) {
+	mixed := Sample(alert.Firing, 3)
+	mixed.Alerts[0].State = alert.Resolved
+	for _, row := range []struct {
+		n    alert.Notification
+		want string
+	}{
+		{Sample(alert.Firing, 1), "[CRITICAL] Cache hit rate below 70% for USER_RUNS strategy"},
+		{Sample(alert.Resolved, 1), "[RESOLVED] Cache hit rate below 70% for USER_RUNS strategy"},
+		{Sample(alert.Firing, 3), "[CRITICAL] Cache hit rate below 70% for USER_RUNS strategy, and 2 more"},
+		{mixed, "[CRITICAL] Average query time above 500ms, and 2 more"},
+		{Sample(alert.Resolved, 3), "[RESOLVED] web (3 alerts)"},
+		{alert.Notification{Kind: alert.KindWarning, Reason: "the silence x ends in 1h"}, "[NOTICE] the silence x ends in 1h"},
+		{alert.Notification{Digest: &alert.Digest{Groups: 2, Alerts: 9}, Alerts: mixed.Alerts}, "[STORM] 2 groups, 9 alerts"},
+	} {
+		if got := Headline(&row.n); got != row.want {
+			t.Errorf("%q, want %q", got, row.want)
+		}
+	}
+}
+
+func TestATestHasNoPage(t *testing.T) {
+	n := Sample(alert.Firing, 1)
+	if got := PageURL(&n, &n.Alerts[0]); got != n.ExternalURL+"/api/v1/alerts/"+n.Alerts[0].ID {
+		t.Error(got)
+	}
+	for _, n.Kind = range []alert.NotificationKind{alert.KindTest, alert.KindCanary} {
+		if got := PageURL(&n, &n.Alerts[0]); got != "" {
+			t.Errorf("%s leads to %s, where nothing is", n.Kind, got)
+		}
+	}
+}
+
+func TestNotesAreWhatIsNoLinkAndNotSaidAlready(t *testing.T) {
+	a := alert.Alert{Message: "Disk full", Annotations: map[string]string{
+		"summary": "Disk full", "description": "3 GB left.\nIt fills.", "runbook_url": "https://r.example.com", "odd_url": "javascript:alert(1)",
+		"panel": "https://grafana.example.com", "empty": "", "fix_by": "ops",
+	}}
+	want := []Note{{"Description", "3 GB left. It fills."}, {"Fix by", "ops"}}
+	if got := Notes(&a); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -139,7 +141,7 @@ func (d *alertExplained) history(t *explainText) {
 			fmt.Fprintf(t, "\n%s UTC\n", day)
 		}
 		receiver := ""
-		if one.Receiver != nil && !strings.Contains(one.Text, *one.Receiver) {
+		if one.Receiver != nil && !namesReceiver(one.Text, *one.Receiver) {
 			receiver = *one.Receiver + ": "
 		}
 		fmt.Fprintf(t, "  %s  %-12s  %s%s\n", at.Format("15:04:05"), one.Kind, receiver, one.Text)
@@ -200,4 +202,25 @@ func (d *alertExplained) due(t *explainText) {
 		rows = append(rows, []string{"  " + n.Receiver, n.State, reason})
 	}
 	t.WriteString(aligned(rows))
+}
+
+// namesReceiver says whether a text has a receiver's name in it, as a whole: a
+// receiver called am is not named by alertname.
+func namesReceiver(text, name string) bool {
+	for at := 0; ; at++ {
+		i := strings.Index(text[at:], name)
+		if i < 0 {
+			return false
+		}
+		at += i
+		before, _ := utf8.DecodeLastRuneInString(text[:at])
+		after, _ := utf8.DecodeRuneInString(text[at+len(name):])
+		if !partOfName(before) && !partOfName(after) {
+			return true
+		}
+	}
+}
+
+func partOfName(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' || r == '-' || r == '.'
 }

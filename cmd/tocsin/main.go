@@ -73,8 +73,8 @@ func newRoot(w world) *cobra.Command {
 		Use:   "tocsin",
 		Short: "Watches an application, its Redis and its PostgreSQL, and tells people",
 		Long: `Tocsin polls a web application and the Redis and PostgreSQL under it, judges
-what it sees by rules in YAML, and tells people once: in Slack, by webhook and
-on the console.
+what it sees by rules in YAML, and tells people once: by mail, in chats, on their
+phones, by webhook.
 
   tocsin serve --config configs/embedded.yaml    start
   tocsin check --config configs/embedded.yaml    find every mistake

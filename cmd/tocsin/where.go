@@ -77,7 +77,7 @@ func (h *where) each(w world, need configs.Scope, ask func(*client.Client) (json
 	if h.from() == "" {
 		silent = append(silent, "or say where, with --config or --url")
 	}
-	return nil, errors.New(strings.Join(silent, "; "))
+	return nil, errors.New(strings.ReplaceAll(strings.Join(silent, "; "), "?; or", "? Or"))
 }
 
 // from names what says where the daemon is.

@@ -31,6 +31,9 @@ func suggestMetric(name string, catalog source.Catalog) string {
 	if hint := problem.DidYouMean(name, catalog.Names()); hint != "" && strings.Contains(name, ".") {
 		return hint
 	}
+	if strings.Contains(name, ".") {
+		return "`tocsin metrics` lists them; a name of your own has no dot, as in queue_length, or is declared by its source"
+	}
 	return "`tocsin metrics` lists them; names of your own need --config with a source of type prometheus, json or push"
 }
 

@@ -54,6 +54,7 @@ func TestWordsForWhatTiredPeopleWrite(t *testing.T) {
 		"value 5m":                        `"5m" cannot stand here`,
 		"time() > 9:00":                   `a time of day stands in quotes: "09:00"`,
 		`metric("shop_errors_total") > 1`: "names of your own need --config",
+		`metric("shop.queue_depth") > 1`:  "a name of your own has no dot",
 	} {
 		_, problems := CompileCondition(text, mustMetric("cache.hit_rate"), catalog(), Options{})
 		if len(problems) != 1 || !strings.Contains(problems[0].Error(), want) {

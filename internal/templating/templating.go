@@ -71,6 +71,7 @@ var (
 	// wideVerb finds a width or precision that is long, or an argument.
 	wideVerb       = regexp.MustCompile(`%[^a-zA-Z%]*(\*|[0-9]{4})`)                                                        //nolint:gochecknoglobals // a constant that Go cannot spell
 	noSuchField    = regexp.MustCompile(`<([^>]*)>: can't evaluate field (\w+) in type (\S+)`)                              //nolint:gochecknoglobals // as above
+	blockEdge      = regexp.MustCompile(`\{\{-?\s*(if|range|with|block|define|end)\b`)                                      //nolint:gochecknoglobals // as above
 	noSuchFunction = regexp.MustCompile(`function "([^"]*)" not defined`)                                                   //nolint:gochecknoglobals // as above
 	place          = regexp.MustCompile(`^(?:(?:html/)?template: ?)?[\w.-]+:(\d+)(?::(\d+))?: ?(?:executing "[^"]*" at )?`) //nolint:gochecknoglobals // as above
 )
@@ -111,6 +112,7 @@ func Problem(path, text string, err error, names Names) problem.Problem {
 		p.Offset = max(0, strings.Index(text, name))
 	case strings.HasSuffix(message, "unexpected EOF"):
 		p.Message, p.Hint = "bad template: it ends before its {{ end }}", "every {{ if }}, {{ with }} and {{ range }} wants one"
+		p.Offset = unclosed(text)
 	case strings.HasSuffix(message, "unclosed action"):
 		p.Message, p.Hint = "bad template: {{ is not closed", "close it with }}"
 		p.Offset = max(0, strings.LastIndex(text, "{{"))
@@ -118,6 +120,23 @@ func Problem(path, text string, err error, names Names) problem.Problem {
 		p.Message = "bad template: " + place.ReplaceAllString(message, "")
 	}
 	return p
+}
+
+// unclosed is the byte of the last block of a text that has no end.
+func unclosed(text string) int {
+	var open []int
+	for _, found := range blockEdge.FindAllStringSubmatchIndex(text, -1) {
+		switch word := text[found[2]:found[3]]; {
+		case word != "end":
+			open = append(open, found[0])
+		case len(open) > 0:
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) == 0 {
+		return 0
+	}
+	return open[len(open)-1]
 }
 
 // offset is the byte at which text/template found fault: it tells line and

@@ -48,10 +48,13 @@ func (e *Notifier) htmlOf(n *alert.Notification) string {
 
 func viewOf(n *alert.Notification) view {
 	v := view{
-		Title: clip(subjectOf(n)), Receiver: clip(n.Receiver), ID: clip(n.ID), ExternalURL: notifiers.WebURL(n.ExternalURL), Reason: clip(n.Reason),
+		Title: clip(notifiers.Headline(n)), Receiver: clip(n.Receiver), ID: clip(n.ID), ExternalURL: notifiers.WebURL(n.ExternalURL), Reason: clip(n.Reason),
 		LeftOut: n.Truncated, ListURL: notifiers.ListURL(n),
 	}
-	v.Word, _, _ = strings.Cut(notifiers.Title(n), ": ")
+	title := ""
+	if v.Word, title, _ = strings.Cut(notifiers.Title(n), ": "); len(n.Alerts)+n.Truncated > 1 && n.Kind == alert.KindAlerts {
+		v.Title = clip(title) // the worst alert's message stands right below
+	}
 	v.Title = strings.TrimPrefix(v.Title, "["+v.Word+"] ")
 	v.Color = color(n.Fires(), n.Severity())
 	if n.StillFiring > 0 {
@@ -96,8 +99,11 @@ func viewOfAlert(n *alert.Notification, a *alert.Alert) viewAlert {
 		}
 		add(clip(label.Name), clip(label.Value))
 	}
+	for _, note := range notifiers.Notes(a) {
+		add(note.Name, notifiers.Clip(note.Text, maxNote))
+	}
 	add("Taken up", notifiers.AckOf(n, a))
-	if u := notifiers.AlertURL(n, a); u != "" {
+	if u := notifiers.PageURL(n, a); u != "" {
 		out.Links = append(out.Links, notifiers.NamedURL{Name: "Alert", URL: u})
 	}
 	return out
@@ -107,6 +113,7 @@ func viewOfAlert(n *alert.Notification, a *alert.Alert) viewAlert {
 const (
 	maxLabels = 30
 	maxValue  = 300
+	maxNote   = 500
 )
 
 func clip(s string) string { return notifiers.Clip(notifiers.Plain(s), maxValue) }

@@ -72,24 +72,11 @@ func crlf(s string) string {
 }
 
 func (e *Notifier) subject(n *alert.Notification, texts *notifiers.Texts) string {
-	s := notifiers.Clip(notifiers.Plain(texts.Text("subject", &e.cfg.Subject, func() string { return subjectOf(n) })), maxSubject)
+	s := notifiers.Clip(notifiers.Plain(texts.Text("subject", &e.cfg.Subject, func() string { return notifiers.Headline(n) })), maxSubject)
 	if s == "" {
-		return notifiers.Clip(notifiers.Plain(subjectOf(n)), maxSubject)
+		return notifiers.Clip(notifiers.Plain(notifiers.Headline(n)), maxSubject)
 	}
 	return s
-}
-
-// subjectOf says how it stands and what is wrong: "[CRITICAL] Cache hit rate below
-// 70%", "[WARNING] cache-hit-rate (2 firing, 1 resolved)".
-func subjectOf(n *alert.Notification) string {
-	if len(n.Alerts) == 1 && n.Truncated == 0 && n.Digest == nil && n.Kind == alert.KindAlerts {
-		return "[" + notifiers.StateWord(&n.Alerts[0]) + "] " + notifiers.Message(&n.Alerts[0])
-	}
-	word, rest, _ := strings.Cut(notifiers.Title(n), ": ")
-	if n.Kind == alert.KindWarning {
-		rest = n.Reason // names what it is about
-	}
-	return "[" + word + "] " + rest
 }
 
 func (e *Notifier) addressTo(m *gomail.Msg) error {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/secret"
@@ -96,14 +97,10 @@ func (t *Notifier) render(n *alert.Notification) (message, string) {
 	texts := notifiers.TextsOf(n)
 	m := message{
 		Topic: mask, Priority: t.cfg.Priority.of(n), Tags: append([]string{tag(n)}, t.cfg.Tags...), Click: chat.Page(n),
-		Title: f.Inert(chat.Text(texts, "title", &t.cfg.Title, func() string { return notifiers.Title(n) }), maxTitle),
+		Title: f.Inert(chat.Text(texts, "title", &t.cfg.Title, func() string { return chat.PlainTitle(n) }), maxTitle),
 	}
 	m.Message = f.Clip(chat.Text(texts, "message", &t.cfg.Message, func() string { return chat.Body(n, &f, maxMessage) }), maxMessage)
-	for _, l := range chat.Links(n, t.base.Links) {
-		if l.Text != "Open" && len(m.Actions) < maxActions { // a tap on the notification opens it
-			m.Actions = append(m.Actions, action{"view", l.Text, l.URL})
-		}
-	}
+	m.Actions = actionsOf(chat.Links(n, t.base.Links))
 	switch {
 	case !t.cfg.Update:
 	case chat.AboutGroup(n): // a group that begins anew is another notification
@@ -112,6 +109,21 @@ func (t *Notifier) render(n *alert.Notification) (message, string) {
 		m.SequenceID = notifiers.GroupID(n.ID)
 	}
 	return m, texts.Failed()
+}
+
+// actionsOf are the buttons, as many as ntfy takes: a runbook helps more than a second
+// snooze, and a tap on the notification opens what Open would.
+func actionsOf(links []chat.Link) []action {
+	var out []action
+	for _, l := range links {
+		if l.Text != "Open" {
+			out = append(out, action{"view", l.Text, l.URL})
+		}
+	}
+	if len(out) > maxActions {
+		out = slices.DeleteFunc(out, func(a action) bool { return a.Label == "Snooze 8h" })
+	}
+	return out[:min(len(out), maxActions)]
 }
 
 // tag is the short code of the emoji before the title.
@@ -126,6 +138,8 @@ func tag(n *alert.Notification) string {
 		return "hourglass_flowing_sand"
 	case n.Digest != nil:
 		return "ocean"
+	case chat.OthersFire(n) && !n.Fires():
+		return "bell"
 	case !n.Fires():
 		return "white_check_mark"
 	case n.Severity() == alert.Critical:

@@ -147,3 +147,36 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		}
 	}
 }
+
+// The notification on the phone takes the place of the one before: while others of the
+// group fire it must not look as if all were over.
+func TestAnEndWhileOthersFireDoesNotReadAsTheGroupsEnd(t *testing.T) {
+	n := notifiers.Sample(alert.Resolved, 1)
+	n.Status, n.StillFiring = alert.Firing, 1
+	m, _ := newNotifier(t, config("https://ntfy.test")).render(&n)
+	if !strings.HasPrefix(m.Title, "FIRING: ") || !strings.HasSuffix(m.Title, " (1 firing, 1 resolved)") || m.Tags[0] != "bell" {
+		t.Fatal(m.Title, m.Tags)
+	}
+}
+
+func TestARunbookIsAButtonBeforeASecondSnooze(t *testing.T) {
+	w := newNotifier(t, config("https://ntfy.test"))
+	for _, row := range []struct {
+		runbook string
+		want    string
+	}{
+		{"https://runbooks.example.com/x", "Acknowledge Snooze 1h Runbook"},
+		{"", "Acknowledge Snooze 1h Snooze 8h"},
+	} {
+		n := notifiers.Sample(alert.Firing, 1)
+		n.Alerts[0].Annotations = map[string]string{"runbook_url": row.runbook}
+		m, _ := w.render(&n)
+		var got []string
+		for _, a := range m.Actions {
+			got = append(got, a.Label)
+		}
+		if strings.Join(got, " ") != row.want {
+			t.Errorf("%q: %q, want %q", row.runbook, got, row.want)
+		}
+	}
+}

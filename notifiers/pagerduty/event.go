@@ -153,18 +153,8 @@ func KeyOf(group string) string {
 	return "tocsin:" + hex.EncodeToString(sum[:])
 }
 
-// summaryOf is the incident's title: what is wrong, in a sentence where one alert
-// is told of.
-func summaryOf(n *alert.Notification) string {
-	if len(n.Alerts) == 1 && n.Truncated == 0 && n.Digest == nil && n.Kind == alert.KindAlerts {
-		a := &n.Alerts[0]
-		return notifiers.Plain("[" + notifiers.StateWord(a) + "] " + notifiers.Message(a))
-	}
-	if n.Kind == alert.KindWarning {
-		return notifiers.Plain(notifiers.Title(n) + ": " + n.Reason)
-	}
-	return notifiers.Plain(notifiers.Title(n))
-}
+// summaryOf is the incident's title, all that a phone call reads out.
+func summaryOf(n *alert.Notification) string { return notifiers.Plain(notifiers.Headline(n)) }
 
 func (p *Notifier) severity(n *alert.Notification) string {
 	s := max(n.Severity(), alert.Info)
@@ -209,7 +199,7 @@ func detailsOf(n *alert.Notification) details {
 		d.Alerts[i] = detail{
 			Status: a.Severity.String(), Message: notifiers.Message(a), Peak: notifiers.Peak(a),
 			Since: notifiers.Began(a).UTC(), Duration: notifiers.LastedText(a, n.At), Taken: notifiers.AckOf(n, a),
-			Labels: a.AllLabels().Map(), Notes: a.Annotations, URL: notifiers.AlertURL(n, a),
+			Labels: a.AllLabels().Map(), Notes: a.Annotations, URL: notifiers.PageURL(n, a),
 		}
 		if a.Value.Known() {
 			d.Alerts[i].Value = notifiers.Measured(a)

@@ -153,7 +153,7 @@ func (p *Notifier) render(n *alert.Notification) (message, string) {
 	texts := notifiers.TextsOf(n)
 	m := message{
 		Token: mask, User: mask, Device: p.cfg.Device, Sound: p.cfg.Sound, Priority: p.cfg.Priority.of(n), Timestamp: n.At.Unix(),
-		Title: f.Inert(chat.Text(texts, "title", &p.cfg.Title, func() string { return notifiers.Title(n) }), maxTitle),
+		Title: f.Inert(chat.Text(texts, "title", &p.cfg.Title, func() string { return chat.PlainTitle(n) }), maxTitle),
 	}
 	m.Message = f.Clip(chat.Text(texts, "message", &p.cfg.Message, func() string { return chat.Body(n, &f, maxMessage) }), maxMessage)
 	for _, l := range chat.Links(n, p.base.Links) { // a message has one: the first that fits

@@ -105,7 +105,7 @@ func webhookMessage(c content) slack.WebhookMessage {
 func title(n *alert.Notification, others []alert.Alert) string {
 	if aboutGroup(n) && n.Status == alert.Firing && n.StillFiring > 0 {
 		s := "🔔 FIRING: "
-		if len(others) > 0 {
+		if len(others) > 0 || n.Fires() && n.Severity() == alert.Critical { // nothing is worse
 			all := alert.Notification{Alerts: append(n.Firing(), others...)}
 			s = severityIcon(true, all.Severity()) + " " + strings.ToUpper(all.Severity().String()) + ": "
 		}
@@ -161,6 +161,9 @@ func fallback(n *alert.Notification) string {
 	s := title(n, nil)
 	if len(n.Alerts) > 0 {
 		a := &n.Alerts[0]
+		if !a.Active() && n.Status == alert.Firing && aboutGroup(n) && n.StillFiring > 0 {
+			s += ": resolved" // the title says that others fire
+		}
 		s += ": " + notifiers.Message(a)
 		if a.Value.Known() {
 			s += ", now " + notifiers.Measured(a)

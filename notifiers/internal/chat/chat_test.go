@@ -175,3 +175,27 @@ func TestWaitSeconds(t *testing.T) {
 		t.Error("soon is a number")
 	}
 }
+
+// What a phone shows of a message before it is opened.
+func TestTheFirstLineSaysHowTheGroupStands(t *testing.T) {
+	for _, row := range []struct {
+		state   alert.State
+		others  int
+		title   string
+		summary string
+	}{
+		{alert.Firing, 0, "🔥 CRITICAL: cache-hit-rate", ": Cache hit rate"},
+		{alert.Firing, 1, "🔥 CRITICAL: cache-hit-rate (2 firing)", ": Cache hit rate"},
+		{alert.Resolved, 1, "🔔 FIRING: cache-hit-rate (1 firing, 1 resolved)", ": resolved: Cache hit rate"},
+		{alert.Resolved, 0, "✅ RESOLVED: cache-hit-rate", ": Cache hit rate"},
+	} {
+		n := notifiers.Sample(row.state, 1)
+		n.GroupLabels, n.StillFiring = nil, row.others
+		if row.others > 0 {
+			n.Status = alert.Firing
+		}
+		if title := Title(&n); title != row.title || !strings.HasPrefix(Summary(title, &n), row.title+row.summary) {
+			t.Errorf("%q, %q, want %q", title, Summary(title, &n), row.title)
+		}
+	}
+}

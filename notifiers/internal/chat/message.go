@@ -31,20 +31,46 @@ const (
 // Title says what a notification is about and how things stand, with an icon:
 // "🔥 CRITICAL: cache-hit-rate". It is not escaped.
 func Title(n *alert.Notification) string {
-	if AboutGroup(n) && n.Status == alert.Firing && n.StillFiring > 0 {
-		s := "🔔 FIRING: " + notifiers.Subject(n) + fmt.Sprintf(" (%d firing", len(n.Firing())+n.StillFiring)
-		if resolved := len(n.Resolved()); resolved > 0 {
-			s += fmt.Sprintf(", %d resolved", resolved)
-		}
-		return s + ")"
+	if OthersFire(n) && !worstIsTold(n) {
+		return "🔔 " + PlainTitle(n)
 	}
-	return Icon(n) + " " + notifiers.Title(n)
+	return Icon(n) + " " + PlainTitle(n)
 }
 
-// Summary is one line of title and worst alert, for what has no room for more.
+// PlainTitle is Title without the icon. What tells of an end while others of the
+// group fire does not begin with RESOLVED: on a phone nothing else is read. The others'
+// severity is not known, so that only CRITICAL is surely the group's.
+func PlainTitle(n *alert.Notification) string {
+	if !OthersFire(n) {
+		return notifiers.Title(n)
+	}
+	word := "FIRING"
+	if worstIsTold(n) {
+		word = "CRITICAL"
+	}
+	s := word + ": " + notifiers.Subject(n) + fmt.Sprintf(" (%d firing", len(n.Firing())+n.StillFiring)
+	if resolved := len(n.Resolved()); resolved > 0 {
+		s += fmt.Sprintf(", %d resolved", resolved)
+	}
+	return s + ")"
+}
+
+// OthersFire says whether alerts of the group fire that the notification does not
+// tell of.
+func OthersFire(n *alert.Notification) bool {
+	return AboutGroup(n) && n.Status == alert.Firing && n.StillFiring > 0
+}
+
+func worstIsTold(n *alert.Notification) bool { return n.Fires() && n.Severity() == alert.Critical }
+
+// Summary is one line of title and worst alert, for what has no room for more. What
+// is resolved is called so where the title says that others fire.
 func Summary(title string, n *alert.Notification) string {
 	if len(n.Alerts) == 0 {
 		return title
+	}
+	if OthersFire(n) && !n.Alerts[0].Active() {
+		title += ": resolved"
 	}
 	return title + ": " + notifiers.Message(&n.Alerts[0])
 }
