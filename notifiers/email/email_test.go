@@ -323,6 +323,20 @@ func TestHowAnswersAreSorted(t *testing.T) {
 	}
 }
 
+func TestARefusedLoginSaysWhatToDo(t *testing.T) {
+	for reply, want := range map[string]string{
+		"530 authentication required": "give username and password",
+		"535 5.7.8 bad credentials":   "is the password right?",
+		"538 encryption required":     "set encryption",
+	} {
+		s := &scripted{say: map[string]string{atMail: reply}}
+		_, err := tell(t, newNotifier(t, s.start(t)), notifiertest.Sample(alert.Firing, 1))
+		if err == nil || notifiers.IsPermanent(err) || !strings.Contains(err.Error(), reply[:3]) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", reply, err)
+		}
+	}
+}
+
 func TestAHangAtAnyStepEndsWithTheDeadline(t *testing.T) {
 	for _, step := range []string{atGreeting, atHello, atMail, atRcpt, atData, atEnd} {
 		t.Run(step, func(t *testing.T) {

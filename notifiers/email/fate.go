@@ -34,13 +34,29 @@ func (s *session) sort(step string, err error) error {
 	if timeout := net.Error(nil); s.ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
 		return &stepError{fmt.Sprintf("%s: %s: no answer before the deadline", to, step), true}
 	}
-	e := &stepError{text: fmt.Sprintf("%s: %s: %s", to, step, s.said(err))}
+	e := &stepError{text: fmt.Sprintf("%s: %s: %s%s", to, step, s.said(err), advice(err))}
 	if passes(err) || step != "sender" && step != "recipients" && step != "message" {
 		// What refuses before the message is known refuses us, not it: a password, a
 		// certificate, a list of blocked addresses. Somebody mends that.
 		return e
 	}
 	return notifiers.Permanent(e)
+}
+
+// advice is what an operator can do about a refused login, in brackets; empty
+// where the server's words must do.
+func advice(err error) string {
+	switch codeOf(err) {
+	case 530:
+		return " (the server wants a login: give username and password)"
+	case 534:
+		return " (the server wants another way to log in: set auth, or make a password for applications)"
+	case 535:
+		return " (the login was refused: is the password right? Many services want one made for applications, or oauth2)"
+	case 538:
+		return " (the server wants an encrypted connection: set encryption to starttls or tls)"
+	}
+	return ""
 }
 
 // codeOf is the server's reply code; 0 where it gave none.
