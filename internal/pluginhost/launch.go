@@ -36,8 +36,8 @@ type instance struct {
 	described Description
 	sum       string // of the program
 	startedAt time.Time
-	slots     chan struct{} // one for each call under way
-	schema    *Schema       // nil when it has none
+	turns     *turns
+	schema    *Schema // nil when it has none
 	schemaErr error
 
 	mu sync.Mutex
@@ -227,7 +227,7 @@ func (i *instance) describe(ctx context.Context, p *plugin) error {
 	if slots == 0 {
 		slots = DefaultConcurrency
 	}
-	i.slots = make(chan struct{}, slots)
+	i.turns = newTurns(slots)
 	if i.schema, i.schemaErr = CompileSchema(i.described.Schema); i.schemaErr != nil {
 		p.log.Warn("plugin's JSON Schema cannot be used; its settings are judged by the plugin alone", "error", i.schemaErr)
 	}
