@@ -88,7 +88,7 @@ func (l *lane) call(attempts context.Context, c *call) (notifiers.Receipt, error
 	ctx, cancel := context.WithTimeout(attempts, c.receiver.Timeout)
 	defer cancel()
 	n := c.row.d.Notification
-	n.Reference = c.reference
+	n.Reference, n.Attempt = c.reference, c.row.d.Attempts+1
 	return l.notify(ctx, c.receiver.Notifier, n)
 }
 

@@ -22,6 +22,8 @@ type Use struct {
 	Settings []byte
 	// Folder is what the files are relative to that settings name.
 	Folder string
+	// Attempt counts the attempts at one notification from 1; 0 when not known.
+	Attempt uint32
 }
 
 // Notify has a plugin tell a receiver. A notification that is larger than the
@@ -30,7 +32,7 @@ type Use struct {
 func (h *Host) Notify(ctx context.Context, use Use, notification *pluginpb.Notification) (*pluginpb.NotifyResponse, error) {
 	var answer *pluginpb.NotifyResponse
 	err := h.call(ctx, use, func(ctx context.Context, i *instance, settings []byte) error {
-		request := &pluginpb.NotifyRequest{DeliveryId: notification.GetId(), ConfigJson: settings, Notification: notification}
+		request := &pluginpb.NotifyRequest{DeliveryId: notification.GetId(), ConfigJson: settings, Notification: notification, Attempt: use.Attempt}
 		fit(request, i.messageLimit())
 		var err error
 		answer, err = i.client.Notifier.Notify(ctx, request)

@@ -141,10 +141,10 @@ func TestAPluginIsStartedDescribedAndAsked(t *testing.T) {
 	if s.Described.Name != "hostile" || s.Described.Version != "1.2.3" || s.PID == 0 || len(s.SHA256) != 64 || !s.MTLS || s.Described.Protocol != 1 {
 		t.Errorf("%+v", s)
 	}
-	n := sample()
-	n.Reference = "7"
-	answer, err := b.notify(n)
-	if err != nil || answer.GetOutcome() != pluginpb.Outcome_OUTCOME_OK || answer.GetReference() != "ref-7" {
+	n, use := sample(), b.use()
+	n.Reference, use.Attempt = "7", 4
+	answer, err := b.Notify(t.Context(), use, n)
+	if err != nil || answer.GetNote() != "attempt 4" || answer.GetOutcome() != pluginpb.Outcome_OUTCOME_OK || answer.GetReference() != "ref-7" {
 		t.Fatal(answer, err)
 	}
 	if !strings.Contains(answer.GetAnswer(), `config={"to":"somebody"}`) {

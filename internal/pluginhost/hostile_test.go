@@ -229,6 +229,7 @@ func (h *hostile) Notify(ctx context.Context, r *pluginpb.NotifyRequest) (*plugi
 	}
 	return &pluginpb.NotifyResponse{
 		Outcome: pluginpb.Outcome_OUTCOME_OK, Reference: "ref-" + n.GetReference(),
+		Note:   fmt.Sprintf("attempt %d", r.GetAttempt()),
 		Answer: fmt.Sprintf("pid=%d alerts=%d truncated=%d by_size=%d config=%s", os.Getpid(), len(n.GetAlerts()), n.GetTruncated(), n.GetTruncatedBySize(), r.GetConfigJson()),
 	}, nil
 }
