@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,6 +149,31 @@ func TestAFolderThatACleanerWentThroughIsNotSwept(t *testing.T) {
 	second.Close()
 	if _, err := b.notify(sample()); err != nil || b.Status()[0].PID != pid {
 		t.Error("a daemon that lives was swept:", err)
+	}
+}
+
+func TestAFolderThatACleanerRemovedIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	b := start(t, specOf(t, "well"))
+	pid := b.awaitState(pluginhost.Running).PID
+	folders, err := filepath.Glob(filepath.Join(b.dir, "tocsin-plugins-*"))
+	if err != nil || len(folders) != 1 || os.RemoveAll(folders[0]) != nil {
+		t.Fatal(folders, err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	b.await("a restart", func(s pluginhost.Status) bool { return s.State == pluginhost.Running && s.PID != pid })
+	if info, err := os.Stat(folders[0]); err != nil || info.Mode().Perm() != 0o700 {
+		t.Error(info, err)
+	}
+	second := pluginhost.New(pluginhost.Options{Log: slog.New(slog.DiscardHandler), Pace: hurry(), TempDir: b.dir})
+	if err := second.Apply([]pluginhost.Spec{b.spec}); err != nil {
+		t.Fatal(err)
+	}
+	second.Close()
+	if _, err := b.notify(sample()); err != nil {
+		t.Error("it was swept:", err)
 	}
 }
 

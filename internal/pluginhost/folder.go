@@ -1,11 +1,14 @@
 package pluginhost
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 )
 
 const (
@@ -21,6 +24,8 @@ const (
 // those that live; systemd-tmpfiles, which removes what is old, heeds it, too.
 type folder struct {
 	path string
+
+	mu   sync.Mutex
 	lock *os.File // held as long as the process lives; nil where there are no locks
 }
 
@@ -51,6 +56,28 @@ func makeFolder(dir string, log *slog.Logger) (*folder, error) {
 	return nil, fmt.Errorf("a folder in %s cannot be locked", dir)
 }
 
+// renew makes the folder again when it is gone: cleaners of old files take it away
+// where they do not look at locks, and no plugin could be started any more.
+func (f *folder) renew() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := os.Lstat(f.path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Mkdir(f.path, 0o700); err != nil { // refused when somebody else was faster
+		return err
+	}
+	lock, err := lockFolder(f.path)
+	if err != nil {
+		return err
+	}
+	if f.lock != nil {
+		_ = f.lock.Close() // only a lock
+	}
+	f.lock = lock
+	return nil
+}
+
 // sweep removes the folders of daemons that are gone, and ends what is left of
 // their plugins. What is another user's, or no folder of ours, stays.
 func sweep(dir string, log *slog.Logger) {
@@ -74,6 +101,8 @@ func sweep(dir string, log *slog.Logger) {
 }
 
 func (f *folder) remove() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	_ = os.RemoveAll(f.path) // the next start sweeps what stays
 	if f.lock != nil {
 		_ = f.lock.Close() // only a lock

@@ -62,6 +62,9 @@ func (p *plugin) launch() (*instance, error) {
 	if p.spec.SHA256 != "" && !strings.EqualFold(program.sum, p.spec.SHA256) {
 		return nil, fmt.Errorf("%s is not the program that was allowed: its SHA-256 is %s, not %s; it is not started", p.spec.Path, program.sum, strings.ToLower(p.spec.SHA256))
 	}
+	if err := p.folder.renew(); err != nil {
+		return nil, fmt.Errorf("the folder for its socket: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(p.retired, p.host.Pace.Start)
 	defer cancel()
 	i, err := p.connect(ctx)
