@@ -4,6 +4,7 @@ package pluginhost_test
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"log/slog"
 
 	"github.com/tocsin-dev/tocsin/internal/pluginhost"
 	"github.com/tocsin-dev/tocsin/internal/secret"
