@@ -45,7 +45,10 @@ func TestWhatANotifierReturnsComesBack(t *testing.T) {
 // Whatever a plugin answers, an alert is told or tried again.
 func TestAnOutcomeThatNobodyKnowsMayPass(t *testing.T) {
 	for _, resp := range []*NotifyResponse{
-		nil, {}, {Outcome: 99}, {Outcome: Outcome_OUTCOME_RETRY, RetryAfter: &durationpb.Duration{Seconds: -5}},
+		nil,
+		{},
+		{Outcome: 99},
+		{Outcome: Outcome_OUTCOME_RETRY, RetryAfter: &durationpb.Duration{Seconds: -5}},
 		{Outcome: Outcome_OUTCOME_RETRY, Status: 429, RetryAfter: &durationpb.Duration{Seconds: math.MaxInt64, Nanos: -1}},
 	} {
 		_, err := resp.Result()
