@@ -92,6 +92,9 @@ type Notification struct {
 	// those that update it; empty for none. It is given at each attempt and not
 	// stored.
 	Reference string `json:"-"`
+	// Attempt counts the attempts at it from 1, this one included; 0 when not known.
+	// It is given at each attempt and not stored.
+	Attempt int `json:"-"`
 	// Truncated counts the alerts that were left out of Alerts.
 	Truncated int `json:"truncated"`
 	// ExternalURL is where Tocsin's own pages are reached, without a slash at

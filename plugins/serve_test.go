@@ -98,11 +98,18 @@ func notify(t *testing.T, c *pluginpb.Client, config string) *pluginpb.NotifyRes
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	n := notifiers.Sample(alert.Firing, 1)
-	resp, err := c.Notifier.Notify(ctx, &pluginpb.NotifyRequest{DeliveryId: n.ID, ConfigJson: []byte(config), Notification: pluginpb.NewNotification(&n)})
+	resp, err := c.Notifier.Notify(ctx, &pluginpb.NotifyRequest{DeliveryId: n.ID, ConfigJson: []byte(config), Attempt: 2, Notification: pluginpb.NewNotification(&n)})
 	if err != nil {
 		t.Errorf("%s: %v", config, err)
 	}
 	return resp
+}
+
+func TestANotifierKnowsTheAttempt(t *testing.T) {
+	client, _ := loud(t)
+	if got := notify(t, client, `{"do": "count"}`); got.GetAnswer() != "2" {
+		t.Errorf("got %v", got)
+	}
 }
 
 func TestWhatIsPrintedIsLogged(t *testing.T) {

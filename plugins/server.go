@@ -72,7 +72,7 @@ func (s *server) Notify(ctx context.Context, req *pluginpb.NotifyRequest) (*plug
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, "the notification cannot be read: "+pluginpb.Text(err.Error()))
 	}
-	n.ID = req.GetDeliveryId()
+	n.ID, n.Attempt = req.GetDeliveryId(), int(req.GetAttempt())
 	var receipt notifiers.Receipt
 	if made := s.notifiers.use(n.Receiver, req.GetConfigJson(), func(to notifiers.Notifier) {
 		defer func() {

@@ -134,7 +134,7 @@ func newDaemon(ctx context.Context, f files, w world, p *plan, log *slog.Logger)
 		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
 	}
 	if err := d.plugins.Apply(pluginSpecs(p.config, w.environ)); err != nil {
-		return nil, errors.Join(err, d.listener.Close(), d.store.Close())
+		return nil, errors.Join(fail("plugins", err), d.listener.Close(), d.store.Close())
 	}
 	d.files.plugins = questions{ctx: context.WithoutCancel(ctx), environ: w.environ, folder: filepath.Dir(f.config), running: d.plugins, lenient: true}.ask
 	d.registerMetrics()

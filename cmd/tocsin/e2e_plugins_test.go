@@ -328,6 +328,13 @@ func TestCheckAsksThePluginsAndShowsNoSetting(t *testing.T) {
 	_, out = w.run("check", "--config", "tocsin.yaml")
 	wantText(t, out, `sources[0].type: plugin "sink" is no source: it serves receivers`)
 	w.wantNoSockets()
+	w.write("tocsin.yaml", pluginConfig)
+	w.env["TMPDIR"] = "/no/such/folder" // what cannot be asked is not right
+	code, out = w.run("check", "--config", "tocsin.yaml")
+	if code != 1 {
+		t.Error(code, out)
+	}
+	wantText(t, out, "tocsin.yaml:5:1: plugins: a folder for the sockets of plugins: stat /no/such/folder: no such file or directory")
 }
 
 func TestASourcePluginIsJudgedLikeAnyOther(t *testing.T) {

@@ -78,7 +78,10 @@ func (q questions) ask(c *configs.Config, written *configs.Written) yamlpos.Mist
 			Message: "not started, so the settings of their sources and receivers are not judged, and rules may name any metric",
 		}})
 	}
-	hosts, done := q.hosts(specs)
+	hosts, done, err := q.hosts(specs)
+	if err != nil && !q.lenient {
+		return written.Locate(problem.List{{Path: "plugins", Message: err.Error(), Code: problem.PluginFails}})
+	}
 	defer done()
 	wait := pluginCheckTimeout
 	if q.lenient {
@@ -110,8 +113,9 @@ func (q questions) ask(c *configs.Config, written *configs.Written) yamlpos.Mist
 }
 
 // hosts finds who runs each plugin: the daemon, where it has exactly that one, or
-// a host for the occasion.
-func (q questions) hosts(specs []pluginhost.Spec) (hosts map[string]*pluginhost.Host, done func()) {
+// a host for the occasion. The error means that there are no others than those of
+// the daemon.
+func (q questions) hosts(specs []pluginhost.Spec) (hosts map[string]*pluginhost.Host, done func(), err error) {
 	hosts = map[string]*pluginhost.Host{}
 	var others []pluginhost.Spec
 	for _, spec := range specs {
@@ -122,16 +126,16 @@ func (q questions) hosts(specs []pluginhost.Spec) (hosts map[string]*pluginhost.
 		others = append(others, spec)
 	}
 	if len(others) == 0 {
-		return hosts, func() {}
+		return hosts, func() {}, nil
 	}
 	occasion := newPluginHost(slog.New(slog.DiscardHandler), nil)
 	if err := occasion.Apply(others); err != nil {
-		return hosts, func() {}
+		return hosts, func() {}, err
 	}
 	for _, spec := range others {
 		hosts[spec.Name] = occasion
 	}
-	return hosts, occasion.Close
+	return hosts, occasion.Close, nil
 }
 
 // askOne asks one plugin for everything that the configuration has of it.

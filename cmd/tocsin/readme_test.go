@@ -155,7 +155,7 @@ func start(t *testing.T, b block, dir, script string, env []string, listen strin
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "bash", "-euc", script)
 	cmd.Dir, cmd.Env = dir, env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = ownGroup()
 	// A group that outlives the script must not keep Wait waiting for ever.
 	cmd.WaitDelay = 10 * time.Second
 	var out bytes.Buffer
@@ -175,18 +175,18 @@ func start(t *testing.T, b block, dir, script string, env []string, listen strin
 		case <-ended:
 			t.Fatalf("%s: ended before it was ready: %v\n%s", b, failed, out.String())
 		case <-deadline:
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			endGroup(cmd.Process, syscall.SIGKILL)
 			<-ended
 			t.Fatalf("%s: not ready in time\n%s", b, out.String())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 	return func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		endGroup(cmd.Process, syscall.SIGTERM)
 		select {
 		case <-ended:
 		case <-time.After(30 * time.Second):
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			endGroup(cmd.Process, syscall.SIGKILL)
 			<-ended
 			t.Errorf("%s: did not stop\n%s", b, out.String())
 		}

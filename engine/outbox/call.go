@@ -18,6 +18,7 @@ type call struct {
 	row       *row
 	receiver  *Receiver // as it was at the beginning
 	reference string
+	attempt   int // from 1, this one included
 	started   time.Time
 	overdueAt time.Time
 	probe     bool
@@ -70,7 +71,7 @@ func (l *lane) take(c *call) bool {
 	l.breaker.probing = l.breaker.probing || probe
 	if l.receiver != nil {
 		c.overdueAt = now.Add(l.receiver.Timeout + grace(l.receiver.Timeout))
-		c.reference = l.referenceOf(c.row)
+		c.reference, c.attempt = l.referenceOf(c.row), c.row.d.Attempts+1 // a call may be abandoned, and judged, before it begins
 	}
 	l.calls = append(l.calls, c)
 	return true
@@ -88,7 +89,7 @@ func (l *lane) call(attempts context.Context, c *call) (notifiers.Receipt, error
 	ctx, cancel := context.WithTimeout(attempts, c.receiver.Timeout)
 	defer cancel()
 	n := c.row.d.Notification
-	n.Reference = c.reference
+	n.Reference, n.Attempt = c.reference, c.attempt
 	return l.notify(ctx, c.receiver.Notifier, n)
 }
 

@@ -54,7 +54,10 @@ func TestANotifierThatIgnoresItsDeadlineHoldsUpItsGroupAlone(t *testing.T) {
 }
 
 func TestOutcomesOfADeliveryReachTheStoreInOrder(t *testing.T) {
-	p := &phone{answer: func(_ context.Context, _ alert.Notification, call int) error {
+	p := &phone{answer: func(_ context.Context, n alert.Notification, call int) error {
+		if n.Attempt != call {
+			t.Errorf("call %d is told that it is attempt %d", call, n.Attempt)
+		}
 		if call == 1 {
 			return errors.New("503")
 		}

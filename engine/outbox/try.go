@@ -20,6 +20,7 @@ func (o *Outbox) Test(ctx context.Context, n alert.Notification) (alert.Attempt,
 	}
 	ctx, cancel := context.WithTimeout(ctx, receiver.Timeout)
 	defer cancel()
+	n.Attempt = 1
 	started := time.Now()
 	receipt, err := l.notifyOrLeave(ctx, receiver, n)
 	attempt := attemptOf(started, time.Since(started), receipt, err)

@@ -1,27 +1,31 @@
 package pluginhost
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
-	"time"
+	"sync"
 )
 
 const (
 	// folderPrefix begins the names of the folders that daemons keep sockets in.
 	folderPrefix = "tocsin-plugins-"
-	lockName     = "lock"
 	// longestSocket is what go-plugin adds to the folder: a folder for each
 	// process, and the socket.
 	longestSocket = len("/plugin-dir4294967295/plugin4294967295")
 )
 
 // folder is where the sockets of one daemon's plugins are: nobody else may look
-// into it. A lock tells those of daemons that are gone from those that live.
+// into it. A lock on the folder itself tells those of daemons that are gone from
+// those that live; systemd-tmpfiles, which removes what is old, heeds it, too.
 type folder struct {
 	path string
+
+	mu   sync.Mutex
 	lock *os.File // held as long as the process lives; nil where there are no locks
 }
 
@@ -31,22 +35,47 @@ func makeFolder(dir string, log *slog.Logger) (*folder, error) {
 	if dir == "" {
 		dir = os.TempDir()
 	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
 	if len(dir)+len("/"+folderPrefix+"4294967295")+longestSocket > maxSocketPath() && runtime.GOOS != "windows" {
 		dir = "/tmp" // a socket's path is short on every system
 	}
 	sweep(dir, log)
-	path, err := os.MkdirTemp(dir, folderPrefix) // 0700
+	for range 10 { // a daemon that starts at this moment may sweep a folder away before it is locked
+		path, err := os.MkdirTemp(dir, folderPrefix) // 0700
+		if err != nil {
+			return nil, err
+		}
+		if lock, err := lockFolder(path); err == nil {
+			return &folder{path: path, lock: lock}, nil
+		}
+		_ = os.Remove(path) // it is empty
+	}
+	return nil, fmt.Errorf("a folder in %s cannot be locked", dir)
+}
+
+// renew makes the folder again when it is gone: cleaners of old files take it away
+// where they do not look at locks, and no plugin could be started any more.
+func (f *folder) renew() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := os.Lstat(f.path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Mkdir(f.path, 0o700); err != nil { // refused when somebody else was faster
+		return err
+	}
+	lock, err := lockFolder(f.path)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if path, err = filepath.Abs(path); err != nil {
-		return nil, err
+	if f.lock != nil {
+		_ = f.lock.Close() // only a lock
 	}
-	lock, err := lockFile(filepath.Join(path, lockName))
-	if err != nil {
-		return nil, fmt.Errorf("lock: %w", err)
-	}
-	return &folder{path: path, lock: lock}, nil
+	f.lock = lock
+	return nil
 }
 
 // sweep removes the folders of daemons that are gone, and ends what is left of
@@ -57,31 +86,26 @@ func sweep(dir string, log *slog.Logger) {
 		return // a dir that reads as a pattern
 	}
 	for _, path := range found {
-		if !ownFolder(path) || isNew(path) {
+		if !ownFolder(path) {
 			continue
 		}
-		lock, err := lockFile(filepath.Join(path, lockName))
+		lock, err := lockFolder(path)
 		if err != nil || lock == nil {
 			continue // its daemon lives
 		}
 		killLeftovers(path)
 		err = os.RemoveAll(path)
-		_ = lock.Close() // nothing was written
+		_ = lock.Close() // only a lock
 		log.Info("removed what a daemon that is gone left of its plugins", "folder", path, "error", err)
 	}
 }
 
-// isNew says whether a folder has no lock yet and may be about to get one.
-func isNew(path string) bool {
-	_, err := os.Stat(filepath.Join(path, lockName))
-	info, gone := os.Stat(path)
-	return err != nil && gone == nil && time.Since(info.ModTime()) < time.Minute
-}
-
 func (f *folder) remove() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	_ = os.RemoveAll(f.path) // the next start sweeps what stays
 	if f.lock != nil {
-		_ = f.lock.Close() // nothing was written
+		_ = f.lock.Close() // only a lock
 	}
 }
 

@@ -9,18 +9,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile locks a file until the process ends or the file is closed; an error
-// when another process has it.
-func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+// lockFolder locks a folder until the process ends or the lock is closed; an error
+// when another process has it, or the folder is there no more.
+func lockFolder(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { //nolint:gosec // descriptors are small
-		_ = f.Close() // nothing was written
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) //nolint:gosec // descriptors are small
+	if err == nil {
+		err = stillThere(f, path)
+	}
+	if err != nil {
+		_ = f.Close() // only a lock
 		return nil, err
 	}
 	return f, nil
+}
+
+// stillThere says whether an open folder is the one of the path: it may have been
+// swept away before it was locked.
+func stillThere(f *os.File, path string) error {
+	opened, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Lstat(path)
+	if err == nil && !os.SameFile(opened, named) {
+		err = os.ErrNotExist
+	}
+	return err
 }
 
 // ownFolder says whether a path is a folder of this user's that nobody else may

@@ -141,10 +141,10 @@ func TestAPluginIsStartedDescribedAndAsked(t *testing.T) {
 	if s.Described.Name != "hostile" || s.Described.Version != "1.2.3" || s.PID == 0 || len(s.SHA256) != 64 || !s.MTLS || s.Described.Protocol != 1 {
 		t.Errorf("%+v", s)
 	}
-	n := sample()
-	n.Reference = "7"
-	answer, err := b.notify(n)
-	if err != nil || answer.GetOutcome() != pluginpb.Outcome_OUTCOME_OK || answer.GetReference() != "ref-7" {
+	n, use := sample(), b.use()
+	n.Reference, use.Attempt = "7", 4
+	answer, err := b.Notify(t.Context(), use, n)
+	if err != nil || answer.GetNote() != "attempt 4" || answer.GetOutcome() != pluginpb.Outcome_OUTCOME_OK || answer.GetReference() != "ref-7" {
 		t.Fatal(answer, err)
 	}
 	if !strings.Contains(answer.GetAnswer(), `config={"to":"somebody"}`) {
@@ -341,7 +341,9 @@ func TestAFloodFillsNeitherTheLogNorTheMemory(t *testing.T) {
 func TestWhatAPluginWritesIsInTheLogWithItsName(t *testing.T) {
 	t.Parallel()
 	spec := specOf(t, "logs")
-	spec.Env = map[string]secret.String{"PAGER_TOKEN": secret.New("tok-123456")}
+	spec.Env = map[string]secret.String{
+		"PAGER_TOKEN": secret.New("tok-123456"), "PAGER_KEY": secret.New("-----BEGIN KEY-----\nMIIEvgIBADANBg\n-----END KEY-----\n"), "PAGER_USER": secret.New("MIIEvgIB"),
+	}
 	b := start(t, spec)
 	if _, err := b.notify(sample()); err != nil {
 		t.Fatal(err)
@@ -352,6 +354,7 @@ func TestWhatAPluginWritesIsInTheLogWithItsName(t *testing.T) {
 		`level=INFO msg="plugin says" plugin=pager line="Traceback: token is ***" stream=stderr`,
 		`line="hello\x1b[31m on standard output" stream=stdout`,
 		`… (11808 bytes more)" stream=stderr`,
+		`line=*** stream=stderr`,
 	} {
 		for deadline := time.Now().Add(patience); !strings.Contains(b.log.String(), want); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
@@ -359,8 +362,10 @@ func TestWhatAPluginWritesIsInTheLogWithItsName(t *testing.T) {
 			}
 		}
 	}
-	if strings.Contains(b.log.String(), "tok-123456") {
-		t.Error("a secret is in the log")
+	for _, part := range []string{"tok-123456", "MIIEvg", "ADANBg"} {
+		if strings.Contains(b.log.String(), part) {
+			t.Errorf("a secret is in the log: %s", part)
+		}
 	}
 }
 

@@ -21,6 +21,8 @@ import (
 	"github.com/hashicorp/go-plugin"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/tocsin-dev/tocsin/plugins/pluginpb"
@@ -84,13 +86,23 @@ func bePlugin(manner string, args []string) {
 		if manner == "ignores-sigterm" {
 			signal.Ignore(syscall.SIGTERM)
 		}
+		if manner == "regroups" { // into the host's group, where nobody looks for it
+			signal.Ignore(syscall.SIGTERM)
+			if group, err := syscall.Getpgid(os.Getppid()); err != nil || syscall.Setpgid(0, group) != nil {
+				panic("cannot change the group")
+			}
+		}
 		if manner == "forks" {
 			fork(args)
 		}
 		serve(func(s *grpc.Server) {
 			pluginpb.RegisterPluginServer(s, h)
 			pluginpb.RegisterNotifierServer(s, h)
+			h.server = s
 		})
+		if manner == "hangs-up" {
+			time.Sleep(time.Hour)
+		}
 	}
 }
 
@@ -142,6 +154,7 @@ type hostile struct {
 	pluginpb.UnimplementedNotifierServer
 	manner string
 	args   []string
+	server *grpc.Server
 }
 
 const hostileSchema = `{"type": "object", "required": ["to"], "additionalProperties": false, "properties": {
@@ -172,7 +185,17 @@ func (h *hostile) ValidateConfig(_ context.Context, r *pluginpb.ValidateConfigRe
 
 func (h *hostile) Notify(ctx context.Context, r *pluginpb.NotifyRequest) (*pluginpb.NotifyResponse, error) {
 	n := r.GetNotification()
+	if strings.Contains(string(r.GetConfigJson()), "a black hole") {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	switch h.manner {
+	case "hangs-up":
+		go h.server.Stop()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case "confesses":
+		return nil, status.Error(codes.Internal, "cannot log in with "+os.Getenv("PAGER_TOKEN"))
 	case "hangs":
 		<-ctx.Done()
 		select {}
@@ -192,6 +215,7 @@ func (h *hostile) Notify(ctx context.Context, r *pluginpb.NotifyRequest) (*plugi
 		fmt.Fprintln(os.Stderr, `{"@level":"warn","@message":"the pager is slow","@module":"x","took":"5s","tries":3}`)
 		fmt.Fprintln(os.Stderr, `{"time":"now","level":"ERROR","msg":"slog says so","plugin":"another"}`)
 		fmt.Fprintln(os.Stderr, "Traceback: token is "+os.Getenv("PAGER_TOKEN"))
+		fmt.Fprintln(os.Stderr, os.Getenv("PAGER_KEY"))
 		fmt.Println("hello\x1b[31m on standard output")
 		fmt.Fprintln(os.Stderr, strings.Repeat("long", 5000))
 	case "slow":
@@ -205,6 +229,7 @@ func (h *hostile) Notify(ctx context.Context, r *pluginpb.NotifyRequest) (*plugi
 	}
 	return &pluginpb.NotifyResponse{
 		Outcome: pluginpb.Outcome_OUTCOME_OK, Reference: "ref-" + n.GetReference(),
+		Note:   fmt.Sprintf("attempt %d", r.GetAttempt()),
 		Answer: fmt.Sprintf("pid=%d alerts=%d truncated=%d by_size=%d config=%s", os.Getpid(), len(n.GetAlerts()), n.GetTruncated(), n.GetTruncatedBySize(), r.GetConfigJson()),
 	}, nil
 }

@@ -36,8 +36,8 @@ type instance struct {
 	described Description
 	sum       string // of the program
 	startedAt time.Time
-	slots     chan struct{} // one for each call under way
-	schema    *Schema       // nil when it has none
+	turns     *turns
+	schema    *Schema // nil when it has none
 	schemaErr error
 
 	mu sync.Mutex
@@ -61,6 +61,9 @@ func (p *plugin) launch() (*instance, error) {
 	p.mu.Unlock()
 	if p.spec.SHA256 != "" && !strings.EqualFold(program.sum, p.spec.SHA256) {
 		return nil, fmt.Errorf("%s is not the program that was allowed: its SHA-256 is %s, not %s; it is not started", p.spec.Path, program.sum, strings.ToLower(p.spec.SHA256))
+	}
+	if err := p.folder.renew(); err != nil {
+		return nil, fmt.Errorf("the folder for its socket: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(p.retired, p.host.Pace.Start)
 	defer cancel()
@@ -227,7 +230,7 @@ func (i *instance) describe(ctx context.Context, p *plugin) error {
 	if slots == 0 {
 		slots = DefaultConcurrency
 	}
-	i.slots = make(chan struct{}, slots)
+	i.turns = newTurns(slots)
 	if i.schema, i.schemaErr = CompileSchema(i.described.Schema); i.schemaErr != nil {
 		p.log.Warn("plugin's JSON Schema cannot be used; its settings are judged by the plugin alone", "error", i.schemaErr)
 	}

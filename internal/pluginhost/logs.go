@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"unicode"
 
 	"golang.org/x/time/rate"
+
+	"github.com/tocsin-dev/tocsin/internal/secret"
 )
 
 // What a plugin may have the daemon log: a flood must fill neither the disk nor
@@ -51,17 +54,37 @@ type logPump struct {
 }
 
 func newLogPump(log *slog.Logger, spec Spec) *logPump {
-	var pairs []string
-	for _, name := range slices.Sorted(maps.Keys(spec.Env)) {
-		if value := spec.Env[name].Reveal(); len(value) >= 8 { // a shorter one would blacken every line
-			pairs = append(pairs, value, "***")
-		}
-	}
 	return &logPump{
-		log: log, masks: strings.NewReplacer(pairs...),
+		log: log, masks: masksOf(spec.Env),
 		lines: rate.NewLimiter(linesPerSecond, linesAtOnce), volume: rate.NewLimiter(bytesPerSecond, bytesAtOnce),
 	}
 }
+
+// masksOf takes the values of an environment out of texts, those of many lines
+// line by line: a key is logged like that.
+func masksOf(env map[string]secret.String) *strings.Replacer {
+	var secrets []string
+	for _, value := range env {
+		secrets = append(secrets, value.Reveal())
+		secrets = slices.AppendSeq(secrets, strings.FieldsFuncSeq(value.Reveal(), func(r rune) bool { return r == '\n' || r == '\r' }))
+	}
+	// The first that fits is taken: of two the longer one, or its end would stay.
+	slices.SortFunc(secrets, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	var pairs []string
+	for _, text := range secrets {
+		if len(text) >= minMaskBytes {
+			pairs = append(pairs, text, "***")
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// minMaskBytes is the shortest value that is taken out: a shorter one would
+// blacken every line.
+const minMaskBytes = 8
+
+// mask takes the secrets of the environment out of a text.
+func (l *logPump) mask(text string) string { return l.masks.Replace(text) }
 
 // read logs what r gives until it ends.
 func (l *logPump) read(r io.Reader, stream string) {
@@ -130,7 +153,7 @@ func (l *logPump) take(stream string, line []byte, over int) {
 		}
 		return
 	}
-	text := l.masks.Replace(strings.TrimRight(string(line), "\r"))
+	text := l.mask(strings.TrimRight(string(line), "\r"))
 	if over > 0 {
 		text += fmt.Sprintf("… (%d bytes more)", over)
 	}

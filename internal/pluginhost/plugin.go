@@ -33,6 +33,7 @@ type plugin struct {
 	failingSince time.Time
 	lastError    error
 	lastErrorAt  time.Time
+	notRunning   error // why there is no process, while there is none and after
 	sum          string
 	described    Description
 	starts       uint64
@@ -146,7 +147,7 @@ func (p *plugin) backoff(deaths int) time.Duration {
 // note records a death, or a process that could not be started.
 func (p *plugin) note(err error, started bool, deaths int, wait time.Duration) {
 	p.mu.Lock()
-	p.lastError, p.lastErrorAt = err, time.Now()
+	p.lastError, p.lastErrorAt, p.notRunning = err, time.Now(), err
 	state := Starting
 	if !started || deaths >= p.host.Pace.Deaths {
 		state = Failing
@@ -207,7 +208,7 @@ func (p *plugin) move(s State, i *instance) {
 func (p *plugin) acquire(ctx context.Context) (*instance, error) {
 	for {
 		p.mu.Lock()
-		i, state, changed, last := p.instance, p.state, p.changed, p.lastError
+		i, state, changed, last := p.instance, p.state, p.changed, p.notRunning
 		if i != nil {
 			p.inFlight++
 			p.mu.Unlock()
@@ -252,7 +253,7 @@ func (p *plugin) status() Status {
 		s.LastError = p.lastError.Error()
 	}
 	if i := p.instance; i != nil {
-		s.PID, s.Concurrency = i.process.pid, cap(i.slots)
+		s.PID, s.Concurrency = i.process.pid, i.turns.slots
 		s.LogLinesDropped += i.process.log.Dropped()
 	}
 	return s

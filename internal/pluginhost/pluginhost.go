@@ -112,7 +112,7 @@ func (h *Host) Apply(specs []Spec) error {
 	if h.folder == nil && len(specs) > 0 {
 		made, err := makeFolder(h.options.TempDir, h.options.Log)
 		if err != nil {
-			return fmt.Errorf("plugins: a folder for their sockets: %w", err)
+			return fmt.Errorf("a folder for the sockets of plugins: %w", err)
 		}
 		h.folder = made
 	}

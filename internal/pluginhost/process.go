@@ -154,7 +154,7 @@ func (p *process) readStdout(f *os.File) {
 	switch reason := judgeHandshake(line, err, p.spec.MTLS, p.folder); {
 	case len(line) == 0 && err != nil: // it has ended, which says more
 	case reason != nil:
-		p.kill(reason)
+		p.kill(errors.New(p.log.mask(reason.Error())))
 	default:
 		_, _ = p.toStdout.Write(line) // fails when nobody waits for it any more
 	}
@@ -171,6 +171,7 @@ func (p *process) kill(reason error) {
 	}
 	if p.pid != 0 && !p.ended {
 		killGroup(p.pid)
+		_ = p.cmd.Process.Kill() // it may have left its group, or be gone
 	}
 }
 

@@ -48,15 +48,33 @@ func killLeftovers(folder string) {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		environ, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
-		if err != nil {
-			continue // gone, or another user's
-		}
-		for _, entry := range bytes.Split(environ, []byte{0}) {
-			value, found := bytes.CutPrefix(entry, []byte(socketsVariable+"="))
-			if found && isWithin(string(value), folder) {
-				_ = unix.Kill(pid, unix.SIGKILL) // it may be gone
-			}
+		killIfWithin(pid, folder)
+	}
+}
+
+// killIfWithin kills a process whose environment names the folder. It is held by a
+// descriptor meanwhile, where the kernel has those (since 5.3): its number may be
+// another's by the time of the kill, a process that has nothing to do with us.
+func killIfWithin(pid int, folder string) {
+	held, err := unix.PidfdOpen(pid, 0)
+	if err != nil && !errors.Is(err, unix.ENOSYS) {
+		return // gone, or not a process
+	}
+	if err == nil {
+		defer func() { _ = unix.Close(held) }() // nothing was written
+	}
+	environ, unread := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
+	if unread != nil {
+		return // gone, or another user's
+	}
+	for _, entry := range bytes.Split(environ, []byte{0}) {
+		value, found := bytes.CutPrefix(entry, []byte(socketsVariable+"="))
+		switch {
+		case !found || !isWithin(string(value), folder):
+		case err == nil:
+			_ = unix.PidfdSendSignal(held, unix.SIGKILL, nil, 0) // it may be gone
+		default:
+			_ = unix.Kill(pid, unix.SIGKILL) // it may be gone
 		}
 	}
 }

@@ -7,6 +7,7 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -46,7 +47,9 @@ func New(host Host, plugin, receiver string, settings []byte, folder string) *No
 // Notify has the plugin tell the receiver. That the plugin does not run, died in
 // the middle, or has not answered may pass; only its own word is Permanent.
 func (n *Notifier) Notify(ctx context.Context, what alert.Notification) (notifiers.Receipt, error) {
-	answer, err := n.host.Notify(ctx, n.use, pluginpb.NewNotification(&what))
+	use := n.use
+	use.Attempt = uint32(min(max(what.Attempt, 0), math.MaxUint32)) //nolint:gosec // it is bounded
+	answer, err := n.host.Notify(ctx, use, pluginpb.NewNotification(&what))
 	if err != nil {
 		return notifiers.Receipt{}, err
 	}

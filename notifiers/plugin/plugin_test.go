@@ -63,7 +63,7 @@ func TestWhatAPluginSaysIsBounded(t *testing.T) {
 	long := strings.Repeat("é", 1<<20)
 	host := &answers{answer: &pluginpb.NotifyResponse{Outcome: pluginpb.Outcome_OUTCOME_OK, Reference: long, Answer: long, Note: long}}
 	n := notifiers.Sample(alert.Firing, 2)
-	n.Reference = "before"
+	n.Reference, n.Attempt = "before", 3
 	receipt, err := plugin.New(host, "pager", "ops", []byte(`{"to":"x"}`), "/etc").Notify(t.Context(), n)
 	if err != nil || len(receipt.Reference) > 4<<10 || len(receipt.Answer) > 2<<10 || len(receipt.Note) > 1<<10 {
 		t.Error(len(receipt.Reference), len(receipt.Answer), len(receipt.Note), err)
@@ -71,7 +71,7 @@ func TestWhatAPluginSaysIsBounded(t *testing.T) {
 	if host.got.GetReference() != "before" || host.got.GetId() != n.ID || len(host.got.GetAlerts()) != 2 {
 		t.Errorf("%v", host.got)
 	}
-	if host.use.Plugin != "pager" || host.use.Name != "ops" || string(host.use.Settings) != `{"to":"x"}` || host.use.Folder != "/etc" || host.use.Kind != pluginpb.Kind_KIND_NOTIFIER {
+	if host.use.Attempt != 3 || host.use.Plugin != "pager" || host.use.Name != "ops" || string(host.use.Settings) != `{"to":"x"}` || host.use.Folder != "/etc" || host.use.Kind != pluginpb.Kind_KIND_NOTIFIER {
 		t.Errorf("%+v", host.use)
 	}
 }

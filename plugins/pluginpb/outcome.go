@@ -30,7 +30,9 @@ func NewNotifyResponse(r notifiers.Receipt, err error) *NotifyResponse {
 }
 
 // Result is what a notifier returns, made of a plugin's answer. An outcome that
-// this version does not know counts as one that may pass.
+// this version does not know counts as one that may pass. Nobody is waited for
+// longer than notifiers.MaxRetryAfter: the delivery would never be tried again, nor
+// given up.
 func (r *NotifyResponse) Result() (notifiers.Receipt, error) {
 	receipt := notifiers.Receipt{Reference: r.GetReference(), Status: int(r.GetStatus()), Answer: r.GetAnswer(), Note: r.GetNote()}
 	if r.GetOutcome() == Outcome_OUTCOME_OK {
@@ -45,7 +47,7 @@ func (r *NotifyResponse) Result() (notifiers.Receipt, error) {
 		err = &statusError{err, int(r.GetStatus())}
 	}
 	if r.GetRetryAfter() != nil {
-		err = notifiers.RetryAfter(err, max(0, r.GetRetryAfter().AsDuration()))
+		err = notifiers.RetryAfter(err, min(max(0, r.GetRetryAfter().AsDuration()), notifiers.MaxRetryAfter))
 	}
 	if r.GetOutcome() == Outcome_OUTCOME_PERMANENT {
 		err = notifiers.Permanent(err)

@@ -2,6 +2,7 @@ package pluginpb
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -44,13 +45,17 @@ func TestWhatANotifierReturnsComesBack(t *testing.T) {
 // Whatever a plugin answers, an alert is told or tried again.
 func TestAnOutcomeThatNobodyKnowsMayPass(t *testing.T) {
 	for _, resp := range []*NotifyResponse{
-		nil, {}, {Outcome: 99}, {Outcome: Outcome_OUTCOME_RETRY, RetryAfter: &durationpb.Duration{Seconds: -5}},
+		nil,
+		{},
+		{Outcome: 99},
+		{Outcome: Outcome_OUTCOME_RETRY, RetryAfter: &durationpb.Duration{Seconds: -5}},
+		{Outcome: Outcome_OUTCOME_RETRY, Status: 429, RetryAfter: &durationpb.Duration{Seconds: math.MaxInt64, Nanos: -1}},
 	} {
 		_, err := resp.Result()
 		if err == nil || notifiers.IsPermanent(err) {
 			t.Errorf("%v: %v", resp, err)
 		}
-		if wait, _ := notifiers.WaitOf(err); wait < 0 {
+		if wait, _ := notifiers.WaitOf(err); wait < 0 || wait > notifiers.MaxRetryAfter {
 			t.Errorf("%v: again after %s", resp, wait)
 		}
 	}

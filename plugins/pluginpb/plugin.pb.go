@@ -573,7 +573,8 @@ type NotifyResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Outcome Outcome                `protobuf:"varint,1,opt,name=outcome,proto3,enum=tocsin.plugin.v1.Outcome" json:"outcome,omitempty"`
 	Message string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"` // why it failed, without secrets
-	// retry_after is how long the service asked to wait; absent when it did not.
+	// retry_after is how long the service asked to wait; absent when it did not. More than
+	// an hour counts as one.
 	RetryAfter *durationpb.Duration `protobuf:"bytes,3,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
 	// reference is what the service calls the message: it comes back in the group's
 	// next notification. Empty keeps none.

@@ -10,6 +10,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/pluginhost"
@@ -22,6 +23,12 @@ const (
 	maxSamples   = 50_000
 	maxParts     = 100
 	maxTextBytes = 1 << 10
+	maxMetrics   = 1000 // that it may declare
+	// Labels are kept as long as their series is. The bounds are those of a push.
+	maxLabels     = 30
+	maxLabelBytes = 1000
+	// maxAhead is how far a sample's time may be ahead: our clocks may differ.
+	maxAhead = time.Minute
 )
 
 // Host runs the plugins; *pluginhost.Host is one.
@@ -45,7 +52,7 @@ func New(host Host, plugin, name string, settings []byte, folder string) *Source
 // Metrics are what a plugin declares, for the catalog.
 func Metrics(d pluginhost.Description) []source.Metric {
 	out := make([]source.Metric, 0, len(d.Metrics))
-	for _, m := range d.Metrics {
+	for _, m := range d.Metrics[:min(len(d.Metrics), maxMetrics)] {
 		if isMetricName(m.GetName()) {
 			out = append(out, source.Metric{Name: m.GetName(), Unit: unitOf(m.GetUnit()), Kind: source.Gauge, Description: cut(m.GetHelp())})
 		}
@@ -113,13 +120,11 @@ func readingOf(answer *pluginpb.PollResponse, declared map[string]bool) source.R
 			}
 			told[metric] = true
 			continue
-		case math.IsNaN(s.GetValue()) || math.IsInf(s.GetValue(), 0):
-			problem(metric, "the plugin yields a value that is no number")
-			continue
 		}
-		sample := alert.Sample{Metric: metric, Value: s.GetValue(), Labels: labelsOf(s.GetLabels())}
-		if at := s.GetAt(); at != nil && at.IsValid() {
-			sample.At = at.AsTime()
+		sample, err := sampleOf(s)
+		if err != nil {
+			problem(metric, "%w", err)
+			continue
 		}
 		reading.Samples = append(reading.Samples, sample)
 	}
@@ -127,6 +132,32 @@ func readingOf(answer *pluginpb.PollResponse, declared map[string]bool) source.R
 		problem(part.GetName(), "%s", cut(part.GetError()))
 	}
 	return reading
+}
+
+// sampleOf takes one sample, or says why rules cannot use it.
+func sampleOf(s *pluginpb.Sample) (alert.Sample, error) {
+	sample := alert.Sample{Metric: s.GetMetric(), Value: s.GetValue(), Labels: labelsOf(s.GetLabels())}
+	if math.IsNaN(sample.Value) || math.IsInf(sample.Value, 0) {
+		return sample, errors.New("the plugin yields a value that is no number")
+	}
+	if at := s.GetAt(); at != nil {
+		sample.At = at.AsTime()
+		switch {
+		case !at.IsValid():
+			return sample, errors.New("the plugin yields a time that is none")
+		case time.Until(sample.At) > maxAhead: // it would shut out the present
+			return sample, errors.New("the plugin yields a sample from the future")
+		}
+	}
+	if len(sample.Labels) > maxLabels {
+		return sample, fmt.Errorf("the plugin yields a sample of %d labels; want at most %d", len(sample.Labels), maxLabels)
+	}
+	for _, l := range sample.Labels {
+		if len(l.Name) > maxLabelBytes || len(l.Value) > maxLabelBytes {
+			return sample, fmt.Errorf("the plugin yields a label %q of %d bytes; want at most %d", cut(l.Name), len(l.Value), maxLabelBytes)
+		}
+	}
+	return sample, nil
 }
 
 // labelsOf leaves out what is no name of a label.

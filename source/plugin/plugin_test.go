@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +77,31 @@ func TestAReadingIsWhatThePluginMayYield(t *testing.T) {
 	for i := range want {
 		if problems[i] != want[i] {
 			t.Errorf("%s, want %s", problems[i], want[i])
+		}
+	}
+}
+
+// TestASampleThatNoRuleCouldUseIsLeftOut: one from the future would shut out the
+// present, and labels are kept for as long as their series.
+func TestASampleThatNoRuleCouldUseIsLeftOut(t *testing.T) {
+	many := map[string]string{}
+	for i := range 31 {
+		many["l"+strconv.Itoa(i)] = "x"
+	}
+	tests := []struct {
+		sample *pluginpb.Sample
+		want   string
+	}{
+		{&pluginpb.Sample{At: timestamppb.New(time.Now().Add(time.Hour))}, "the plugin yields a sample from the future"},
+		{&pluginpb.Sample{At: &timestamppb.Timestamp{Seconds: math.MaxInt64}}, "the plugin yields a time that is none"},
+		{&pluginpb.Sample{Labels: many}, "the plugin yields a sample of 31 labels; want at most 30"},
+		{&pluginpb.Sample{Labels: map[string]string{"queue": strings.Repeat("x", 1001)}}, `the plugin yields a label "queue" of 1001 bytes; want at most 1000`},
+	}
+	for _, tc := range tests {
+		tc.sample.Metric = "queue.depth"
+		reading, err := poll(t, &answers{answer: &pluginpb.PollResponse{Samples: []*pluginpb.Sample{tc.sample, {Metric: "queue.depth"}}}})
+		if err != nil || len(reading.Samples) != 1 || len(reading.Problems) != 1 || reading.Problems[0].Err.Error() != tc.want {
+			t.Errorf("%s: %+v, %v", tc.want, reading, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,8 +46,10 @@ func New(c Config) (notifiers.Notifier, error) {
 }
 
 // Notify prints, or panics.
-func (c Config) Notify(context.Context, alert.Notification) (notifiers.Receipt, error) {
+func (c Config) Notify(_ context.Context, n alert.Notification) (notifiers.Receipt, error) {
 	switch c.Do {
+	case "count":
+		return notifiers.Receipt{Answer: strconv.Itoa(n.Attempt)}, nil
 	case "slow":
 		slog.Info("slow")
 		time.Sleep(500 * time.Millisecond)
