@@ -239,6 +239,17 @@ func (c *Config) notePluginSource(kind string) {
 // PluginSources names the plugins that sources are of.
 func (c *Config) PluginSources() []string { return c.pluginSources }
 
+// Undescribed names the plugins of sources that could not be asked what they yield.
+func (c *Config) Undescribed() []string {
+	var names []string
+	for _, name := range c.pluginSources {
+		if _, known := c.described[name]; !known {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // variableName is the name of a variable that Tocsin does not set itself.
 func variableName() schema.Schema {
 	s := schema.Text(envPattern, "the name of a variable")

@@ -17,8 +17,12 @@ const (
 	State   Kind = "state" // 0 or 1
 )
 
+// UnitUnknown is the unit of a metric that is known by its name alone, until the
+// plugin that yields it can be asked.
+const UnitUnknown = "?"
+
 // Metric is one entry of the catalog. Unit is one of "", "%", "ms", "s",
-// "bytes", "/s", "/min" and "bytes/s".
+// "bytes", "/s", "/min" and "bytes/s", or UnitUnknown.
 type Metric struct {
 	Name        string   `json:"name"`
 	Unit        string   `json:"unit"`
@@ -82,14 +86,18 @@ func (c Catalog) Lookup(name string) (Metric, bool) {
 	if m, ok := c.metrics[name]; ok {
 		return m, true
 	}
-	if name != "" && (c.unbounded || c.open && !strings.Contains(name, ".")) {
-		return Metric{Name: name, Unit: unitBySuffix(name), Kind: Gauge, Description: "a metric of the application's own"}, true
+	if name == "" || !c.unbounded && (!c.open || strings.Contains(name, ".")) {
+		return Metric{}, false
 	}
-	return Metric{}, false
+	m := Metric{Name: name, Unit: unitBySuffix(name), Kind: Gauge, Description: "a metric of the application's own"}
+	if m.Unit == "" && c.unbounded {
+		m.Unit = UnitUnknown
+	}
+	return m, true
 }
 
-// Unbounded returns the catalog with every other name, too, as a gauge: a source
-// of a plugin that cannot be asked may yield any.
+// Unbounded returns the catalog with every other name, too, as a gauge whose unit
+// is not known: a source of a plugin that cannot be asked may yield any.
 func (c Catalog) Unbounded() Catalog {
 	c.unbounded = true
 	return c

@@ -98,6 +98,15 @@ func newPluginWorld(t *testing.T) (w *world, p *page, sink, hook *inbox) {
 	return w, p, sink, hook
 }
 
+// exchange puts another program into the place of one that may run.
+func (w *world) exchange(name string, program []byte) {
+	w.t.Helper()
+	path := filepath.Join(w.dir, name)
+	if err := errors.Join(os.WriteFile(path+".new", program, 0o700), os.Rename(path+".new", path)); err != nil { //nolint:gosec // a program
+		w.t.Fatal(err)
+	}
+}
+
 func (w *world) installPlugin(name string) {
 	w.t.Helper()
 	path := filepath.Join(w.dir, name)
@@ -273,6 +282,28 @@ func TestAReloadRestartsThePluginsThatChanged(t *testing.T) {
 	if now := d.awaitPlugin("running", isRunning); now.PID != first.PID {
 		t.Error("a plugin whose entry did not change was restarted")
 	}
+	program, err := os.ReadFile(pluginBinary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.exchange("bin/sink", append(program, '#'))
+	if code, body := d.post("/-/reload", ""); code != http.StatusOK {
+		t.Fatal(code, body)
+	}
+	d.awaitPlugin("the new program", func(p listedPlugin) bool { return p.State == "running" && p.SHA256 != first.SHA256 })
+	wantProcessGone(t, first.PID)
+	first = d.awaitPlugin("running", isRunning)
+	w.exchange("bin/sink", []byte("#!/bin/sh\nexit 1\n"))
+	if code, body := d.post("/-/reload", ""); code == http.StatusOK || !strings.Contains(body, "no handshake came") {
+		t.Error("a reload took a program that does not run for one that does", code, body)
+	}
+	if now := d.awaitPlugin("running", isRunning); now.PID != first.PID {
+		t.Error("the program that ran was stopped for one that does not")
+	}
+	if err := os.Remove(filepath.Join(w.dir, "bin/sink")); err != nil {
+		t.Fatal(err)
+	}
+	w.installPlugin("bin/sink")
 	w.replace("tocsin.yaml", strings.Replace(pluginConfig, `token_file: sink.token`, "to: ['#a', nobody-knows-me]", 1))
 	code, body := d.post("/-/reload", "")
 	if code != http.StatusUnprocessableEntity && code != http.StatusBadRequest {
@@ -369,4 +400,30 @@ route: {receivers: [hooks], group_wait: 0s, group_interval: 100ms}
 	hook.awaitTold("depth", "critical firing", "critical resolved")
 	d.stop()
 	w.wantNoSockets()
+}
+
+// TestASourcePluginThatCannotBeRunKeepsNoDaemonFromStarting: nobody knows the units
+// of its metrics then, so what compares with one waits until it runs.
+func TestASourcePluginThatCannotBeRunKeepsNoDaemonFromStarting(t *testing.T) {
+	t.Parallel()
+	w, _, _, hook := newPluginWorld(t)
+	page := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "500") }))
+	t.Cleanup(page.Close)
+	w.env["NUMBER_URL"] = page.URL
+	w.write("tocsin.yaml", `
+rules: [rules.yaml]
+plugins: [{name: number, path: bin/late, args: [source]}]
+sources: [{name: jobs, type: number, url: "${NUMBER_URL}", interval: 100ms}]
+receivers: [{name: hooks, type: webhook, url: "${HOOK_URL}", secret: "${HOOK_SECRET}"}]
+route: {receivers: [hooks], group_wait: 0s, group_interval: 100ms}
+`)
+	w.write("rules.yaml", "rules:\n  - {id: age, metric: queue.age, critical: value > 1ms}\n")
+	if code, out := w.run("check", "--no-plugins", "--config", "tocsin.yaml"); code != 0 {
+		t.Error(out)
+	}
+	d := w.serve()
+	w.installPlugin("bin/late")
+	d.awaitPlugin("running", isRunning)
+	hook.awaitTold("age", "critical firing")
+	d.stop()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,7 +79,7 @@ func (q questions) ask(c *configs.Config, written *configs.Written) yamlpos.Mist
 			Message: "not started, so the settings of their sources and receivers are not judged, and rules may name any metric",
 		}})
 	}
-	hosts, done, err := q.hosts(specs)
+	hosts, outdated, done, err := q.hosts(specs)
 	if err != nil && !q.lenient {
 		return written.Locate(problem.List{{Path: "plugins", Message: err.Error(), Code: problem.PluginFails}})
 	}
@@ -98,6 +99,8 @@ func (q questions) ask(c *configs.Config, written *configs.Written) yamlpos.Mist
 			continue
 		}
 		wg.Go(func() {
+			q := q
+			q.lenient = q.lenient && !outdated[name] // the one that runs goes on
 			found := q.askOne(ctx, host, fmt.Sprintf("plugins[%d].path", i), name, written, func(metrics []source.Metric) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -113,29 +116,33 @@ func (q questions) ask(c *configs.Config, written *configs.Written) yamlpos.Mist
 }
 
 // hosts finds who runs each plugin: the daemon, where it has exactly that one, or
-// a host for the occasion. The error means that there are no others than those of
+// a host for the occasion. A plugin is outdated when the daemon runs it, and another
+// program is at its path by now. The error means that there are no other hosts than
 // the daemon.
-func (q questions) hosts(specs []pluginhost.Spec) (hosts map[string]*pluginhost.Host, done func(), err error) {
-	hosts = map[string]*pluginhost.Host{}
+func (q questions) hosts(specs []pluginhost.Spec) (hosts map[string]*pluginhost.Host, outdated map[string]bool, done func(), err error) {
+	hosts, outdated = map[string]*pluginhost.Host{}, map[string]bool{}
 	var others []pluginhost.Spec
 	for _, spec := range specs {
-		if q.running != nil && q.running.Runs(spec) {
-			hosts[spec.Name] = q.running
-			continue
+		if q.running != nil {
+			var runs bool
+			if runs, outdated[spec.Name] = q.running.Runs(spec); runs {
+				hosts[spec.Name] = q.running
+				continue
+			}
 		}
 		others = append(others, spec)
 	}
 	if len(others) == 0 {
-		return hosts, func() {}, nil
+		return hosts, outdated, func() {}, nil
 	}
 	occasion := newPluginHost(slog.New(slog.DiscardHandler), nil)
 	if err := occasion.Apply(others); err != nil {
-		return hosts, func() {}, err
+		return hosts, outdated, func() {}, err
 	}
 	for _, spec := range others {
 		hosts[spec.Name] = occasion
 	}
-	return hosts, occasion.Close, nil
+	return hosts, outdated, occasion.Close, nil
 }
 
 // askOne asks one plugin for everything that the configuration has of it.
@@ -195,6 +202,29 @@ func startPlugins(ctx context.Context, host *pluginhost.Host, c *configs.Config,
 			continue
 		}
 		c.DescribePlugin(name, pluginsource.Metrics(description))
+	}
+}
+
+// learnMetrics reads the files anew once a plugin runs that could not be asked what
+// it yields when they were read, for rules are compiled by that. learnt has the
+// processes that were asked so, each once.
+func (d *daemon) learnMetrics(ctx context.Context, learnt map[string]int) {
+	d.mu.Lock()
+	undescribed := d.plan.config.Undescribed()
+	d.mu.Unlock()
+	if len(undescribed) == 0 {
+		return
+	}
+	for _, s := range d.plugins.Status() {
+		if s.State != pluginhost.Running || learnt[s.Name] == s.PID || !slices.Contains(undescribed, s.Name) {
+			continue
+		}
+		learnt[s.Name] = s.PID
+		d.log.Info("a plugin says at last what metrics it yields; reloading", "plugin", s.Name)
+		if err := d.Reload(ctx); err != nil {
+			d.log.Error("reload refused; the old configuration goes on", "error", err)
+		}
+		return
 	}
 }
 

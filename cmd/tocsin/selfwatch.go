@@ -147,7 +147,9 @@ func firstMistake(err error) string {
 // tellOfItself hands the daemon's own samples to the engine, at once when the
 // files are read and every now and then, until ctx ends.
 func (d *daemon) tellOfItself(ctx context.Context) {
+	learnt := map[string]int{}
 	for {
+		d.learnMetrics(ctx, learnt)
 		d.mu.Lock()
 		every := min(ownInterval(d.plan.config.Reload.AlertAfter), heartbeatInterval(d.plan.config.Heartbeats))
 		d.mu.Unlock()

@@ -181,6 +181,7 @@ func (c *compiler) compareTexts(n *ast.BinaryNode, left, right node) node {
 // side, a bare number fits anything, and different dimensions are a mistake.
 func (c *compiler) align(at ast.Node, left, right node) (node, node, bool) {
 	l, r := left.unit, right.unit
+	left, right = undecided(left, r), undecided(right, l)
 	switch {
 	case l.bare && r.bare:
 	case l.bare:
@@ -202,6 +203,16 @@ func (c *compiler) align(at ast.Node, left, right node) (node, node, bool) {
 		right = rescale(right, l)
 	}
 	return left, right, true
+}
+
+// undecided makes a number unknown whose unit is not known, beside one that has a
+// unit: 700 may be more than 1s, or less.
+func undecided(n node, beside unit) node {
+	if n.unit.unknown && !beside.bare {
+		n.num = func(*frame) float64 { return math.NaN() }
+		n.why = func(*frame) string { return "its unit is not known: the plugin that yields it could not be asked" }
+	}
+	return n
 }
 
 func mismatch(c *compiler, left, right node) string {
@@ -285,6 +296,8 @@ func (c *compiler) arithmetic(n *ast.BinaryNode, left, right node) node {
 // plain number that compares with bare numbers only by being bare itself.
 func productUnit(op string, left, right node) unit {
 	switch {
+	case left.unit.unknown || right.unit.unknown:
+		return unknownUnit()
 	case right.unit.bare && (op == "*" || op == "/" || op == "%"):
 		return left.unit
 	case left.unit.bare && op == "*":

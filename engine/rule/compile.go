@@ -41,6 +41,9 @@ type unit struct {
 	dim    units.Dimension
 	factor float64 // how many base units of dim one is
 	bare   bool
+	// unknown marks the unit of source.UnitUnknown: it is bare, but says nothing
+	// beside a quantity.
+	unknown bool
 }
 
 func (u unit) String() string {
@@ -58,6 +61,7 @@ func (u unit) String() string {
 }
 
 func bareUnit() unit    { return unit{factor: 1, bare: true} }
+func unknownUnit() unit { return unit{factor: 1, bare: true, unknown: true} }
 func secondsUnit() unit { return unit{dim: units.Time, factor: 1} }
 func percentUnit() unit { return unit{dim: units.Percent, factor: 1} }
 
@@ -261,6 +265,9 @@ func lastAge(f *frame) float64 {
 }
 
 func unitOf(m source.Metric) unit {
+	if m.Unit == source.UnitUnknown {
+		return unknownUnit()
+	}
 	dim, factor := units.Of(m.Unit)
 	return unit{dim: dim, factor: factor}
 }

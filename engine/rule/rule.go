@@ -103,6 +103,9 @@ func compile(spec Spec, catalog source.Catalog) (*Rule, problem.List) {
 	r.setDependencies(&problems)
 	r.setLabels(spec, &problems)
 	r.setTemplates(spec, &problems)
+	if r.Metric.Unit == source.UnitUnknown {
+		r.Metric.Unit = "" // it is for compiling alone: what is shown is a plain number
+	}
 	return r, problems
 }
 

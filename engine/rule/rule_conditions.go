@@ -97,7 +97,7 @@ func (c *compiling) margin(m MarginSpec) Margin {
 		return Margin{Relative: m.Value / 100}
 	case m.Dim == dim:
 		return Margin{Absolute: m.Value / factor}
-	case c.known:
+	case c.known && c.rule.Metric.Unit != source.UnitUnknown:
 		c.problems.Add("clear_margin", "%s is in %s, which does not go with %q", c.rule.Metric.Name, unitName(c.rule.Metric.Unit), m.Text)
 	}
 	return Margin{}

@@ -122,6 +122,37 @@ func TestConditionMistakes(t *testing.T) {
 	}
 }
 
+// TestAnUnknownUnitDecidesNothing: what a plugin yields that cannot be asked has a
+// unit, but nobody knows which.
+func TestAnUnknownUnitDecidesNothing(t *testing.T) {
+	catalog := source.NewCatalog(nil, false).Unbounded()
+	for text, want := range map[string]Truth{
+		"value > 3": True, "value < 10m": Unknown, "value * 2 > 1ms": Unknown, "avg(5m) > 5MB": Unknown, "10% < value": Unknown,
+		`value > metric("source.age")`: Unknown, "value > 10m or value > 3": True,
+	} {
+		metric, known := catalog.Lookup("queue.depth")
+		c, problems := CompileCondition(text, metric, catalog, Options{})
+		if !known || problems.Err() != nil {
+			t.Errorf("%s: %v", text, problems.Err())
+			continue
+		}
+		s := &Series{Labels: alert.LabelsOf("source", "jobs")}
+		s.Keep(c.windows[metric.Name])
+		s.Append(epoch, 500)
+		age := &Series{}
+		age.Append(epoch, 10)
+		other := func(string, alert.Labels) *Series { return age }
+		if got := c.eval(&frame{now: epoch.UnixNano(), series: s, other: other}); got != want {
+			t.Errorf("%s: got %v, want %v", text, got, want)
+		}
+	}
+	spec := Spec{ID: "late", Metric: "queue.depth", Critical: When{When: "value > 10m"}, Clear: "value < 5m"}
+	r, problems := Compile(spec, catalog)
+	if problems.Err() != nil || r.Metric.Unit != "" {
+		t.Error(r, problems)
+	}
+}
+
 func TestConditionValues(t *testing.T) {
 	tests := []struct {
 		metric, text string

@@ -34,7 +34,7 @@ type instance struct {
 	library   *goplugin.Client
 	client    *pluginpb.Client
 	described Description
-	sum       string // of the program
+	program   program
 	startedAt time.Time
 	turns     *turns
 	schema    *Schema // nil when it has none
@@ -71,7 +71,7 @@ func (p *plugin) launch() (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.sum = program.sum
+	i.program = program
 	err = i.describe(ctx, p)
 	if p.spec.SHA256 != "" && err == nil && !program.same() {
 		err = fmt.Errorf("%s was exchanged while it was started", p.spec.Path)

@@ -92,7 +92,8 @@ func (p *plugin) run() {
 // returns why it died.
 func (p *plugin) tend(i *instance) error {
 	p.enter(Running, i)
-	p.log.Info("plugin runs", "pid", i.process.pid, "name", i.described.Name, "version", i.described.Version, "sha256", i.sum)
+	p.log.Info("plugin runs", "pid", i.process.pid, "name", i.described.Name, "version", i.described.Version, "sha256", i.program.sum)
+	p.tell()
 	stable := time.NewTimer(p.host.Pace.Stable)
 	defer stable.Stop()
 	for {
@@ -120,6 +121,20 @@ func (p *plugin) drain() {
 	for p.inFlight > 0 {
 		p.idle.Wait()
 	}
+}
+
+// isOutdated says whether another program stands at the path than the one that
+// runs. One that cannot be run is none, for it may be about to be written. Where the
+// hash is declared, it changes with the program.
+func (p *plugin) isOutdated() bool {
+	p.mu.Lock()
+	i := p.instance
+	p.mu.Unlock()
+	if i == nil || p.spec.SHA256 != "" || i.program.same() {
+		return false
+	}
+	found, err := hashProgram(p.spec.Path)
+	return err == nil && found.sum != i.program.sum
 }
 
 func (p *plugin) isRetired() bool { return p.retired.Err() != nil }

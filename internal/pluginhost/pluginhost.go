@@ -74,7 +74,8 @@ type Options struct {
 	Pace    Pace   // zero is DefaultPace
 	// TempDir is where the sockets' folder is made; empty is os.TempDir().
 	TempDir string
-	// OnChange is told that a plugin has begun or ceased to fail; nil for nobody.
+	// OnChange is told that a plugin runs, or has begun or ceased to fail; nil for
+	// nobody.
 	// It must return soon.
 	OnChange func()
 }
@@ -101,7 +102,8 @@ func New(o Options) *Host {
 // Apply brings the plugins in line with the specs: those that are new are
 // started, those that changed are replaced, those that are gone are stopped once
 // their calls have ended, and the others are left alone, but that one which waits
-// for its next start is started now. It does not wait for any of that. An error
+// for its next start is started now. One whose program was exchanged has changed,
+// unless its hash is declared. It does not wait for any of that. An error
 // means that there is no place for sockets, and that nothing was changed.
 func (h *Host) Apply(specs []Spec) error {
 	h.mu.Lock()
@@ -118,7 +120,7 @@ func (h *Host) Apply(specs []Spec) error {
 	}
 	next := make(map[string]*plugin, len(specs))
 	for _, spec := range specs {
-		if old := h.plugins[spec.Name]; old != nil && reflect.DeepEqual(old.spec, spec) {
+		if old := h.plugins[spec.Name]; old != nil && reflect.DeepEqual(old.spec, spec) && !old.isOutdated() {
 			old.hurry()
 			next[spec.Name] = old
 			continue
@@ -136,12 +138,18 @@ func (h *Host) Apply(specs []Spec) error {
 	return nil
 }
 
-// Runs says whether a plugin of exactly this spec is one of the host's.
-func (h *Host) Runs(spec Spec) bool {
+// Runs says whether a plugin of exactly this spec is one of the host's, so that
+// Apply would leave it alone. It is outdated when all that Apply would replace it
+// for is that another program stands at its path.
+func (h *Host) Runs(spec Spec) (runs, outdated bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := h.plugins[spec.Name]
-	return p != nil && reflect.DeepEqual(p.spec, spec)
+	if p == nil || !reflect.DeepEqual(p.spec, spec) {
+		return false, false
+	}
+	outdated = p.isOutdated()
+	return !outdated, outdated
 }
 
 // Close stops every plugin once its calls have ended, waits for the processes to

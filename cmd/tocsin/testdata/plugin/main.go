@@ -101,6 +101,7 @@ func (n *number) Poll(ctx context.Context) (source.Reading, error) {
 	value, err := strconv.ParseFloat(strings.TrimSpace(string(text)), 64)
 	if err == nil {
 		reading.Add("queue.depth", value, "queue", "jobs")
+		reading.Add("queue.age", value)
 	}
 	return reading, err
 }
