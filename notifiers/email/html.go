@@ -51,8 +51,8 @@ func viewOf(n *alert.Notification) view {
 		Title: clip(notifiers.Headline(n)), Receiver: clip(n.Receiver), ID: clip(n.ID), ExternalURL: notifiers.WebURL(n.ExternalURL), Reason: clip(n.Reason),
 		LeftOut: n.Truncated, ListURL: notifiers.ListURL(n),
 	}
-	title := ""
-	if v.Word, title, _ = strings.Cut(notifiers.Title(n), ": "); len(n.Alerts)+n.Truncated > 1 && n.Kind == alert.KindAlerts {
+	word, title, _ := strings.Cut(notifiers.Title(n), ": ")
+	if v.Word = word; len(n.Alerts)+n.Truncated > 1 && n.Kind == alert.KindAlerts {
 		v.Title = clip(title) // the worst alert's message stands right below
 	}
 	v.Title = strings.TrimPrefix(v.Title, "["+v.Word+"] ")
