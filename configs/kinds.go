@@ -74,7 +74,7 @@ func (l *loader) settings(path, what string, kinds map[string]func() any) (setti
 	var problems problem.List
 	hint := problem.DidYouMean(name, names)
 	if hint == "" {
-		hint = "there are " + strings.Join(names, ", ")
+		hint = "there are " + strings.Join(names, ", ") + "; a plugin is declared under plugins"
 	}
 	switch {
 	case ok && name != "":

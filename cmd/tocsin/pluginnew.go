@@ -48,6 +48,9 @@ written, 2 when the name or the kind is wrong.`,
 			if !regexp.MustCompile(`^[a-z][a-z0-9-]*$`).MatchString(args[0]) {
 				return &exitError{exitUnread, fmt.Sprintf("plugin name %q: want lower case letters, digits and -, as in my-pager", args[0])}
 			}
+			if kinds := w.kinds.configs(); kinds.Receivers[args[0]] != nil || kinds.Sources[args[0]] != nil {
+				return &exitError{exitUnread, fmt.Sprintf("plugin name %q: a type of that name is built in; choose another name", args[0])}
+			}
 			if kind != "notifier" && kind != "source" {
 				return &exitError{exitUnread, fmt.Sprintf("--kind %s: want notifier or source", kind)}
 			}
@@ -63,7 +66,12 @@ Next:
   go mod tidy
   go test ./...
   go build
+  tocsin plugin test ./%[1]s
+Then declare it under plugins: {name: %[1]s, path: …/%[1]s/%[1]s}; its name is a type.
 `, args[0])
+			if release() == "" && replace == "" {
+				fmt.Fprintf(w.stdout, "This tocsin is no release: where go mod tidy finds none, begin again with --replace and a checkout of Tocsin.\n")
+			}
 			return nil
 		},
 	}
@@ -115,7 +123,7 @@ func pluginFiles(name, kind, replace string) (map[string][]byte, error) {
 // that both speak the same protocol; without one `go mod tidy` finds the newest.
 func pluginModule(name, replace string) ([]byte, error) {
 	text := "module " + name + "\n\ngo 1.26\n"
-	release := regexp.MustCompile(`^\d+\.\d+\.\d+$`).FindString(strings.TrimPrefix(version.String(), "v"))
+	release := release()
 	if replace != "" {
 		folder, err := filepath.Abs(replace)
 		if err != nil {
@@ -131,4 +139,9 @@ func pluginModule(name, replace string) ([]byte, error) {
 		text += fmt.Sprintf("\nrequire %s v%s\n", ourModule, release)
 	}
 	return []byte(text), nil
+}
+
+// release is what this program is a release of, as in 1.2.3; empty for none.
+func release() string {
+	return regexp.MustCompile(`^\d+\.\d+\.\d+$`).FindString(strings.TrimPrefix(version.String(), "v"))
 }

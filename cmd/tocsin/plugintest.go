@@ -131,6 +131,9 @@ func (p *pluginTest) run(ctx context.Context, o plugincheck.Options, w world) er
 	if err != nil {
 		return &exitError{exitUnread, err.Error()}
 	}
+	if counts[plugincheck.Skip] > 0 && p.config == "" {
+		defer fmt.Fprintln(w.stdout, "What tells or reads needs --config with settings, as those of one receiver or source.")
+	}
 	fmt.Fprintf(w.stdout, "\n%d passed, %d failed, %d left out\n", counts[plugincheck.Pass], counts[plugincheck.Fail], counts[plugincheck.Skip])
 	if !good {
 		return &exitError{exitMistakes, ""}

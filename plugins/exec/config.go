@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,8 +32,14 @@ func (c *Config) Validate() plugins.Problems {
 	case !filepath.IsAbs(c.Command[0]):
 		ps.AddHint("command[0]", "write the whole path", "%q is no absolute path: no PATH is searched", c.Command[0])
 	default:
-		if info, err := os.Stat(c.Command[0]); err != nil || info.IsDir() || info.Mode().Perm()&0o111 == 0 {
-			ps.Warn("", "command[0]", "", "%s is no program that can be run here", c.Command[0])
+		info, err := os.Stat(c.Command[0])
+		switch {
+		case err != nil:
+			ps.Warn("", "command[0]", "", "%s is no program that can be run here: it cannot be found", c.Command[0])
+		case info.IsDir():
+			ps.Warn("", "command[0]", "", "%s is no program that can be run here: it is a folder", c.Command[0])
+		case info.Mode().Perm()&0o111 == 0:
+			ps.Warn("", "command[0]", "run chmod +x", "%s is no program that can be run here: it is not executable", c.Command[0])
 		}
 	}
 	if c.Dir != "" && !filepath.IsAbs(c.Dir) {
@@ -44,9 +51,9 @@ func (c *Config) Validate() plugins.Problems {
 	for _, name := range c.PassEnv {
 		checkName(&ps, "pass_env", name)
 	}
-	for _, code := range c.PermanentCodes {
+	for i, code := range c.PermanentCodes {
 		if code < 1 || code > 255 {
-			ps.Add("permanent_codes", "%d is no exit code of a failure", code)
+			ps.Add(fmt.Sprintf("permanent_codes[%d]", i), "%d is no exit code of a failure", code)
 		}
 	}
 	return ps

@@ -169,6 +169,23 @@ func running(pid int) bool {
 	return err == nil && !strings.Contains(string(text), ") Z ")
 }
 
+func TestAScriptThatCannotBeStartedSaysWhy(t *testing.T) {
+	for text, want := range map[string]string{
+		"echo hi\n":                   "a script that begins with a line like #!/bin/sh",
+		"#!/no/such/shell\necho hi\n": "what its first line #! names, is missing",
+	} {
+		path := filepath.Join(t.TempDir(), "script")
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil { //nolint:gosec // it is run
+			t.Fatal(err)
+		}
+		cfg := Default()
+		cfg.Command = []string{path}
+		if _, err := notify(t, t.Context(), cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q in it", text, err, want)
+		}
+	}
+}
+
 func TestValidate(t *testing.T) {
 	for _, row := range []struct {
 		cfg  Config
@@ -176,10 +193,10 @@ func TestValidate(t *testing.T) {
 	}{
 		{Config{}, "command: is empty"},
 		{Config{Command: []string{"notify.sh"}}, `command[0]: "notify.sh" is no absolute path: no PATH is searched; write the whole path`},
-		{Config{Command: []string{"/nothing/here"}}, "command[0]: /nothing/here is no program that can be run here"},
+		{Config{Command: []string{"/nothing/here"}}, "command[0]: /nothing/here is no program that can be run here: it cannot be found"},
 		{Config{Command: []string{"/bin/sh"}, Dir: "tmp"}, `dir: "tmp" is no absolute path`},
 		{Config{Command: []string{"/bin/sh"}, PassEnv: []string{"A=B"}}, `pass_env: "A=B" is no name of a variable`},
-		{Config{Command: []string{"/bin/sh"}, PermanentCodes: []int{0}}, `permanent_codes: 0 is no exit code of a failure`},
+		{Config{Command: []string{"/bin/sh"}, PermanentCodes: []int{0}}, `permanent_codes[0]: 0 is no exit code of a failure`},
 	} {
 		if ps := row.cfg.Validate(); len(ps) != 1 || ps[0].Error() != row.want {
 			t.Errorf("got %v, want %s", ps, row.want)

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -53,7 +55,21 @@ func (s *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 	if ctx.Err() != nil && err != nil {
 		return notifiers.Receipt{}, fmt.Errorf("%s was ended at the deadline: %w", s.cfg.Command[0], ctx.Err())
 	}
-	return s.outcome(err, stdout.String(), stderr.String())
+	return s.outcome(explained(err), stdout.String(), stderr.String())
+}
+
+// explained says what the kernel's words for a script that cannot be started mean.
+func explained(err error) error {
+	var tried *fs.PathError
+	switch {
+	case !errors.As(err, &tried) || tried.Op == "chdir":
+		return err
+	case errors.Is(err, syscall.ENOEXEC):
+		return errors.New("it is neither a program of this machine's nor a script that begins with a line like #!/bin/sh")
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("it, or what its first line #! names, is missing: %w", tried.Err)
+	}
+	return err
 }
 
 // reply is what a command may write to its standard output, as JSON: all of it is

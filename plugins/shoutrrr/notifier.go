@@ -45,6 +45,10 @@ func (c *Config) checkURL() (ps plugins.Problems) {
 		ps.Add("url", "is no URL") // the error would show it
 		return ps
 	}
+	if u.Scheme == "" {
+		ps.AddHint("url", "write for example gotify://gotify.example.com/TOKEN", "begins with no service")
+		return ps
+	}
 	known := (&router.ServiceRouter{}).ListServices()
 	slices.Sort(known)
 	name, _, _ := strings.Cut(u.Scheme, "+")

@@ -85,6 +85,7 @@ func TestATitleAndALineAnAlert(t *testing.T) {
 func TestValidateNamesTheMistake(t *testing.T) {
 	for _, row := range []struct{ url, want string }{
 		{"gotifi://host/token", `url: shoutrrr knows no service "gotifi"; did you mean "gotify"?`},
+		{"no service", `url: begins with no service; write for example gotify://`},
 		{"fax://host", `url: shoutrrr knows no service "fax"; there are bark, discord,`},
 		{"https://example.com/hook", `url: shoutrrr knows no service "https"`},
 		{"telegram://s3cret-token@telegram", "url: "},
