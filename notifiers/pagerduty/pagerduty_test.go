@@ -191,7 +191,7 @@ func TestWhatIsTooLongIsCutAndCounted(t *testing.T) {
 		t.Errorf("%d characters", len([]rune(got)))
 	}
 	huge := func(c *Config) {
-		c.Details = map[string]notifiers.Text{"own": notifiers.TextFrom(`{{ range 600 }}{{ range 1000 }}x{{ end }}{{ end }}`)}
+		c.Details = map[string]notifiers.Text{"own": notifiers.TextFrom(`{{ range 600 }}{{ printf "%999s%1s" "" "" }}{{ end }}`)}
 	}
 	if details := deliver(t, one, huge)["payload"].(map[string]any)["custom_details"].(map[string]any); details["own"] != nil || len(details["alerts"].([]any)) != 1 { //nolint:forcetypeassert // or the test fails
 		t.Error("the operator's details do not give way")

@@ -333,7 +333,7 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		}, ""},
 		{"flood", func(c *Config) {
 			c.Body, c.ContentType = notifiers.TextFrom(`{{ range 100000000 }}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{{ end }}`), "text/plain"
-		}, "body: bad template: the text is longer than"},
+		}, "body: bad template: the loop turns more than 100000 times"},
 		{"method", func(c *Config) { c.Method = "GET" }, `method: "GET" is not POST or PUT`},
 		{"content type", func(c *Config) { c.ContentType = "json please" }, "content_type: "},
 		{"secret", func(c *Config) { c.Secret = secret.New("whsec_s3cr3t!") }, "secret: what follows whsec_ is not base64"},
