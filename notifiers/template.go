@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"text/template/parse"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/problem"
@@ -61,23 +62,29 @@ func (t *Text) Empty() bool { return strings.TrimSpace(t.source) == "" }
 // String returns the template.
 func (t Text) String() string { return t.source }
 
-func (t *Text) parse() (err error) {
+func (t *Text) parse() error {
+	var trees []*parse.Tree
+	bounded := templating.Bounded(MaxTextBytes) // those of text/template that could fill the memory
 	if t.html {
-		t.parsed, err = htmltemplate.New("template").Option("missingkey=zero").
-			Funcs(boundedFunctions()).Funcs(Functions()).Parse(t.source)
+		parsed, err := htmltemplate.New("template").Option("missingkey=zero").Funcs(bounded).Funcs(Functions()).Parse(t.source)
+		if err != nil {
+			return err
+		}
+		for _, one := range parsed.Templates() {
+			trees = append(trees, one.Tree)
+		}
+		t.parsed = parsed
+		return templating.Counts(trees...)
+	}
+	parsed, err := template.New("template").Option("missingkey=zero").Funcs(bounded).Funcs(Functions()).Parse(t.source)
+	if err != nil {
 		return err
 	}
-	t.parsed, err = template.New("template").Option("missingkey=zero").Funcs(boundedFunctions()).Funcs(Functions()).Parse(t.source)
-	return err
-}
-
-// boundedFunctions are those of text/template that could fill the memory.
-func boundedFunctions() template.FuncMap {
-	bounded := templating.Bounded(MaxTextBytes)
-	delete(bounded, "html") // html/template has its own escapers
-	delete(bounded, "js")
-	delete(bounded, "urlquery")
-	return bounded
+	for _, one := range parsed.Templates() {
+		trees = append(trees, one.Tree)
+	}
+	t.parsed = parsed
+	return templating.Counts(trees...)
 }
 
 // Check parses the template and tries it on samples, so that a mistake shows
@@ -126,11 +133,17 @@ func templateNames() templating.Names {
 	}
 }
 
-// Render writes what the template makes of a notification.
-func (t *Text) Render(n *alert.Notification) (string, error) {
+// Render writes what the template makes of a notification. A panic in it is an
+// error, for its receiver's own text is to take its place.
+func (t *Text) Render(n *alert.Notification) (text string, err error) {
 	if t.parsed == nil {
 		return "", errors.New("the template was not parsed")
 	}
+	defer func() {
+		if caught := recover(); caught != nil {
+			text, err = "", fmt.Errorf("the template panicked: %v", caught)
+		}
+	}()
 	out := templating.Limited{Limit: MaxTextBytes}
 	if err := t.parsed.Execute(&out, NewData(n)); err != nil {
 		return "", err

@@ -94,6 +94,7 @@ func TestMistakesInTemplatesHaveTheirPlace(t *testing.T) {
 		"one {{ .Title":                                  {4, "{{ is not closed"},
 		"{{ humanize .Title }}":                          {3, "is not a number"},
 		`{{ printf "%100000000d" 1 }}`:                   {3, "a width has three digits at most"},
+		`{{ range 1000000000 }}{{ end }}`:                {9, "the loop turns more than 1000000 times"},
 		`{{ tz "Mars/Olympus" .At }}`:                    {3, `"Mars/Olympus" is not a time zone`},
 	} {
 		text := TextFrom(source)
@@ -108,14 +109,14 @@ func TestHTMLEscapesWhatItIsGivenAndNotWhatIsSafe(t *testing.T) {
 	n := Sample(alert.Firing, 1)
 	n.Alerts[0].Message = "<script>"
 	var text HTML
-	if err := text.FromScalar(`<p title="{{ .Title }}">{{ (index .Alerts 0).Message }}{{ "<b>" | safeHTML }}</p>`); err != nil {
+	if err := text.FromScalar(`<p title="{{ .Title }}">{{ (index .Alerts 0).Message }}{{ "<b>" | safeHTML }}{{ "<" | html }}</p>`); err != nil {
 		t.Fatal(err)
 	}
 	if ps := text.Check("html"); len(ps) > 0 {
 		t.Fatal(ps)
 	}
 	got, err := text.Render(&n)
-	if want := `<p title="CRITICAL: cache-hit-rate">&lt;script&gt;<b></p>`; err != nil || got != want {
+	if want := `<p title="CRITICAL: cache-hit-rate">&lt;script&gt;<b>&lt;</p>`; err != nil || got != want {
 		t.Errorf("%s, %v; want %s", got, err, want)
 	}
 }
@@ -138,5 +139,47 @@ func TestATextThatFailsGivesWayAndSaysSo(t *testing.T) {
 	}
 	if got := texts.Text("message", &bad, own); got != "own" || !strings.HasPrefix(texts.Failed(), "the template message failed and the default was sent: ") {
 		t.Errorf("%q, %q", got, texts.Failed())
+	}
+}
+
+// A template is run when the configuration is loaded and for each message: what it
+// writes in between must neither fill the memory nor take for ever.
+func TestATemplateIsBounded(t *testing.T) {
+	doubling := func(step string) string {
+		return `{{ $x := "aaaaaaaaaa" }}{{ range 40 }}{{ $x = ` + step + ` }}{{ end }}`
+	}
+	for _, source := range []string{
+		doubling(`join (stringSlice $x $x) ""`),
+		doubling(`join "," (stringSlice $x $x)`),
+		doubling(`replace "a" "aaaaaaaaaa" $x`),
+		doubling(`reReplaceAll "^.*$" "$0$0" $x`),
+		doubling(`print $x $x`),
+		doubling(`html $x $x`),
+		`{{ range 9223372036854775807 }}{{ end }}`,
+		`{{ $n := 1000000000 }}{{ range $n }}{{ end }}`,
+		`{{ range 10000 }}{{ range 10000 }}{{ end }}{{ end }}`,
+		`{{ define "x" }}{{ range 1000000000 }}{{ end }}{{ end }}`,
+		`{{ define "x" }}{{ template "x" . }}{{ end }}{{ template "x" . }}`,
+	} {
+		text := TextFrom(source)
+		if ps := text.Check("title"); len(ps) != 1 {
+			t.Errorf("%s: %v", source, ps)
+		}
+		html := HTML{Text{source: source, html: true}}
+		if ps := html.Check("html"); len(ps) != 1 {
+			t.Errorf("%s as HTML: %v", source, ps)
+		}
+	}
+	for _, source := range []string{`{{ range 3 }}{{ . }}{{ end }}`, `{{ range $i, $a := .Alerts }}{{ $i }}{{ range $i }}-{{ end }}{{ end }}`} {
+		text := TextFrom(source)
+		if ps := text.Check("title"); len(ps) > 0 {
+			t.Errorf("%s: %v", source, ps)
+		}
+	}
+}
+
+func TestReplaceIsRegexps(t *testing.T) {
+	if got, err := replace(`(a)(b*)`, "$2-$1", "abba"); err != nil || got != "bb-a-a" {
+		t.Errorf("%q, %v", got, err)
 	}
 }

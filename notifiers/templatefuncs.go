@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/tocsin-dev/tocsin/alert"
+	"github.com/tocsin-dev/tocsin/internal/templating"
 	"github.com/tocsin-dev/tocsin/internal/units"
 )
 
@@ -169,7 +170,7 @@ func join(a, b any) (string, error) {
 	if !ok || !isText {
 		return "", fmt.Errorf("join wants texts and a separator, not %T and %T", a, b)
 	}
-	return strings.Join(texts, separator), nil
+	return templating.Join(MaxTextBytes, texts, separator)
 }
 
 // defaultTo returns the value, or the other where it is empty.
@@ -185,7 +186,7 @@ func replace(pattern, with, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return re.ReplaceAllString(text, with), nil
+	return templating.Replace(MaxTextBytes, re, with, text)
 }
 
 func toJSON(v any) (string, error) {

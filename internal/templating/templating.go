@@ -67,6 +67,29 @@ func Bounded(limit int) template.FuncMap {
 	}
 }
 
+// Join is strings.Join, and Replace regexp's ReplaceAllString, bounded likewise:
+// both would double a text with each call. They look at the size before they write.
+func Join(limit int, texts []string, separator string) (string, error) {
+	size := 0
+	for _, text := range texts {
+		if size += len(text) + len(separator); size-len(separator) > limit {
+			return "", &TooLongError{limit}
+		}
+	}
+	return strings.Join(texts, separator), nil
+}
+
+// Replace writes with, which may name groups as $1, for each match of re in text.
+func Replace(limit int, re *regexp.Regexp, with, text string) (string, error) {
+	matches := 0
+	re.ReplaceAllStringFunc(text, func(string) string { matches++; return "" })
+	// What a $ names is a part of its match, and all matches are parts of the text.
+	if most := len(text)*(1+strings.Count(with, "$")) + matches*len(with); most > limit {
+		return "", &TooLongError{limit}
+	}
+	return re.ReplaceAllString(text, with), nil
+}
+
 var (
 	// wideVerb finds a width or precision that is long, or an argument.
 	wideVerb       = regexp.MustCompile(`%[^a-zA-Z%]*(\*|[0-9]{4})`)                                                        //nolint:gochecknoglobals // a constant that Go cannot spell

@@ -332,7 +332,7 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 			c.Body, c.ContentType = notifiers.TextFrom("{{ (index .Alerts 0).Message }}"), "text/plain"
 		}, ""},
 		{"flood", func(c *Config) {
-			c.Body, c.ContentType = notifiers.TextFrom(`{{ range 100000000 }}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{{ end }}`), "text/plain"
+			c.Body, c.ContentType = notifiers.TextFrom(`{{ range 1000000 }}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{{ end }}`), "text/plain"
 		}, "body: bad template: the text is longer than"},
 		{"method", func(c *Config) { c.Method = "GET" }, `method: "GET" is not POST or PUT`},
 		{"content type", func(c *Config) { c.ContentType = "json please" }, "content_type: "},
