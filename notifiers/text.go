@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -99,7 +100,7 @@ func subject(n *alert.Notification) string {
 	case n.Truncated == 0 && firing > 0 && firing < total:
 		return strings.TrimSpace(fmt.Sprintf("%s (%d firing, %d resolved)", name, firing, total-firing))
 	case name == "":
-		return fmt.Sprintf("%d alerts", total)
+		return Counted(total, "alert")
 	}
 	return fmt.Sprintf("%s (%d alerts)", name, total)
 }
@@ -137,15 +138,23 @@ func Message(a *alert.Alert) string {
 	return message(a)
 }
 
+// maxLabelsMessage bounds the labels that stand for a message.
+const maxLabelsMessage = 200
+
 // ordinaryEnd begins the reason of a recovery. What ends in another way, for its
 // rule was removed or its data is gone, must not look like one.
 const ordinaryEnd = "no condition holds any more"
 
+// message is never empty, also where an alert from outside has no name and no
+// annotation, or a message that shows nothing: services refuse an empty text.
 func message(a *alert.Alert) string {
-	if a.Message != "" {
+	if Plain(a.Message) != "" {
 		return a.Message
 	}
-	s := a.Rule
+	s := cmp.Or(Plain(a.Rule), Clip(Plain(OwnLabels(a).String()), maxLabelsMessage))
+	if len(OwnLabels(a)) == 0 && Plain(a.Rule) == "" {
+		s = "an alert without a name"
+	}
 	if a.Verb != "" && a.Threshold.Known() {
 		s += ": " + a.Metric + " " + a.Verb + " " + units.Quantity(float64(a.Threshold), a.Unit)
 	}

@@ -168,3 +168,21 @@ func TestCounted(t *testing.T) {
 		}
 	}
 }
+
+// Services refuse a message without a text, and then nobody is told.
+func TestAnAlertWithoutANameHasAMessage(t *testing.T) {
+	for want, a := range map[string]alert.Alert{
+		`{instance="a"}`:          {Labels: alert.LabelsOf("instance", "a")},
+		"an alert without a name": {Message: "\x00\u202e "},
+		"disk":                    {Rule: "disk", Message: "\n"},
+	} {
+		a.Value, a.Threshold, a.Outside, a.State, a.Severity = alert.Unknown(), alert.Unknown(), &alert.Outside{}, alert.Firing, alert.Info
+		if got := Message(&a); got != want {
+			t.Errorf("%q; want %q", got, want)
+		}
+		n := alert.Notification{Status: alert.Firing, Alerts: []alert.Alert{a}}
+		if got := Title(&n); a.Rule == "" && got != "INFO: 1 alert" {
+			t.Errorf("%q", got)
+		}
+	}
+}
