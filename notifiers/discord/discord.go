@@ -35,7 +35,7 @@ func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, er
 
 // Notify tells n: as a change of the group's message, as a message, or as both.
 func (d *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.Receipt, error) {
-	if !d.cfg.Update {
+	if !d.cfg.Update || !isNumber(n.Reference) { // the receiver may have been of another type
 		n.Reference = ""
 	}
 	edit, send := chat.Steps(&n)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +168,27 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		if text := fmt.Sprint(err); (err == nil) != (row.want == "") || !strings.Contains(text, row.want) || strings.Contains(text, "s3cr3t") {
 			t.Errorf("err = %v, want %q", err, row.want)
 		}
+	}
+}
+
+// What the receiver called its messages before it was changed to Discord names none
+// of Discord's: it must neither be asked for nor hold the news up.
+func TestAReferenceOfAnotherServiceIsNone(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method)
+		if r.Method != http.MethodPost {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprint(w, `{"id":"77"}`)
+	}))
+	defer server.Close()
+	cfg := config(server.URL)
+	n := notifiertest.Sample(alert.Resolved, 1)
+	n.Reference = "C0123/1700000000.1"
+	receipt, err := newNotifier(t, cfg).Notify(t.Context(), n)
+	if err != nil || receipt.Reference != "77" || len(asked) != 1 {
+		t.Errorf("%+v, %v, asked %v", receipt, err, asked)
 	}
 }
