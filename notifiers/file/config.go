@@ -68,7 +68,7 @@ func (c *Config) mode() (fs.FileMode, error) {
 	if err != nil {
 		return 0, err
 	}
-	if bits > 0o777 || bits&0o200 == 0 { // or we could not write to it ourselves
+	if bits > 0o777 || bits&0o600 != 0o600 { // we write to it, and look whether its last line has an end
 		return 0, strconv.ErrRange
 	}
 	return fs.FileMode(bits), nil
@@ -78,6 +78,6 @@ func (c *Config) mode() (fs.FileMode, error) {
 func (Config) JSONSchema() schema.Schema {
 	return schema.Object(schema.Schema{
 		"path": schema.NotEmpty(), "lines": schema.Enum("", LinesAlert, LinesNotification),
-		"mode": schema.Text(`^$|^0?[2367][0-7][0-7]$`, "permissions in octal, such as 0640"),
+		"mode": schema.Text(`^$|^0?[67][0-7][0-7]$`, "permissions in octal, such as 0640"),
 	}, "path")
 }

@@ -241,3 +241,14 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		})
 	}
 }
+
+// A file that we may not read would be written to once and never again.
+func TestAModeThatWeCannotUseIsRefused(t *testing.T) {
+	for mode, good := range map[string]bool{"0600": true, "0200": false, "0300": false, "0400": false, "0777": true} {
+		cfg := Default()
+		cfg.Path, cfg.Mode = "a.jsonl", mode
+		if ps := cfg.Validate(); len(ps) == 0 != good {
+			t.Errorf("%s: %v", mode, ps)
+		}
+	}
+}
