@@ -98,7 +98,7 @@ func TestMistakesInTemplatesHaveTheirPlace(t *testing.T) {
 		"{{ humanize .Title }}":                           {3, "is not a number"},
 		`{{ printf "%100000000d" 1 }}`:                    {3, "a width has three digits at most"},
 		`{{ tz "Mars/Olympus" .At }}`:                     {3, `"Mars/Olympus" is not a time zone`},
-		`{{ range 1000000000 }}{{ end }}`:                 {9, "the loop turns more than 100000 times"},
+		`{{ range 1000000000 }}{{ end }}`:                 {9, "the loop turns more than 1000000 times"},
 	} {
 		text := TextFrom(source)
 		ps := text.Check("title")
@@ -160,7 +160,7 @@ func TestATemplateIsBounded(t *testing.T) {
 		doubling(`html $x $x`),
 		`{{ range 9223372036854775807 }}{{ end }}`,
 		`{{ $n := 1000000000 }}{{ range $n }}{{ end }}`,
-		`{{ range 1000 }}{{ range 1000 }}{{ end }}{{ end }}`,
+		`{{ range 10000 }}{{ range 10000 }}{{ end }}{{ end }}`,
 		`{{ define "x" }}{{ range 1000000000 }}{{ end }}{{ end }}`,
 		`{{ define "x" }}{{ template "x" . }}{{ end }}{{ template "x" . }}`,
 	} {

@@ -9,7 +9,7 @@ import (
 // MaxRounds is how often the loops of a template over numbers may turn, one in
 // another included. A template has no deadline: one that counts to a milliard would
 // hold up whoever waits for its text.
-const MaxRounds = 100_000
+const MaxRounds = 1_000_000
 
 // Counts refuses a template that counts on by itself for very long: a range over a
 // number, or over a variable that was given one. A range over data ends with the
