@@ -1,7 +1,6 @@
 package discord
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,46 +38,17 @@ func TestConformance(t *testing.T) {
 }
 
 func TestPayloadsReadAsTheGoldenFilesShow(t *testing.T) {
-	w := newNotifier(t, config("https://chat.test/hook"))
-	kinds := notifiertest.Kinds()
-	kinds["hostile"] = notifiertest.Hostile()
-	for name, n := range kinds {
-		p, err := w.Preview(n)
-		if err != nil || p.Note != "" {
-			t.Fatal(err, p.Note)
-		}
-		notifiertest.GoldenJSON(t, name+".json", json.RawMessage(p.Body))
-	}
+	notifiertest.Payloads(t, newNotifier(t, config("https://chat.test/hook")))
 }
 
-// What the service answers, as its documents and its servers word it.
 func TestAnswers(t *testing.T) {
-	for _, row := range []struct {
-		status    int
-		body      string
-		permanent bool
-		wait      time.Duration
-		says      string
-	}{
-		{429, `{"message": "You are being rate limited.", "retry_after": 64.57, "global": false}`, false, 64570 * time.Millisecond, "429"},
-		{404, `{"message": "Unknown Webhook", "code": 10015}`, true, 0, "was deleted"},
-		{401, `{"message": "Invalid Webhook Token", "code": 50027}`, true, 0, "token is wrong"},
-		{400, `{"message": "Invalid Form Body", "code": 50035, "errors": {"embeds": ["x"]}}`, true, 0, "does not take a part"},
-		{400, `{"message": "Webhooks posted to forum channels must have a thread_name or thread_id", "code": 220001}`, true, 0, "thread_id"},
-	} {
-		t.Run(row.says, func(t *testing.T) {
-			r := notifiertest.NewReceiver(t)
-			r.Answer = func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(row.status)
-				_, _ = io.WriteString(w, row.body)
-			}
-			_, err := newNotifier(t, config(r.URL)).Notify(t.Context(), notifiertest.Sample(alert.Firing, 1))
-			wait, _ := notifiers.WaitOf(err)
-			if err == nil || notifiers.IsPermanent(err) != row.permanent || wait != row.wait || !strings.Contains(err.Error(), row.says) {
-				t.Errorf("permanent %t, wait %v: %v", notifiers.IsPermanent(err), wait, err)
-			}
-		})
-	}
+	notifiertest.Answers(t, func(t testing.TB, url string) notifiers.Notifier { return newNotifier(t, config(url)) }, []notifiertest.Answer{
+		{Status: 429, Body: `{"message": "You are being rate limited.", "retry_after": 64.57, "global": false}`, Wait: 64570 * time.Millisecond, Says: "429"},
+		{Status: 404, Body: `{"message": "Unknown Webhook", "code": 10015}`, Permanent: true, Says: "was deleted"},
+		{Status: 401, Body: `{"message": "Invalid Webhook Token", "code": 50027}`, Permanent: true, Says: "token is wrong"},
+		{Status: 400, Body: `{"message": "Invalid Form Body", "code": 50035, "errors": {"embeds": ["x"]}}`, Permanent: true, Says: "does not take a part"},
+		{Status: 400, Body: `{"message": "Webhooks posted to forum channels must have a thread_name or thread_id", "code": 220001}`, Permanent: true, Says: "thread_id"},
+	})
 }
 
 // The life of a group: news are messages, and the last that fires shows the end.

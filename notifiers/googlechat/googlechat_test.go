@@ -1,13 +1,11 @@
 package googlechat
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -37,45 +35,16 @@ func TestConformance(t *testing.T) {
 }
 
 func TestPayloadsReadAsTheGoldenFilesShow(t *testing.T) {
-	w := newNotifier(t, config("https://chat.test/hook"))
-	kinds := notifiertest.Kinds()
-	kinds["hostile"] = notifiertest.Hostile()
-	for name, n := range kinds {
-		p, err := w.Preview(n)
-		if err != nil || p.Note != "" {
-			t.Fatal(err, p.Note)
-		}
-		notifiertest.GoldenJSON(t, name+".json", json.RawMessage(p.Body))
-	}
+	notifiertest.Payloads(t, newNotifier(t, config("https://chat.test/hook")))
 }
 
-// What the service answers, as its documents and its servers word it.
 func TestAnswers(t *testing.T) {
-	for _, row := range []struct {
-		status    int
-		body      string
-		permanent bool
-		wait      time.Duration
-		says      string
-	}{
-		{429, `{"error": {"code": 429, "message": "Resource has been exhausted", "status": "RESOURCE_EXHAUSTED"}}`, false, 0, "429"},
-		{400, `{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}}`, true, 0, "copy the webhook's URL again"},
-		{404, `{"error": {"code": 404, "message": "Space is not found", "status": "NOT_FOUND"}}`, false, 0, "make a new one"},
-		{403, `{"error": {"code": 403, "message": "Permission denied", "status": "PERMISSION_DENIED"}}`, false, 0, "admin"},
-	} {
-		t.Run(row.says, func(t *testing.T) {
-			r := notifiertest.NewReceiver(t)
-			r.Answer = func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(row.status)
-				_, _ = io.WriteString(w, row.body)
-			}
-			_, err := newNotifier(t, config(r.URL)).Notify(t.Context(), notifiertest.Sample(alert.Firing, 1))
-			wait, _ := notifiers.WaitOf(err)
-			if err == nil || notifiers.IsPermanent(err) != row.permanent || wait != row.wait || !strings.Contains(err.Error(), row.says) {
-				t.Errorf("permanent %t, wait %v: %v", notifiers.IsPermanent(err), wait, err)
-			}
-		})
-	}
+	notifiertest.Answers(t, func(t testing.TB, url string) notifiers.Notifier { return newNotifier(t, config(url)) }, []notifiertest.Answer{
+		{Status: 429, Body: `{"error": {"code": 429, "message": "Resource has been exhausted", "status": "RESOURCE_EXHAUSTED"}}`, Says: "429"},
+		{Status: 400, Body: `{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}}`, Permanent: true, Says: "copy the webhook's URL again"},
+		{Status: 404, Body: `{"error": {"code": 404, "message": "Space is not found", "status": "NOT_FOUND"}}`, Says: "make a new one"},
+		{Status: 403, Body: `{"error": {"code": 403, "message": "Permission denied", "status": "PERMISSION_DENIED"}}`, Says: "admin"},
+	})
 }
 
 func TestAGroupHasAThreadAndAMessageAName(t *testing.T) {
@@ -117,14 +86,7 @@ func TestATemplateMentionsNobody(t *testing.T) {
 }
 
 func TestAThousandAlertsFitIntoOneMessage(t *testing.T) {
-	n := notifiertest.Sample(alert.Firing, 1000)
-	for i := range n.Alerts {
-		n.Alerts[i].Message = strings.Repeat("<&*\"[🔥]@>", 200)
-	}
-	p, err := newNotifier(t, config("https://chat.test/hook")).Preview(n)
-	if err != nil || len(p.Body) > 32_000 || !strings.Contains(string(p.Body), " more") {
-		t.Errorf("%d bytes, %v", len(p.Body), err)
-	}
+	notifiertest.Fits(t, newNotifier(t, config("https://chat.test/hook")), 32_000)
 }
 
 func TestValidateNamesEveryMistake(t *testing.T) {

@@ -1,13 +1,9 @@
 package mattermost
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/secret"
@@ -35,45 +31,16 @@ func TestConformance(t *testing.T) {
 }
 
 func TestPayloadsReadAsTheGoldenFilesShow(t *testing.T) {
-	w := newNotifier(t, config("https://chat.test/hook"))
-	kinds := notifiertest.Kinds()
-	kinds["hostile"] = notifiertest.Hostile()
-	for name, n := range kinds {
-		p, err := w.Preview(n)
-		if err != nil || p.Note != "" {
-			t.Fatal(err, p.Note)
-		}
-		notifiertest.GoldenJSON(t, name+".json", json.RawMessage(p.Body))
-	}
+	notifiertest.Payloads(t, newNotifier(t, config("https://chat.test/hook")))
 }
 
-// What the service answers, as its documents and its servers word it.
 func TestAnswers(t *testing.T) {
-	for _, row := range []struct {
-		status    int
-		body      string
-		permanent bool
-		wait      time.Duration
-		says      string
-	}{
-		{400, `{"id":"web.incoming_webhook.invalid.app_error","message":"Invalid webhook","status_code":400}`, true, 0, "make a new one"},
-		{403, `{"id":"web.incoming_webhook.channel_locked.app_error","message":"This webhook is not permitted to post","status_code":403}`, false, 0, "take channel away"},
-		{404, `{"id":"web.incoming_webhook.channel.app_error","message":"Couldn't find the channel.","status_code":404}`, false, 0, "no such channel"},
-		{501, `{"id":"web.incoming_webhook.disabled.app_error","message":"Incoming webhooks have been disabled by the system admin.","status_code":501}`, false, 0, "turned incoming webhooks off"},
-	} {
-		t.Run(row.says, func(t *testing.T) {
-			r := notifiertest.NewReceiver(t)
-			r.Answer = func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(row.status)
-				_, _ = io.WriteString(w, row.body)
-			}
-			_, err := newNotifier(t, config(r.URL)).Notify(t.Context(), notifiertest.Sample(alert.Firing, 1))
-			wait, _ := notifiers.WaitOf(err)
-			if err == nil || notifiers.IsPermanent(err) != row.permanent || wait != row.wait || !strings.Contains(err.Error(), row.says) {
-				t.Errorf("permanent %t, wait %v: %v", notifiers.IsPermanent(err), wait, err)
-			}
-		})
-	}
+	notifiertest.Answers(t, func(t testing.TB, url string) notifiers.Notifier { return newNotifier(t, config(url)) }, []notifiertest.Answer{
+		{Status: 400, Body: `{"id":"web.incoming_webhook.invalid.app_error","message":"Invalid webhook","status_code":400}`, Permanent: true, Says: "make a new one"},
+		{Status: 403, Body: `{"id":"web.incoming_webhook.channel_locked.app_error","message":"This webhook is not permitted to post","status_code":403}`, Says: "take channel away"},
+		{Status: 404, Body: `{"id":"web.incoming_webhook.channel.app_error","message":"Couldn't find the channel.","status_code":404}`, Says: "no such channel"},
+		{Status: 501, Body: `{"id":"web.incoming_webhook.disabled.app_error","message":"Incoming webhooks have been disabled by the system admin.","status_code":501}`, Says: "turned incoming webhooks off"},
+	})
 }
 
 func TestATemplateMentionsNobody(t *testing.T) {
@@ -88,14 +55,7 @@ func TestATemplateMentionsNobody(t *testing.T) {
 }
 
 func TestAThousandAlertsFitIntoOneMessage(t *testing.T) {
-	n := notifiertest.Sample(alert.Firing, 1000)
-	for i := range n.Alerts {
-		n.Alerts[i].Message = strings.Repeat("<&*\"[🔥]@>", 200)
-	}
-	p, err := newNotifier(t, config("https://chat.test/hook")).Preview(n)
-	if err != nil || len(p.Body) > 16_383 || !strings.Contains(string(p.Body), " more") {
-		t.Errorf("%d bytes, %v", len(p.Body), err)
-	}
+	notifiertest.Fits(t, newNotifier(t, config("https://chat.test/hook")), 16_383)
 }
 
 func TestValidateNamesEveryMistake(t *testing.T) {

@@ -1,10 +1,7 @@
 package ntfy
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -36,47 +33,18 @@ func TestConformance(t *testing.T) {
 }
 
 func TestPayloadsReadAsTheGoldenFilesShow(t *testing.T) {
-	w := newNotifier(t, config("https://chat.test/hook"))
-	kinds := notifiertest.Kinds()
-	kinds["hostile"] = notifiertest.Hostile()
-	for name, n := range kinds {
-		p, err := w.Preview(n)
-		if err != nil || p.Note != "" {
-			t.Fatal(err, p.Note)
-		}
-		notifiertest.GoldenJSON(t, name+".json", json.RawMessage(p.Body))
-	}
+	notifiertest.Payloads(t, newNotifier(t, config("https://chat.test/hook")))
 }
 
-// What the service answers, as its documents and its servers word it.
 func TestAnswers(t *testing.T) {
-	for _, row := range []struct {
-		status    int
-		body      string
-		permanent bool
-		wait      time.Duration
-		says      string
-	}{
-		{429, `{"code":42908,"http":429,"error":"limit reached: too many messages","link":"https://ntfy.sh/docs/publish/#limitations"}`, false, time.Hour, "the day's messages"},
-		{429, `{"code":42901,"http":429,"error":"limit reached: too many requests, please be nice"}`, false, 0, "429"},
-		{401, `{"code":40101,"http":401,"error":"unauthorized"}`, false, 0, "bearer_token"},
-		{403, `{"code":40301,"http":403,"error":"forbidden"}`, false, 0, "may not write"},
-		{404, "", false, 0, "not an ntfy server's"},
-		{413, `{"code":41303,"http":413,"error":"JSON body too large"}`, true, 0, "JSON body too large"},
-	} {
-		t.Run(row.says, func(t *testing.T) {
-			r := notifiertest.NewReceiver(t)
-			r.Answer = func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(row.status)
-				_, _ = io.WriteString(w, row.body)
-			}
-			_, err := newNotifier(t, config(r.URL)).Notify(t.Context(), notifiertest.Sample(alert.Firing, 1))
-			wait, _ := notifiers.WaitOf(err)
-			if err == nil || notifiers.IsPermanent(err) != row.permanent || wait != row.wait || !strings.Contains(err.Error(), row.says) {
-				t.Errorf("permanent %t, wait %v: %v", notifiers.IsPermanent(err), wait, err)
-			}
-		})
-	}
+	notifiertest.Answers(t, func(t testing.TB, url string) notifiers.Notifier { return newNotifier(t, config(url)) }, []notifiertest.Answer{
+		{Status: 429, Body: `{"code":42908,"http":429,"error":"limit reached: too many messages","link":"https://ntfy.sh/docs/publish/#limitations"}`, Wait: time.Hour, Says: "the day's messages"},
+		{Status: 429, Body: `{"code":42901,"http":429,"error":"limit reached: too many requests, please be nice"}`, Says: "429"},
+		{Status: 401, Body: `{"code":40101,"http":401,"error":"unauthorized"}`, Says: "bearer_token"},
+		{Status: 403, Body: `{"code":40301,"http":403,"error":"forbidden"}`, Says: "may not write"},
+		{Status: 404, Says: "not an ntfy server's"},
+		{Status: 413, Body: `{"code":41303,"http":413,"error":"JSON body too large"}`, Permanent: true, Says: "JSON body too large"},
+	})
 }
 
 func TestTheNewsOfAGroupAreOneNotification(t *testing.T) {
@@ -115,14 +83,7 @@ func TestPriorities(t *testing.T) {
 // ntfy makes a file of a longer message, and refuses a request of more than 8,192
 // bytes.
 func TestAThousandAlertsFitIntoOneMessage(t *testing.T) {
-	n := notifiertest.Sample(alert.Firing, 1000)
-	for i := range n.Alerts {
-		n.Alerts[i].Message = strings.Repeat("<&*\"[🔥]@>", 200)
-	}
-	p, err := newNotifier(t, config("https://chat.test/hook")).Preview(n)
-	if err != nil || len(p.Body) > 8192 || !strings.Contains(string(p.Body), " more") {
-		t.Errorf("%d bytes, %v", len(p.Body), err)
-	}
+	notifiertest.Fits(t, newNotifier(t, config("https://chat.test/hook")), 8192)
 }
 
 func TestValidateNamesEveryMistake(t *testing.T) {

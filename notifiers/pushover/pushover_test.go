@@ -1,7 +1,6 @@
 package pushover
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,46 +44,17 @@ func TestConformance(t *testing.T) {
 }
 
 func TestPayloadsReadAsTheGoldenFilesShow(t *testing.T) {
-	w := newNotifier(t, config("https://chat.test/hook"))
-	kinds := notifiertest.Kinds()
-	kinds["hostile"] = notifiertest.Hostile()
-	for name, n := range kinds {
-		p, err := w.Preview(n)
-		if err != nil || p.Note != "" {
-			t.Fatal(err, p.Note)
-		}
-		notifiertest.GoldenJSON(t, name+".json", json.RawMessage(p.Body))
-	}
+	notifiertest.Payloads(t, newNotifier(t, config("https://chat.test/hook")))
 }
 
-// What the service answers, as its documents and its servers word it.
 func TestAnswers(t *testing.T) {
-	for _, row := range []struct {
-		status    int
-		body      string
-		permanent bool
-		wait      time.Duration
-		says      string
-	}{
-		{429, `{"status":0,"errors":["application has exceeded its monthly message limit"]}`, false, time.Hour, "the month's messages"},
-		{400, `{"token":"invalid","errors":["application token is invalid"],"status":0,"request":"x"}`, true, 0, "token is wrong"},
-		{400, `{"user":"invalid","errors":["user identifier is not a valid user, group, or subscribed user key"],"status":0}`, true, 0, "user_key is wrong"},
-		{200, `{"status":0,"errors":["message cannot be blank"]}`, true, 0, "did not take the message"},
-		{500, "", false, 0, "500"},
-	} {
-		t.Run(row.says, func(t *testing.T) {
-			r := notifiertest.NewReceiver(t)
-			r.Answer = func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(row.status)
-				_, _ = io.WriteString(w, row.body)
-			}
-			_, err := newNotifier(t, config(r.URL)).Notify(t.Context(), notifiertest.Sample(alert.Firing, 1))
-			wait, _ := notifiers.WaitOf(err)
-			if err == nil || notifiers.IsPermanent(err) != row.permanent || wait != row.wait || !strings.Contains(err.Error(), row.says) {
-				t.Errorf("permanent %t, wait %v: %v", notifiers.IsPermanent(err), wait, err)
-			}
-		})
-	}
+	notifiertest.Answers(t, func(t testing.TB, url string) notifiers.Notifier { return newNotifier(t, config(url)) }, []notifiertest.Answer{
+		{Status: 429, Body: `{"status":0,"errors":["application has exceeded its monthly message limit"]}`, Wait: time.Hour, Says: "the month's messages"},
+		{Status: 400, Body: `{"token":"invalid","errors":["application token is invalid"],"status":0,"request":"x"}`, Permanent: true, Says: "token is wrong"},
+		{Status: 400, Body: `{"user":"invalid","errors":["user identifier is not a valid user, group, or subscribed user key"],"status":0}`, Permanent: true, Says: "user_key is wrong"},
+		{Status: 200, Body: `{"status":0,"errors":["message cannot be blank"]}`, Permanent: true, Says: "did not take the message"},
+		{Status: 500, Says: "500"},
+	})
 }
 
 // An emergency is cancelled when its group ends, or somebody has taken all of it up.

@@ -1,10 +1,7 @@
 package rocketchat
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -35,44 +32,15 @@ func TestConformance(t *testing.T) {
 }
 
 func TestPayloadsReadAsTheGoldenFilesShow(t *testing.T) {
-	w := newNotifier(t, config("https://chat.test/hook"))
-	kinds := notifiertest.Kinds()
-	kinds["hostile"] = notifiertest.Hostile()
-	for name, n := range kinds {
-		p, err := w.Preview(n)
-		if err != nil || p.Note != "" {
-			t.Fatal(err, p.Note)
-		}
-		notifiertest.GoldenJSON(t, name+".json", json.RawMessage(p.Body))
-	}
+	notifiertest.Payloads(t, newNotifier(t, config("https://chat.test/hook")))
 }
 
-// What the service answers, as its documents and its servers word it.
 func TestAnswers(t *testing.T) {
-	for _, row := range []struct {
-		status    int
-		body      string
-		permanent bool
-		wait      time.Duration
-		says      string
-	}{
-		{429, `{"success":false,"error":"Error, too many requests. Please slow down. You must wait 42 seconds before trying this endpoint again. [error-too-many-requests]"}`, false, 42 * time.Second, "429"},
-		{400, `{"success":false,"error":"Invalid integration id or token provided."}`, true, 0, "copy its URL again"},
-		{400, `{"success":false,"error":"invalid-channel"}`, true, 0, "no such channel"},
-	} {
-		t.Run(row.says, func(t *testing.T) {
-			r := notifiertest.NewReceiver(t)
-			r.Answer = func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(row.status)
-				_, _ = io.WriteString(w, row.body)
-			}
-			_, err := newNotifier(t, config(r.URL)).Notify(t.Context(), notifiertest.Sample(alert.Firing, 1))
-			wait, _ := notifiers.WaitOf(err)
-			if err == nil || notifiers.IsPermanent(err) != row.permanent || wait != row.wait || !strings.Contains(err.Error(), row.says) {
-				t.Errorf("permanent %t, wait %v: %v", notifiers.IsPermanent(err), wait, err)
-			}
-		})
-	}
+	notifiertest.Answers(t, func(t testing.TB, url string) notifiers.Notifier { return newNotifier(t, config(url)) }, []notifiertest.Answer{
+		{Status: 429, Body: `{"success":false,"error":"Error, too many requests. Please slow down. You must wait 42 seconds before trying this endpoint again. [error-too-many-requests]"}`, Wait: 42 * time.Second, Says: "429"},
+		{Status: 400, Body: `{"success":false,"error":"Invalid integration id or token provided."}`, Permanent: true, Says: "copy its URL again"},
+		{Status: 400, Body: `{"success":false,"error":"invalid-channel"}`, Permanent: true, Says: "no such channel"},
+	})
 }
 
 func TestATemplateMentionsNobody(t *testing.T) {
@@ -87,14 +55,7 @@ func TestATemplateMentionsNobody(t *testing.T) {
 }
 
 func TestAThousandAlertsFitIntoOneMessage(t *testing.T) {
-	n := notifiertest.Sample(alert.Firing, 1000)
-	for i := range n.Alerts {
-		n.Alerts[i].Message = strings.Repeat("<&*\"[🔥]@>", 200)
-	}
-	p, err := newNotifier(t, config("https://chat.test/hook")).Preview(n)
-	if err != nil || len(p.Body) > 16_383 || !strings.Contains(string(p.Body), " more") {
-		t.Errorf("%d bytes, %v", len(p.Body), err)
-	}
+	notifiertest.Fits(t, newNotifier(t, config("https://chat.test/hook")), 16_383)
 }
 
 func TestValidateNamesEveryMistake(t *testing.T) {

@@ -1,13 +1,9 @@
 package teams
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tocsin-dev/tocsin/alert"
 	"github.com/tocsin-dev/tocsin/internal/secret"
@@ -35,57 +31,21 @@ func TestConformance(t *testing.T) {
 }
 
 func TestPayloadsReadAsTheGoldenFilesShow(t *testing.T) {
-	w := newNotifier(t, config("https://chat.test/hook"))
-	kinds := notifiertest.Kinds()
-	kinds["hostile"] = notifiertest.Hostile()
-	for name, n := range kinds {
-		p, err := w.Preview(n)
-		if err != nil || p.Note != "" {
-			t.Fatal(err, p.Note)
-		}
-		notifiertest.GoldenJSON(t, name+".json", json.RawMessage(p.Body))
-	}
+	notifiertest.Payloads(t, newNotifier(t, config("https://chat.test/hook")))
 }
 
-// What the service answers, as its documents and its servers word it.
 func TestAnswers(t *testing.T) {
-	for _, row := range []struct {
-		status    int
-		body      string
-		permanent bool
-		wait      time.Duration
-		says      string
-	}{
-		{429, "", false, 0, "429"},
-		{404, `{"error":{"code":"WorkflowNotFound","message":"The workflow 'x' could not be found."}}`, false, 0, "the workflow is gone"},
-		{401, `{"error":{"code":"DirectApiAuthorizationRequired","message":"The request must be authenticated only by Shared Access scheme."}}`, false, 0, "let anyone trigger"},
-		{400, `{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"Could not execute workflow"}}`, true, 0, "turned off"},
-		{413, "", true, 0, "413"},
-	} {
-		t.Run(row.says, func(t *testing.T) {
-			r := notifiertest.NewReceiver(t)
-			r.Answer = func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(row.status)
-				_, _ = io.WriteString(w, row.body)
-			}
-			_, err := newNotifier(t, config(r.URL)).Notify(t.Context(), notifiertest.Sample(alert.Firing, 1))
-			wait, _ := notifiers.WaitOf(err)
-			if err == nil || notifiers.IsPermanent(err) != row.permanent || wait != row.wait || !strings.Contains(err.Error(), row.says) {
-				t.Errorf("permanent %t, wait %v: %v", notifiers.IsPermanent(err), wait, err)
-			}
-		})
-	}
+	notifiertest.Answers(t, func(t testing.TB, url string) notifiers.Notifier { return newNotifier(t, config(url)) }, []notifiertest.Answer{
+		{Status: 429, Says: "429"},
+		{Status: 404, Body: `{"error":{"code":"WorkflowNotFound","message":"The workflow 'x' could not be found."}}`, Says: "the workflow is gone"},
+		{Status: 401, Body: `{"error":{"code":"DirectApiAuthorizationRequired","message":"The request must be authenticated only by Shared Access scheme."}}`, Says: "let anyone trigger"},
+		{Status: 400, Body: `{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"Could not execute workflow"}}`, Permanent: true, Says: "turned off"},
+		{Status: 413, Permanent: true, Says: "413"},
+	})
 }
 
 func TestAThousandAlertsFitIntoOneMessage(t *testing.T) {
-	n := notifiertest.Sample(alert.Firing, 1000)
-	for i := range n.Alerts {
-		n.Alerts[i].Message = strings.Repeat("<&*\"[🔥]@>", 200)
-	}
-	p, err := newNotifier(t, config("https://chat.test/hook")).Preview(n)
-	if err != nil || len(p.Body) > 28_000 || !strings.Contains(string(p.Body), " more") {
-		t.Errorf("%d bytes, %v", len(p.Body), err)
-	}
+	notifiertest.Fits(t, newNotifier(t, config("https://chat.test/hook")), 28_000)
 }
 
 func TestATemplateIsMarkdownOfItsOwn(t *testing.T) {

@@ -41,16 +41,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestPayloadsReadAsTheGoldenFilesShow(t *testing.T) {
-	w := newNotifier(t, config("https://telegram.test"))
-	kinds := notifiertest.Kinds()
-	kinds["hostile"] = notifiertest.Hostile()
-	for name, n := range kinds {
-		p, err := w.Preview(n)
-		if err != nil || p.Note != "" {
-			t.Fatal(err, p.Note)
-		}
-		notifiertest.GoldenJSON(t, name+".json", json.RawMessage(p.Body))
-	}
+	notifiertest.Payloads(t, newNotifier(t, config("https://telegram.test")))
 }
 
 // bot answers as Telegram does: what it answers next is taken from a list, else it
