@@ -96,6 +96,7 @@ func (c *Config) Validate() problem.List {
 	}
 	ps = append(ps, c.validateSeverities()...)
 	ps = append(ps, c.Title.Check("title")...)
+	c.Details = maps.Clone(c.Details) // which copies of the settings share
 	for _, name := range slices.Sorted(maps.Keys(c.Details)) {
 		t := c.Details[name]
 		ps = append(ps, t.Check(problem.Join("details", name))...)
