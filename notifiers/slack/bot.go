@@ -71,8 +71,9 @@ func (b *bot) post(ctx context.Context, n *alert.Notification, others []alert.Al
 			return notifiers.Receipt{Reference: reference(n, b.memory.knownChannel(), ts), Status: http.StatusOK}, nil
 		}
 	}
-	m := b.message(n, b.content(n, others))
-	receipt, got, err := b.say(ctx, "chat.postMessage", n, m)
+	c := b.content(n, others)
+	receipt, got, err := b.say(ctx, "chat.postMessage", n, b.message(n, c))
+	receipt.Note = c.note
 	if err != nil {
 		b.failed(n, err)
 		return receipt, err
@@ -98,8 +99,11 @@ func reference(n *alert.Notification, channel, ts string) string {
 // and then adds the news to its thread, which may not. What an attempt before
 // has done is not done again.
 func (b *bot) update(ctx context.Context, n *alert.Notification, others []alert.Alert, channel, ts string) (notifiers.Receipt, error) {
+	note := ""
 	if !b.memory.progress(n.ID).updated {
-		m := b.message(n, b.content(n, others))
+		c := b.content(n, others)
+		m := b.message(n, c)
+		note = c.note
 		m.Channel, m.TS, m.Metadata = channel, ts, nil // without metadata the first ones stay
 		if receipt, _, err := b.say(ctx, "chat.update", n, m); err != nil {
 			return receipt, err
@@ -107,6 +111,7 @@ func (b *bot) update(ctx context.Context, n *alert.Notification, others []alert.
 		b.memory.note(n.ID, func(p *progress) { p.updated = true })
 	}
 	receipt, err := b.reply(ctx, n, channel, ts)
+	receipt.Note = note
 	if err != nil {
 		b.failed(n, err)
 		return receipt, err

@@ -42,6 +42,7 @@ type content struct {
 	text        string // what notifications show, and clients without blocks
 	blocks      []slack.Block
 	attachments []slack.Attachment
+	note        string // for the receipt
 }
 
 // compose renders a notification: what can be done, its news, and the others of
@@ -71,6 +72,7 @@ func compose(n *alert.Notification, actions []slack.Block, w words, others ...al
 		text:        cmp.Or(escape(w.title, maxFallback), fallback(n)),
 		blocks:      append([]slack.Block{header}, actions...),
 		attachments: append(attachments, footer(n, total(n)-shown, max(0, n.StillFiring-len(others)))),
+		note:        w.note,
 	}
 }
 

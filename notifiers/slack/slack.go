@@ -53,9 +53,7 @@ func New(cfg Config, client *http.Client, links *notifiers.Links) (*Notifier, er
 // does not take: the outbox does.
 func (s *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.Receipt, error) {
 	if s.bot != nil {
-		receipt, err := s.bot.notify(ctx, &n)
-		receipt.Note = s.cfg.words(&n).note
-		return receipt, err
+		return s.bot.notify(ctx, &n)
 	}
 	return s.postWebhook(ctx, &n)
 }
@@ -63,14 +61,14 @@ func (s *Notifier) Notify(ctx context.Context, n alert.Notification) (notifiers.
 // Preview returns the message that Notify would post, whether by webhook or by
 // bot; what a bot adds to it, as the channel and the thread, is not in it.
 func (s *Notifier) Preview(n alert.Notification) (notifiers.Preview, error) {
-	w := s.cfg.words(&n)
-	body, err := json.Marshal(webhookMessage(compose(&n, linksOf(&n, s.links), w)))
-	return notifiers.Preview{ContentType: "application/json", Body: body, Note: w.note}, err
+	c := compose(&n, linksOf(&n, s.links), s.cfg.words(&n))
+	body, err := json.Marshal(webhookMessage(c))
+	return notifiers.Preview{ContentType: "application/json", Body: body, Note: c.note}, err
 }
 
 func (s *Notifier) postWebhook(ctx context.Context, n *alert.Notification) (notifiers.Receipt, error) {
-	w := s.cfg.words(n)
-	msg := webhookMessage(compose(n, linksOf(n, s.links), w))
+	c := compose(n, linksOf(n, s.links), s.cfg.words(n))
+	msg := webhookMessage(c)
 	msg.Channel, msg.Username, msg.IconEmoji = s.cfg.Channel, s.cfg.Username, s.cfg.IconEmoji
 	body, err := json.Marshal(msg)
 	if err != nil {
@@ -82,7 +80,7 @@ func (s *Notifier) postWebhook(ctx context.Context, n *alert.Notification) (noti
 		Options:   s.cfg.Options,
 		UserAgent: s.agent,
 	})
-	receipt.Note = w.note
+	receipt.Note = c.note
 	if err != nil {
 		return receipt, explain(err)
 	}

@@ -84,3 +84,23 @@ func TestWordsThatFailGiveWayToOurs(t *testing.T) {
 		t.Errorf("note %q, body %s", note, body)
 	}
 }
+
+// A bot says so for a post and for a change of it.
+func TestABotSaysWhenItsWordsFail(t *testing.T) {
+	cfg := botConfig(startSlack(t))
+	cfg.Text = notifiers.TextFrom(`{{ if gt (len .Alerts) 2 }}{{ index .Alerts 9 }}{{ end }}`)
+	s := newBot(t, cfg)
+	posted, err := s.Notify(t.Context(), fresh(notifiertest.Sample(alert.Firing, 3)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, err := s.Notify(t.Context(), following(posted.Reference, 2, notifiertest.Sample(alert.Resolved, 3)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, receipt := range []notifiers.Receipt{posted, changed} {
+		if !strings.HasPrefix(receipt.Note, "the template text failed and the default was sent: ") {
+			t.Errorf("%+v", receipt)
+		}
+	}
+}
